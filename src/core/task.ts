@@ -1,0 +1,17 @@
+/** What a request asks an engine to do. An endpoint serves some tasks for some of its models. */
+export const tasks = [
+  'chat',
+  'completion',
+  'responses',
+  'messages',
+  'embedding',
+  'rerank',
+  'score',
+  'transcription',
+  'translation',
+  'speech',
+  'image',
+  'tokenize',
+] as const
+
+export type Task = (typeof tasks)[number]
