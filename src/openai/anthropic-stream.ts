@@ -1,0 +1,37 @@
+/** Anthropic's messages, which several engines speak: their errors and their stream. */
+import { frameObject, type StreamShape, type WireError } from '#openai/stream-shape.ts'
+import { readUsage } from '#openai/usage.ts'
+
+export function anthropicErrorBody({ status, message }: WireError): unknown {
+  return { type: 'error', error: { type: anthropicErrorType(status), message } }
+}
+
+function anthropicErrorType(status: number): string {
+  if (status === 401) return 'authentication_error'
+  if (status === 403) return 'permission_error'
+  if (status === 404) return 'not_found_error'
+  if (status === 413) return 'request_too_large'
+  if (status === 429) return 'rate_limit_error'
+  if (status === 503) return 'overloaded_error'
+  if (status >= 500) return 'api_error'
+  return 'invalid_request_error'
+}
+
+export const anthropicStream: StreamShape = {
+  framing: 'sse',
+  endMarker: null,
+  meaning(data) {
+    switch (frameObject(data)?.['type']) {
+      case 'message_stop':
+        return 'end'
+      case 'error':
+        return 'error'
+      default:
+        return 'more'
+    }
+  },
+  errorFrame(error) {
+    return `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`
+  },
+  readUsage: (data) => readUsage(frameObject(data)?.['usage']),
+}

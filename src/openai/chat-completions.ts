@@ -1,0 +1,12 @@
+import type { Api } from '#openai/api.ts'
+import { openAiApi } from '#openai/openai-api.ts'
+import { openAiStream } from '#openai/openai-stream.ts'
+
+/** Chat. */
+export const chatCompletions: Api = {
+  ...openAiApi,
+  name: 'chat-completions',
+  paths: ['/v1/chat/completions', '/chat/completions'],
+  stream: openAiStream,
+  hasStreamOptions: true,
+}

@@ -1,0 +1,14 @@
+import { anthropicErrorBody, anthropicStream } from '#openai/anthropic-stream.ts'
+import type { Api } from '#openai/api.ts'
+import { readUsage } from '#openai/usage.ts'
+
+/** Anthropic's messages, for engines that speak them themselves. */
+export const messages: Api = {
+  name: 'messages',
+  paths: ['/v1/messages'],
+  body: 'json',
+  stream: anthropicStream,
+  errorBody: anthropicErrorBody,
+  readUsage: (answer) => readUsage(answer['usage']),
+  hasStreamOptions: false,
+}

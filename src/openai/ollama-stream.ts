@@ -1,0 +1,25 @@
+/** Ollama's native API: lines of JSON, the last one says `done` and carries the counts. */
+import { frameObject, type StreamShape } from '#openai/stream-shape.ts'
+import type { Usage } from '#openai/usage.ts'
+
+export function readOllamaUsage(answer: Readonly<Record<string, unknown>> | null): Usage | null {
+  const promptTokens = answer?.['prompt_eval_count']
+  const completionTokens = answer?.['eval_count']
+  if (typeof promptTokens !== 'number' && typeof completionTokens !== 'number') return null
+  return {
+    promptTokens: typeof promptTokens === 'number' ? promptTokens : 0,
+    completionTokens: typeof completionTokens === 'number' ? completionTokens : 0,
+  }
+}
+
+export const ollamaStream: StreamShape = {
+  framing: 'ndjson',
+  endMarker: null,
+  meaning(data) {
+    const line = frameObject(data)
+    if (line?.['error'] !== undefined) return 'error'
+    return line?.['done'] === true ? 'end' : 'more'
+  },
+  errorFrame: ({ message }) => `${JSON.stringify({ error: message })}\n`,
+  readUsage: (data) => readOllamaUsage(frameObject(data)),
+}

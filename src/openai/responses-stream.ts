@@ -1,0 +1,32 @@
+/** The stream of OpenAI's Responses: named events, the last one tells how it ended. */
+import { frameObject, type StreamShape } from '#openai/stream-shape.ts'
+import { readUsage } from '#openai/usage.ts'
+
+export const responsesStream: StreamShape = {
+  framing: 'sse',
+  endMarker: null,
+  meaning(data) {
+    if (data.trim() === '[DONE]') return 'end'
+    switch (frameObject(data)?.['type']) {
+      case 'response.completed':
+      case 'response.incomplete':
+      case 'response.cancelled':
+        return 'end'
+      case 'response.failed':
+      case 'error':
+        return 'error'
+      default:
+        return 'more'
+    }
+  },
+  errorFrame({ code, message, param }) {
+    const event = { type: 'error', code, message, param, sequence_number: null }
+    return `event: error\ndata: ${JSON.stringify(event)}\n\n`
+  },
+  readUsage(data) {
+    const response = frameObject(data)?.['response']
+    return typeof response === 'object' && response !== null
+      ? readUsage((response as Record<string, unknown>)['usage'])
+      : null
+  },
+}

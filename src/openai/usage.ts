@@ -1,0 +1,26 @@
+/** What an answer cost, in tokens, as engines report it. */
+export interface Usage {
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
+/**
+ * Reads the usage object of any of the APIs: OpenAI's chat (`prompt_tokens`), its Responses and
+ * Anthropic's (`input_tokens`), or null when `value` is none of them.
+ */
+export function readUsage(value: unknown): Usage | null {
+  if (typeof value !== 'object' || value === null) return null
+  const usage = value as Readonly<Record<string, unknown>>
+  const promptTokens = count(usage['prompt_tokens'] ?? usage['input_tokens'])
+  const completionTokens = count(usage['completion_tokens'] ?? usage['output_tokens'])
+  const totalTokens = count(usage['total_tokens'])
+  if (promptTokens === null && completionTokens === null && totalTokens === null) return null
+  return {
+    promptTokens: promptTokens ?? Math.max(0, (totalTokens ?? 0) - (completionTokens ?? 0)),
+    completionTokens: completionTokens ?? 0,
+  }
+}
+
+function count(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null
+}

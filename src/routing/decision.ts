@@ -1,0 +1,41 @@
+/** What routing can answer, and the record that says why. */
+import type { EndpointState, EndpointView } from '#core/endpoint.ts'
+import type { EndpointId, ModelName } from '#core/ids.ts'
+import type { Refusal } from '#routing/filter.ts'
+
+/** What to do with a request right now. The gateway obeys it. */
+export type Decision<Endpoint extends EndpointView> =
+  | { readonly kind: 'forward'; readonly endpoint: Endpoint; readonly record: DecisionRecord }
+  | { readonly kind: 'wait'; readonly record: DecisionRecord }
+  | { readonly kind: 'refuse'; readonly because: WhyNone; readonly record: DecisionRecord }
+
+/** Why no endpoint may be chosen, and waiting would not help. */
+export type WhyNone =
+  /** All that could answer were tried for this request. */
+  | { readonly kind: 'all-tried' }
+  /** All that could answer asked to be left alone until then. */
+  | { readonly kind: 'cooling'; readonly untilMs: number }
+  | { readonly kind: 'none-ready' }
+
+export interface CandidateRecord {
+  readonly endpoint: EndpointId
+  readonly verdict: 'chosen' | 'runner-up' | 'eligible' | 'refused'
+  readonly refusal: Refusal | null
+  /** What the strategy compared; the smallest wins. Null where it compared nothing. */
+  readonly score: number | null
+  readonly state: EndpointState
+  readonly inFlight: number
+  readonly weight: number
+  readonly slowStartRatio: number
+  readonly ttftMs: number | null
+}
+
+/** Every candidate of one decision with the numbers that decided, as they were then. */
+export interface DecisionRecord {
+  readonly atMs: number
+  readonly model: ModelName
+  readonly strategy: string
+  /** What a score means, in words. */
+  readonly scoreMeaning: string
+  readonly candidates: readonly CandidateRecord[]
+}

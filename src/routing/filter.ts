@@ -1,0 +1,28 @@
+/**
+ * A filter says of one endpoint why it may not take this request, or null. It only reads; the
+ * order in `route.ts` decides which reason is reported when several hold.
+ */
+import type { EndpointView } from '#core/endpoint.ts'
+import type { EndpointId, ModelName } from '#core/ids.ts'
+
+export interface RouteRequest {
+  readonly model: ModelName
+  readonly nowMs: number
+  /** Endpoints that already failed this request. */
+  readonly tried: readonly EndpointId[]
+  /** Virtual time of the round-robin picker; see `pickers/round-robin.ts`. */
+  readonly turnNow: number
+}
+
+export type Refusal =
+  | { readonly kind: 'tried' }
+  | { readonly kind: 'state'; readonly state: 'loading' | 'failed' | 'draining' }
+  | { readonly kind: 'probing' }
+  | { readonly kind: 'weight-zero' }
+  | { readonly kind: 'cooling'; readonly untilMs: number }
+  | { readonly kind: 'full'; readonly inFlight: number; readonly maxInFlight: number }
+
+export interface Filter {
+  readonly name: string
+  refuse(request: RouteRequest, endpoint: EndpointView): Refusal | null
+}

@@ -1,0 +1,57 @@
+import { type EndpointView, effectiveWeight } from '#core/endpoint.ts'
+import type { Picker } from '#routing/picker.ts'
+
+/**
+ * The fewest requests in flight for its weight, the new one counted: (in flight + 1) / weight.
+ *
+ * Counting the new request is what lets the weight decide between idle endpoints too, where
+ * HAProxy's rule sees only zeros. Equal scores go to the one that was measured to be faster, then
+ * to chance: never to the order of a list, which would send every lone request to one machine.
+ */
+export const leastConnections: Picker = {
+  name: 'least-connections',
+  scoreMeaning: '(requests in flight + 1) / weight',
+  pick(candidates, _request, chance) {
+    const scores = candidates.map(connectionsForWeight)
+    let chosen = 0
+    let equals = 1
+    for (let index = 1; index < candidates.length; index++) {
+      const order = compare(candidates, scores, index, chosen)
+      if (order < 0) {
+        chosen = index
+        equals = 1
+      } else if (order === 0) {
+        // Reservoir sampling: each of the equal ones is kept with the same chance.
+        equals++
+        if (chance() * equals < 1) chosen = index
+      }
+    }
+    return { chosen, scores }
+  },
+}
+
+export function connectionsForWeight(endpoint: EndpointView): number {
+  return (endpoint.inFlight + 1) / effectiveWeight(endpoint)
+}
+
+/**
+ * Two TTFTs within a quarter of each other count as the same speed: less is noise, and noise must
+ * not pin every lone request to one machine.
+ */
+const speedNoiseRatio = 1.25
+
+function compare(
+  candidates: readonly EndpointView[],
+  scores: readonly number[],
+  left: number,
+  right: number,
+): number {
+  const byScore = (scores[left] as number) - (scores[right] as number)
+  if (byScore !== 0) return byScore
+  const leftMs = candidates[left]?.ttftMs ?? null
+  const rightMs = candidates[right]?.ttftMs ?? null
+  if (leftMs === null || rightMs === null) return 0
+  if (leftMs * speedNoiseRatio < rightMs) return -1
+  if (rightMs * speedNoiseRatio < leftMs) return 1
+  return 0
+}

@@ -1,0 +1,121 @@
+/**
+ * Which endpoint, now? Filters say who may take the request, a picker chooses one of those, and
+ * the record keeps what both of them saw.
+ */
+import type { EndpointView } from '#core/endpoint.ts'
+import type { CandidateRecord, Decision, DecisionRecord, WhyNone } from '#routing/decision.ts'
+import type { Filter, Refusal, RouteRequest } from '#routing/filter.ts'
+import { available } from '#routing/filters/available.ts'
+import { hasRoom } from '#routing/filters/has-room.ts'
+import { notCooling } from '#routing/filters/not-cooling.ts'
+import { notTried } from '#routing/filters/not-tried.ts'
+import type { Pick, Picker } from '#routing/picker.ts'
+
+/** In this order, so that "failed" is reported before "full". */
+const filters: readonly Filter[] = [available, notTried, notCooling, hasRoom]
+
+/** `endpoints` are those that serve the model. Reads them only; the caller obeys the decision. */
+export function route<Endpoint extends EndpointView>(
+  request: RouteRequest,
+  endpoints: readonly Endpoint[],
+  picker: Picker,
+  chance: () => number,
+): Decision<Endpoint> {
+  const refusals: (Refusal | null)[] = []
+  const eligible: Endpoint[] = []
+  for (const endpoint of endpoints) {
+    const refusal = firstRefusal(request, endpoint)
+    refusals.push(refusal)
+    if (refusal === null) eligible.push(endpoint)
+  }
+  if (eligible.length === 0) {
+    const record = recordOf(request, endpoints, refusals, picker, null)
+    const because = whyNone(refusals)
+    return because === null ? { kind: 'wait', record } : { kind: 'refuse', because, record }
+  }
+  const pick = picker.pick(eligible, request, chance)
+  return {
+    kind: 'forward',
+    endpoint: eligible[pick.chosen] as Endpoint,
+    record: recordOf(request, endpoints, refusals, picker, pick),
+  }
+}
+
+function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | null {
+  for (const filter of filters) {
+    const refusal = filter.refuse(request, endpoint)
+    if (refusal !== null) return refusal
+  }
+  return null
+}
+
+/**
+ * Null when waiting helps: some endpoint is only full, loading or being probed. Otherwise the
+ * reason, the most hopeful one first.
+ */
+function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
+  let coolingUntilMs = Number.POSITIVE_INFINITY
+  let tried = false
+  for (const refusal of refusals) {
+    if (refusal === null) continue
+    if (refusal.kind === 'full' || refusal.kind === 'probing') return null
+    if (refusal.kind === 'state' && refusal.state === 'loading') return null
+    if (refusal.kind === 'cooling') coolingUntilMs = Math.min(coolingUntilMs, refusal.untilMs)
+    if (refusal.kind === 'tried') tried = true
+  }
+  if (tried) return { kind: 'all-tried' }
+  if (coolingUntilMs < Number.POSITIVE_INFINITY) {
+    return { kind: 'cooling', untilMs: coolingUntilMs }
+  }
+  return { kind: 'none-ready' }
+}
+
+function recordOf(
+  request: RouteRequest,
+  endpoints: readonly EndpointView[],
+  refusals: readonly (Refusal | null)[],
+  picker: Picker,
+  pick: Pick | null,
+): DecisionRecord {
+  const runnerUp = pick === null ? -1 : runnerUpOf(pick)
+  let place = -1
+  const candidates = endpoints.map((endpoint, index): CandidateRecord => {
+    const refusal = refusals[index] ?? null
+    if (refusal === null) place++
+    return {
+      endpoint: endpoint.id,
+      verdict:
+        refusal !== null || pick === null
+          ? 'refused'
+          : place === pick.chosen
+            ? 'chosen'
+            : place === runnerUp
+              ? 'runner-up'
+              : 'eligible',
+      refusal,
+      score: refusal === null && pick !== null ? (pick.scores[place] ?? null) : null,
+      state: endpoint.state,
+      inFlight: endpoint.inFlight,
+      weight: endpoint.weight,
+      slowStartRatio: endpoint.slowStartRatio,
+      ttftMs: endpoint.ttftMs,
+    }
+  })
+  return {
+    atMs: request.nowMs,
+    model: request.model,
+    strategy: picker.name,
+    scoreMeaning: picker.scoreMeaning,
+    candidates,
+  }
+}
+
+function runnerUpOf(pick: Pick): number {
+  let best = -1
+  for (let index = 0; index < pick.scores.length; index++) {
+    const score = pick.scores[index] ?? null
+    if (index === pick.chosen || score === null) continue
+    if (best === -1 || score < (pick.scores[best] as number)) best = index
+  }
+  return best
+}

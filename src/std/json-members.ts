@@ -1,0 +1,154 @@
+/**
+ * Finds the members of a JSON object without reading what is in them, so that one field of a body
+ * can be looked at or replaced while every other byte stays as it was sent: number precision,
+ * duplicate keys, key order and lone surrogates included.
+ */
+
+/** One `"key": value` of the outermost object; offsets are in bytes, ends exclusive. */
+export interface JsonMember {
+  readonly key: string
+  readonly valueStart: number
+  readonly valueEnd: number
+}
+
+/** The text is not a JSON object. `offset` is the byte at which that was seen. */
+export class JsonScanError extends Error {
+  readonly offset: number
+  constructor(expected: string, offset: number) {
+    super(`expected ${expected} at byte ${offset}`)
+    this.offset = offset
+  }
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const openBrace = 0x7b
+const closeBrace = 0x7d
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const colon = 0x3a
+const comma = 0x2c
+
+/**
+ * The members of the object that `body` holds, in the order they stand there. Throws
+ * {@link JsonScanError} when the outermost structure is not a JSON object. Nested values are only
+ * skipped, brackets matched; what is wrong inside them is for their reader to find.
+ */
+export function jsonMembers(body: Buffer): JsonMember[] {
+  const members: JsonMember[] = []
+  let at = skipBlanks(body, hasByteOrderMark(body) ? 3 : 0)
+  if (body[at] !== openBrace) throw new JsonScanError('"{"', at)
+  at = skipBlanks(body, at + 1)
+  if (body[at] === closeBrace) {
+    expectEnd(body, at + 1)
+    return members
+  }
+  for (;;) {
+    if (body[at] !== quote) throw new JsonScanError('a key in double quotes', at)
+    const keyEnd = skipString(body, at)
+    const key = readKey(body, at, keyEnd)
+    at = skipBlanks(body, keyEnd)
+    if (body[at] !== colon) throw new JsonScanError('":"', at)
+    const valueStart = skipBlanks(body, at + 1)
+    const valueEnd = skipValue(body, valueStart)
+    members.push({ key, valueStart, valueEnd })
+    at = skipBlanks(body, valueEnd)
+    if (body[at] === closeBrace) {
+      expectEnd(body, at + 1)
+      return members
+    }
+    if (body[at] !== comma) throw new JsonScanError('"," or "}"', at)
+    at = skipBlanks(body, at + 1)
+  }
+}
+
+/**
+ * The parsed value of a member; for a repeated key pass the last one, as JSON.parse keeps that.
+ * Throws {@link JsonScanError} when it is no JSON value.
+ */
+export function memberValue(body: Buffer, member: JsonMember): unknown {
+  try {
+    return JSON.parse(body.toString('utf8', member.valueStart, member.valueEnd))
+  } catch {
+    throw new JsonScanError(`a JSON value for "${member.key}"`, member.valueStart)
+  }
+}
+
+function hasByteOrderMark(body: Buffer): boolean {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf
+}
+
+function expectEnd(body: Buffer, at: number): void {
+  const end = skipBlanks(body, at)
+  if (end !== body.length) throw new JsonScanError('the end of the body', end)
+}
+
+function skipBlanks(body: Buffer, at: number): number {
+  for (;;) {
+    const byte = body[at]
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at
+    at++
+  }
+}
+
+/** From the opening quote to the byte after the closing one. */
+function skipString(body: Buffer, at: number): number {
+  let end = at
+  for (;;) {
+    end = body.indexOf(quote, end + 1)
+    if (end === -1) throw new JsonScanError('a closing double quote', body.length)
+    let slashes = 0
+    while (body[end - 1 - slashes] === backslash) slashes++
+    if (slashes % 2 === 0) return end + 1
+  }
+}
+
+function readKey(body: Buffer, start: number, end: number): string {
+  const inner = body.toString('utf8', start + 1, end - 1)
+  if (!inner.includes('\\')) return inner
+  try {
+    return JSON.parse(`"${inner}"`) as string
+  } catch {
+    throw new JsonScanError('a key in double quotes', start)
+  }
+}
+
+function skipValue(body: Buffer, at: number): number {
+  const first = body[at]
+  if (first === quote) return skipString(body, at)
+  if (first === openBrace || first === openBracket) return skipNested(body, at)
+  let end = at
+  for (;;) {
+    const byte = body[end]
+    if (
+      byte === undefined ||
+      byte === comma ||
+      byte === closeBrace ||
+      byte === closeBracket ||
+      byte <= 0x20
+    ) {
+      break
+    }
+    end++
+  }
+  if (end === at) throw new JsonScanError('a value', at)
+  return end
+}
+
+function skipNested(body: Buffer, at: number): number {
+  let depth = 0
+  for (;;) {
+    const byte = body[at]
+    if (byte === undefined) throw new JsonScanError('a closing bracket', at)
+    if (byte === quote) {
+      at = skipString(body, at)
+      continue
+    }
+    if (byte === openBrace || byte === openBracket) depth++
+    else if (byte === closeBrace || byte === closeBracket) {
+      depth--
+      if (depth === 0) return at + 1
+    }
+    at++
+  }
+}
