@@ -12,35 +12,62 @@ export const engineNames = [
 ] as const
 
 export const endpointConfig = z.strictObject({
-  url: httpUrl,
-  /** Left out: host and port of the URL. */
-  name: nameText.optional(),
-  /** Left out: the endpoint is asked. */
-  engine: z.enum(engineNames).optional(),
-  /**
-   * Left out: the endpoint is asked. A list names what it serves; a map says what clients call
-   * each model and what the engine calls it.
-   */
-  models: z.union([z.array(modelText), z.record(modelText, modelText)]).optional(),
-  weight: z.number().min(0).max(1_000).default(1),
-  /** The most requests to send at a time; more wait in the gateway. */
-  maxInFlight: z.int().positive().optional(),
-  labels: z.record(z.string(), z.string()).default({}),
-  /** Sent to the endpoint as a bearer token, never to clients. */
-  apiKey: z.string().optional(),
+  url: httpUrl.describe('Where the engine listens, as http://node0:8001.'),
+  name: nameText.optional().describe('What it is called. Left out: host and port of the URL.'),
+  engine: z
+    .enum(engineNames)
+    .optional()
+    .describe('The software that answers there. Left out: the endpoint is asked.'),
+  models: z
+    .union([z.array(modelText), z.record(modelText, modelText)])
+    .optional()
+    .meta({
+      allowed: 'a list of model names, or a map of the names clients use to those of the engine',
+      description:
+        'What it serves. A list names the models; a map says what clients call each model and ' +
+        'what the engine calls it. Left out: the endpoint is asked.',
+    }),
+  weight: z
+    .number()
+    .min(0)
+    .max(1_000)
+    .default(1)
+    .describe('How strong it is relative to the others; 0 takes no new requests.'),
+  maxInFlight: z
+    .int()
+    .positive()
+    .optional()
+    .describe('The most requests to send at a time; more wait in the gateway.'),
+  labels: z.record(z.string(), z.string()).default({}).meta({
+    allowed: 'a map of label names to texts',
+    description: 'What you want to say about it, as vendor: nvidia. Shown, never interpreted.',
+  }),
+  apiKey: z
+    .string()
+    .optional()
+    .describe('Sent to the endpoint as a bearer token, never to clients.'),
   health: z
     .strictObject({
-      /** Left out: the engine's own health page. */
-      path: z.string().startsWith('/').optional(),
-      /**
-       * 1.5 s apart, 1 s each, two in a row (the second after 0.5 s): a dead endpoint is out
-       * within 4 s of silence, under the 5 s that operators of HAProxy are used to.
-       */
-      intervalMs: milliseconds.min(50).default(1_500),
-      timeoutMs: milliseconds.min(10).default(1_000),
-      enabled: z.boolean().default(true),
+      path: z
+        .string()
+        .startsWith('/')
+        .meta({ allowed: 'a path that starts with "/"' })
+        .optional()
+        .describe("The page to ask. Left out: the engine's own health page."),
+      // 1.5 s apart, 1 s each, two in a row (the second after 0.5 s): a dead endpoint is out
+      // within 4 s of silence, under the 5 s that operators of HAProxy are used to.
+      intervalMs: milliseconds.min(50).default(1_500).describe('Time between two checks.'),
+      timeoutMs: milliseconds
+        .min(10)
+        .default(1_000)
+        .describe('How long a check may take. Two failures in a row take the endpoint out.'),
+      enabled: z
+        .boolean()
+        .default(true)
+        .describe('false: never asked, and judged by the requests it gets alone.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How the endpoint is checked while it is idle.'),
 })
 
 export type EndpointConfig = z.output<typeof endpointConfig>

@@ -4,18 +4,27 @@ import { byteSize, milliseconds, modelText, nameText } from '#core/config/text.t
 
 export const keyConfig = z
   .strictObject({
-    name: nameText,
-    key: z.string().min(8, 'a key of at least 8 characters').optional(),
+    name: nameText.describe('Who uses the key: shown in logs and metrics.'),
+    key: z
+      .string()
+      .min(8)
+      .meta({ allowed: 'a key of at least 8 characters' })
+      .optional()
+      .describe('The key itself; better taken from an environment variable than written here.'),
     keyHash: z
       .string()
-      .regex(/^sha256:[0-9a-f]{64}$/, '"sha256:" and 64 hex digits, as `motley key create` prints')
-      .optional(),
-    /** May read /stats, /metrics and /admin, and change nothing else. */
-    admin: z.boolean().default(false),
-    models: z.array(modelText).optional(),
-    rpm: z.int().positive().optional(),
-    tpm: z.int().positive().optional(),
-    maxParallel: z.int().positive().optional(),
+      .regex(/^sha256:[0-9a-f]{64}$/)
+      .meta({ allowed: '"sha256:" and 64 hex digits, as `motley key create` prints' })
+      .optional()
+      .describe('In place of the key, so that the file holds no secret: `motley key create`.'),
+    admin: z
+      .boolean()
+      .default(false)
+      .describe('Whether it may read /stats, /metrics and /admin. It may change nothing else.'),
+    models: z.array(modelText).optional().describe('The models it may use. Left out: all of them.'),
+    rpm: z.int().positive().optional().describe('Requests per minute.'),
+    tpm: z.int().positive().optional().describe('Tokens per minute, of prompts and answers.'),
+    maxParallel: z.int().positive().optional().describe('Requests at a time.'),
   })
   .refine((entry) => (entry.key === undefined) !== (entry.keyHash === undefined), {
     error: 'exactly one of "key" and "keyHash"',
@@ -29,13 +38,6 @@ export const keyConfig = z
  * - firstByte: a prefill of 100,000 tokens on a CPU takes minutes; a shorter limit kills good work.
  * - betweenChunks: a preempted stream of vLLM can stall for tens of seconds and still go on.
  */
-export const timeoutsConfig = z.strictObject({
-  connectMs: milliseconds.min(1).optional(),
-  firstByteMs: milliseconds.min(1).optional(),
-  betweenChunksMs: milliseconds.min(1).optional(),
-  totalMs: milliseconds.min(1).optional(),
-})
-
 export const defaultTimeouts = {
   connectMs: 2_000,
   firstByteMs: 300_000,
@@ -43,51 +45,110 @@ export const defaultTimeouts = {
   totalMs: 1_800_000,
 } as const
 
+export const timeoutsConfig = z.strictObject({
+  connectMs: milliseconds
+    .min(1)
+    .optional()
+    .describe(`To open a connection; ${defaultTimeouts.connectMs} where nothing else is said.`),
+  firstByteMs: milliseconds
+    .min(1)
+    .optional()
+    .describe(
+      `From the request to the first byte of the answer; ${defaultTimeouts.firstByteMs} where nothing else is said.`,
+    ),
+  betweenChunksMs: milliseconds
+    .min(1)
+    .optional()
+    .describe(
+      `Between two pieces of an answer; ${defaultTimeouts.betweenChunksMs} where nothing else is said.`,
+    ),
+  totalMs: milliseconds
+    .min(1)
+    .optional()
+    .describe(
+      `From the request to the end of the answer; ${defaultTimeouts.totalMs} where nothing else is said.`,
+    ),
+})
+
 export const gatewayConfig = z.strictObject({
   listen: z
     .string()
-    .regex(/^(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}$/, 'host:port, as 127.0.0.1:7070 or [::1]:7070')
-    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'a port up to 65535')
-    .default('127.0.0.1:7070'),
-  keys: z.array(keyConfig).default([]),
-  /** Web origins that may use the gateway from a browser, beside pages of this machine. */
-  origins: z.array(z.string()).default([]),
-  timeouts: timeoutsConfig.default({}),
+    .regex(/^(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}$/)
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535)
+    .meta({ allowed: 'host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535' })
+    .default('127.0.0.1:7070')
+    .describe('Where clients reach the gateway. Anything but loopback requires keys.'),
+  keys: z.array(keyConfig).default([]).describe('Who may use the gateway. Empty: everybody.'),
+  origins: z
+    .array(z.string())
+    .default([])
+    .describe('Web origins that may use the gateway from a browser, beside pages of this machine.'),
+  timeouts: timeoutsConfig.default({}).describe('How long a request may take, by phase.'),
   retries: z
     .strictObject({
-      /** Attempts in all, the first included, over endpoints and fallback models. */
-      maxAttempts: z.int().min(1).max(16).default(4),
-      /** Retries allowed per first attempt, so that an outage is not amplified. */
-      budgetRatio: z.number().min(0).max(1).default(0.2),
-      /** Retries per second that are always allowed, so that a quiet gateway retries at all. */
-      minPerSecond: z.number().min(0).default(10),
+      maxAttempts: z
+        .int()
+        .min(1)
+        .max(16)
+        .default(4)
+        .describe('Attempts in all, the first included, over endpoints and fallback models.'),
+      budgetRatio: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.2)
+        .describe('Retries allowed per first attempt, so that an outage is not amplified.'),
+      minPerSecond: z
+        .number()
+        .min(0)
+        .default(10)
+        .describe('Retries per second that are always allowed, so that a quiet gateway retries.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What happens when an endpoint fails before its answer has begun.'),
   queue: z
     .strictObject({
-      maxRequests: z.int().nonnegative().default(1_000),
-      timeoutMs: milliseconds.default(30_000),
+      maxRequests: z
+        .int()
+        .nonnegative()
+        .default(1_000)
+        .describe('Requests that may wait; further ones get 429.'),
+      timeoutMs: milliseconds.default(30_000).describe('How long a request may wait.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Where requests wait while every endpoint of their model is at its limit.'),
   limits: z
     .strictObject({
-      /** JSON bodies: chats with images run to tens of megabytes. */
-      jsonBytes: byteSize.default(64 * 1024 ** 2),
-      /** Audio and other multipart uploads. */
-      uploadBytes: byteSize.default(512 * 1024 ** 2),
-      /** What of a body stays in memory; the rest is spooled to a temporary file. */
-      memoryBytes: byteSize.default(1024 ** 2),
+      jsonBytes: byteSize
+        .prefault('64MiB')
+        .describe('The largest JSON body: chats with images run to tens of megabytes.'),
+      uploadBytes: byteSize
+        .prefault('512MiB')
+        .describe('The largest audio file or other multipart upload.'),
+      memoryBytes: byteSize
+        .prefault('1MiB')
+        .describe('What of a body stays in memory; the rest is spooled to a temporary file.'),
     })
-    .prefault({}),
-  /** A reader that takes nothing for this long is cut off, so that its slot returns. */
-  writeStallMs: milliseconds.min(1).default(60_000),
-  /** How long running answers may go on after SIGTERM. */
-  drainMs: milliseconds.default(30_000),
-  /** Send `: ping` to a streaming client that has waited this long; 0 sends none. */
-  pingMs: milliseconds.default(0),
-  /** What a client that closes only its sending side gets: `keep` finishes its answer. */
-  halfClose: z.enum(['keep', 'cancel']).default('keep'),
-  accessLog: z.string().default('stderr'),
+    .prefault({})
+    .describe('How large a request may be.'),
+  writeStallMs: milliseconds
+    .min(1)
+    .default(60_000)
+    .describe('A reader that takes nothing for this long is cut off, so that its slot returns.'),
+  drainMs: milliseconds
+    .default(30_000)
+    .describe('How long running answers may go on after SIGTERM.'),
+  pingMs: milliseconds
+    .default(0)
+    .describe('Send `: ping` to a streaming client that has waited this long; 0 sends none.'),
+  halfClose: z
+    .enum(['keep', 'cancel'])
+    .default('keep')
+    .describe('What a client that closes only its sending side gets: `keep` finishes its answer.'),
+  accessLog: z
+    .string()
+    .default('stderr')
+    .describe('Where the line about each request goes: stderr, stdout, off, or a file.'),
 })
 
 export type GatewayConfig = z.output<typeof gatewayConfig>

@@ -7,9 +7,13 @@ export const strategyNames = ['least-connections', 'round-robin', 'random', 'pow
 export type StrategyName = (typeof strategyNames)[number]
 
 export const routingConfig = z.strictObject({
-  strategy: z.enum(strategyNames).default('least-connections'),
-  /** How long a recovered endpoint takes to get back to its full weight. */
-  slowStartMs: milliseconds.default(10_000),
+  strategy: z
+    .enum(strategyNames)
+    .default('least-connections')
+    .describe('How one endpoint is picked. All of them respect weights.'),
+  slowStartMs: milliseconds
+    .default(10_000)
+    .describe('How long a recovered endpoint takes to get back to its full weight.'),
 })
 
 export type RoutingConfig = z.output<typeof routingConfig>

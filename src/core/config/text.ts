@@ -1,38 +1,42 @@
-/** Small texts with a meaning that several sections of the configuration use. */
+/**
+ * Small texts with a meaning that several sections of the configuration use. The `allowed` of each
+ * completes the sentence "allowed: …" of an error message.
+ */
 import { z } from 'zod'
 
 /** A name that is safe in URLs, metrics labels and shell commands. */
 export const nameText = z
   .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-    'a name of letters, digits, ".", "_" and "-", at most 63 characters',
-  )
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
+  .meta({ allowed: 'a name of letters, digits, ".", "_" and "-", at most 63 characters' })
 
 /** A model name as clients send it: may hold slashes and colons, never blanks. */
 export const modelText = z
   .string()
-  .regex(/^[^\s"\\]{1,200}$/, 'a model name without blanks, quotes or backslashes')
+  .regex(/^[^\s"\\]{1,200}$/)
+  .meta({ allowed: 'a model name without blanks, quotes or backslashes' })
 
 export const httpUrl = z
   .string()
-  .refine(
-    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
-    'a URL that starts with http:// or https://',
-  )
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol))
+  .meta({ allowed: 'a URL that starts with http:// or https://' })
+
+export const pathText = z.string().min(1).meta({ allowed: 'the path of a file' })
 
 const unitBytes = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, KB: 1e3, MB: 1e6, GB: 1e9 }
 
 /** A size in bytes: a whole number, or a number with a unit such as `32MiB`. */
-export const byteSize = z.union([
-  z.int().positive(),
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?(KiB|MiB|GiB|KB|MB|GB)?$/, 'a size such as 500000, 64KiB or 32MiB')
-    .transform((text) => {
-      const [, number, unit] = /^([\d.]+)(.*)$/.exec(text) as unknown as [string, string, string]
-      return Math.round(Number(number) * unitBytes[unit as keyof typeof unitBytes])
-    }),
-])
+export const byteSize = z
+  .union([
+    z.int().positive(),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?(KiB|MiB|GiB|KB|MB|GB)?$/)
+      .transform((text) => {
+        const [, number, unit] = /^([\d.]+)(.*)$/.exec(text) as unknown as [string, string, string]
+        return Math.round(Number(number) * unitBytes[unit as keyof typeof unitBytes])
+      }),
+  ])
+  .meta({ allowed: 'a size such as 500000, 64KiB or 32MiB' })
 
 export const milliseconds = z.int().nonnegative()
