@@ -1,7 +1,8 @@
 /**
  * An engine is inference server software. An adapter only translates: it says which pages of a
  * running engine to read and turns the engine's own words into Motley's. It fetches nothing and
- * keeps no state, so every recording of a real engine is a test of it.
+ * keeps no state, so every recording of a real engine is a test of it. No answer, however broken,
+ * makes a reader throw.
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { Task } from '#core/task.ts'
@@ -11,8 +12,19 @@ export type EngineId = 'vllm' | 'sglang' | 'llama-server' | 'ollama' | 'motley-e
 /** One HTTP answer of an engine, whole. */
 export interface EngineAnswer {
   readonly status: number
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: string
+}
+
+/** What an engine says of itself. */
+export interface EngineIdentity {
+  /** Null when it says none. */
+  readonly version: string | null
+  /** The longest prompt plus answer of every model here that names no length of its own. */
+  readonly contextTokens: number | null
+  /** How many requests it decodes at a time. */
+  readonly slots: number | null
 }
 
 export interface EngineModel {
@@ -22,17 +34,26 @@ export interface EngineModel {
   readonly tasks: readonly Task[] | null
 }
 
+export interface LoadPage {
+  readonly path: string
+  /** Fields that the page lacks are null. Returns null when the page is not there or not this. */
+  read(answer: EngineAnswer): EndpointLoad | null
+}
+
 export interface Engine {
   readonly id: EngineId
   /** The engine's own name, for people. */
   readonly title: string
-  /**
-   * A page that tells this engine from the others, and how to read it: the engine's version, ''
-   * when it is this engine but says no version, or null when it is another one.
-   */
+  /** A page that tells this engine from the others. */
   readonly identify: {
     readonly path: string
-    read(answer: EngineAnswer): string | null
+    /** Returns null when the answer is that of another engine. */
+    read(answer: EngineAnswer): EngineIdentity | null
+    /** A second page that must agree, for an engine whose first one looks like that of others. */
+    readonly confirm?: {
+      readonly path: string
+      read(answer: EngineAnswer): boolean
+    }
   }
   /** The cheapest page that tells whether it can take requests. It must cost no tokens. */
   readonly health: {
@@ -44,12 +65,11 @@ export interface Engine {
     /** Returns null when the page is not a model list. */
     read(answer: EngineAnswer): readonly EngineModel[] | null
   }
-  /** Where it reports its load; left out when it does not. */
-  readonly load?: {
-    readonly path: string
-    /** Fields that the page lacks are null. */
-    read(answer: EngineAnswer): EndpointLoad
-  }
+  /**
+   * Where it reports its load, best page first; empty when it does not. A reader goes on to the
+   * next page while it does not know both how many requests run and how many wait.
+   */
+  readonly loadPages: readonly LoadPage[]
   /** Tasks the engine has routes for; null when that depends on what is behind the URL. */
   readonly tasks: readonly Task[] | null
   /** Whether `stream_options.include_usage` brings a usage chunk and never an error. */

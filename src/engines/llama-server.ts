@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import type { Engine, EngineAnswer } from '#engines/engine.ts'
+import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { readModelList } from '#engines/engine-model-list.ts'
+import { parseJson } from '#std/parse-json.ts'
+import { readPrometheusValues } from '#std/prometheus-text.ts'
+
+const props = z.object({
+  build_info: nullable(versionText),
+  default_generation_settings: z.object({ n_ctx: nullable(positiveInteger) }),
+  total_slots: nullable(positiveInteger),
+})
+
+const loadingPage = z.object({
+  error: z.object({ message: z.string(), type: z.literal('unavailable_error') }),
+})
+
+const slots = z.array(z.object({ id: z.number(), is_processing: z.boolean() })).min(1)
+
+const running = 'llamacpp:requests_processing'
+const waiting = 'llamacpp:requests_deferred'
+const loadNames = new Set([running, waiting])
+
+/** llama.cpp's server. It listens at once, and every page says 503 until the model is loaded. */
+export const llamaServer: Engine = {
+  id: 'llama-server',
+  title: 'llama.cpp llama-server',
+  identify: {
+    path: '/props',
+    read(answer) {
+      const page = props.safeParse(parseJson(answer.body))
+      if (answer.status === 200 && page.success) {
+        return {
+          version: page.data.build_info,
+          contextTokens: page.data.default_generation_settings.n_ctx,
+          slots: page.data.total_slots,
+        }
+      }
+      // Every answer carries this header, that of a page which wants a key included.
+      return isLoading(answer) || answer.headers['server'] === 'llama.cpp'
+        ? { version: null, contextTokens: null, slots: null }
+        : null
+    },
+  },
+  health: {
+    path: '/health',
+    read(answer) {
+      if (answer.status === 200) return 'ready'
+      return isLoading(answer) ? 'loading' : 'unhealthy'
+    },
+  },
+  // Its `meta.n_ctx_train` is what the model was trained with, not what fits here; /props says that.
+  models: { path: '/v1/models', read: readModelList },
+  loadPages: [
+    {
+      // On by default, where /metrics is off; it does not say how many wait.
+      path: '/slots',
+      read(answer) {
+        const page = slots.safeParse(parseJson(answer.body))
+        if (answer.status !== 200 || !page.success) return null
+        return {
+          runningRequests: page.data.filter((slot) => slot.is_processing).length,
+          waitingRequests: null,
+          kvCacheUsageRatio: null,
+          slots: page.data.length,
+        }
+      },
+    },
+    {
+      path: '/metrics',
+      read(answer) {
+        if (answer.status !== 200) return null
+        const values = readPrometheusValues(answer.body, loadNames)
+        return {
+          runningRequests: sumOfCounts(values.get(running)),
+          waitingRequests: sumOfCounts(values.get(waiting)),
+          kvCacheUsageRatio: null,
+          slots: null,
+        }
+      },
+    },
+  ],
+  tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'rerank', 'tokenize'],
+  supportsStreamUsage: true,
+}
+
+function isLoading(answer: EngineAnswer): boolean {
+  if (answer.status !== 503) return false
+  const page = loadingPage.safeParse(parseJson(answer.body))
+  return page.success && page.data.error.message.startsWith('Loading')
+}

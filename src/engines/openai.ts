@@ -1,0 +1,29 @@
+import type { Engine } from '#engines/engine.ts'
+import { readModelList } from '#engines/engine-model-list.ts'
+
+/**
+ * Anything that speaks OpenAI's wire: engines without an adapter, and services. The model list is
+ * the one page all of them have, so it is also the sign of health.
+ */
+export const openai: Engine = {
+  id: 'openai',
+  title: 'OpenAI-compatible',
+  identify: {
+    path: '/v1/models',
+    // A list that wants another key is a list all the same.
+    read(answer) {
+      const itself =
+        answer.status === 401 || answer.status === 403 || readModelList(answer) !== null
+      return itself ? { version: null, contextTokens: null, slots: null } : null
+    },
+  },
+  health: {
+    path: '/v1/models',
+    read: (answer) => (readModelList(answer) === null ? 'unhealthy' : 'ready'),
+  },
+  models: { path: '/v1/models', read: readModelList },
+  loadPages: [],
+  tasks: null,
+  // Some services answer 400 to a field they do not know.
+  supportsStreamUsage: false,
+}

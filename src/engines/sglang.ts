@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import type { EndpointLoad } from '#core/endpoint.ts'
+import type { Engine } from '#engines/engine.ts'
+import { meanOfRatios, sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
+import { readModelList } from '#engines/engine-model-list.ts'
+import { parseJson } from '#std/parse-json.ts'
+import { readPrometheusValues } from '#std/prometheus-text.ts'
+
+const modelInfo = z.object({ model_path: z.string(), is_generation: z.boolean() })
+
+const running = 'sglang:num_running_reqs'
+const waiting = 'sglang:num_queue_reqs'
+const kvCacheUsage = 'sglang:token_usage'
+const loadNames = new Set([running, waiting, kvCacheUsage])
+
+/** One row for each data-parallel rank. `num_reqs` counts those that wait as well. */
+const rank = z.union([
+  z
+    .object({ num_running_reqs: wholeNumber, num_waiting_reqs: wholeNumber })
+    .transform((row) => ({ running: row.num_running_reqs, waiting: row.num_waiting_reqs })),
+  z.object({ num_reqs: wholeNumber, num_waiting_reqs: wholeNumber }).transform((row) => ({
+    running: Math.max(0, row.num_reqs - row.num_waiting_reqs),
+    waiting: row.num_waiting_reqs,
+  })),
+])
+const ranks = z.array(rank).min(1)
+const loadPage = z.union([
+  ranks,
+  z.object({ loads: ranks }).transform((page) => page.loads),
+  rank.transform((row) => [row]),
+])
+
+/** SGLang. It listens early and says 503 with an empty body until it is warm. */
+export const sglang: Engine = {
+  id: 'sglang',
+  title: 'SGLang',
+  identify: {
+    path: '/get_model_info',
+    read(answer) {
+      if (answer.status !== 200) return null
+      return modelInfo.safeParse(parseJson(answer.body)).success
+        ? { version: null, contextTokens: null, slots: null }
+        : null
+    },
+  },
+  health: {
+    path: '/health',
+    // Draining before a shutdown says 503 as well; then nothing listens soon after.
+    read(answer) {
+      if (answer.status === 200) return 'ready'
+      return answer.status === 503 ? 'loading' : 'unhealthy'
+    },
+  },
+  models: { path: '/v1/models', read: readModelList },
+  loadPages: [
+    {
+      // Only there with `--enable-metrics`.
+      path: '/metrics',
+      read(answer) {
+        if (answer.status !== 200) return null
+        const values = readPrometheusValues(answer.body, loadNames)
+        return {
+          runningRequests: sumOfCounts(values.get(running)),
+          waitingRequests: sumOfCounts(values.get(waiting)),
+          kvCacheUsageRatio: meanOfRatios(values.get(kvCacheUsage)),
+          slots: null,
+        }
+      },
+    },
+    {
+      path: '/get_load',
+      read(answer): EndpointLoad | null {
+        if (answer.status !== 200) return null
+        const page = loadPage.safeParse(parseJson(answer.body))
+        if (!page.success) return null
+        return {
+          runningRequests: sumOfCounts(page.data.map((row) => row.running)),
+          waitingRequests: sumOfCounts(page.data.map((row) => row.waiting)),
+          kvCacheUsageRatio: null,
+          slots: null,
+        }
+      },
+    },
+  ],
+  tasks: [
+    'chat',
+    'completion',
+    'responses',
+    'messages',
+    'embedding',
+    'rerank',
+    'score',
+    'transcription',
+    'tokenize',
+  ],
+  supportsStreamUsage: true,
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import type { Engine } from '#engines/engine.ts'
+import { meanOfRatios, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { readModelList } from '#engines/engine-model-list.ts'
+import { parseJson } from '#std/parse-json.ts'
+import { readPrometheusValues } from '#std/prometheus-text.ts'
+
+const versionPage = z.object({ version: versionText, engine: z.undefined().optional() })
+
+const running = 'vllm:num_requests_running'
+const waiting = 'vllm:num_requests_waiting'
+const kvCacheUsage = 'vllm:kv_cache_usage_perc'
+/** What releases before 0.10 call the same gauge; later ones may still show both. */
+const kvCacheUsageOld = 'vllm:gpu_cache_usage_perc'
+const loadNames = new Set([running, waiting, kvCacheUsage, kvCacheUsageOld])
+
+/** vLLM. Nothing listens while it loads; 503 on its health page means that its engine died. */
+export const vllm: Engine = {
+  id: 'vllm',
+  title: 'vLLM',
+  identify: {
+    path: '/version',
+    read(answer) {
+      if (answer.status !== 200) return null
+      const page = versionPage.safeParse(parseJson(answer.body))
+      return page.success ? { version: page.data.version, contextTokens: null, slots: null } : null
+    },
+    // TensorRT-LLM and LocalAI have the same version page; only vLLM counts in these names.
+    confirm: {
+      path: '/metrics',
+      read: (answer) => answer.status === 200 && answer.body.includes('vllm:'),
+    },
+  },
+  health: {
+    path: '/health',
+    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+  },
+  models: { path: '/v1/models', read: readModelList },
+  loadPages: [
+    {
+      path: '/metrics',
+      read(answer) {
+        if (answer.status !== 200) return null
+        const values = readPrometheusValues(answer.body, loadNames)
+        return {
+          runningRequests: sumOfCounts(values.get(running)),
+          waitingRequests: sumOfCounts(values.get(waiting)),
+          kvCacheUsageRatio: meanOfRatios(values.get(kvCacheUsage) ?? values.get(kvCacheUsageOld)),
+          slots: null,
+        }
+      },
+    },
+  ],
+  tasks: [
+    'chat',
+    'completion',
+    'responses',
+    'messages',
+    'embedding',
+    'rerank',
+    'score',
+    'transcription',
+    'translation',
+    'tokenize',
+  ],
+  supportsStreamUsage: true,
+}
