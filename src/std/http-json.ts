@@ -13,11 +13,15 @@ export class BodyTooLargeError extends Error {
   }
 }
 
-/** Reads the whole body. Rejects with {@link BodyTooLargeError}, or with the socket's error. */
+/**
+ * Reads the whole body. Rejects with {@link BodyTooLargeError}, or with the socket's error. The
+ * socket stays open after a body that is too large, so that the answer can say so.
+ */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let total = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  const parts = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
+  for await (const chunk of parts) {
     total += chunk.length
     if (total > limitBytes) throw new BodyTooLargeError(limitBytes)
     chunks.push(chunk)

@@ -1,0 +1,103 @@
+/**
+ * The embedded engine as a process of its own. It prints JSON lines on stdout and nothing else:
+ * one when it listens, one when the model is ready, or one with `error` before it exits with 1.
+ * Warnings go to stderr. It ends with the process that forked it.
+ */
+import { parseArgs } from 'node:util'
+import { startEmbeddedServer } from '#embedded/server.ts'
+
+/** A model that cannot be freed in time does not keep a process that was told to stop. */
+const closeMsMax = 1500
+
+function readOptions(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      model: { type: 'string' },
+      name: { type: 'string' },
+      host: { type: 'string' },
+      port: { type: 'string' },
+      slots: { type: 'string' },
+      context: { type: 'string' },
+      threads: { type: 'string' },
+      'engine-directory': { type: 'string' },
+      'cpu-only': { type: 'boolean' },
+      'watch-stdin': { type: 'boolean' },
+    },
+  })
+  if (values.model === undefined) throw new Error('--model FILE is missing.')
+  return {
+    watchStdin: values['watch-stdin'] ?? false,
+    server: {
+      modelPath: values.model,
+      modelName: values.name,
+      host: values.host,
+      port: wholeNumber('port', values.port, 0, 65_535),
+      slots: wholeNumber('slots', values.slots, 1, 256),
+      contextTokens: wholeNumber('context', values.context, 64, 2 ** 31),
+      threads: wholeNumber('threads', values.threads, 1, 1024),
+      engineDirectory: values['engine-directory'],
+      variant: values['cpu-only'] === true ? (false as const) : ('auto' as const),
+      apiKey: process.env['MOTLEY_EMBEDDED_KEY'], // not an argument: those show in process lists
+    },
+  }
+}
+
+function wholeNumber(
+  name: string,
+  text: string | undefined,
+  min: number,
+  max: number,
+): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  throw new Error(`--${name} is ${text}; it must be a whole number from ${min} to ${max}.`)
+}
+
+/** Writes one line and waits until it has left: an exit right after must not lose it. */
+function printLine(fields: Readonly<Record<string, unknown>>): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(`${JSON.stringify(fields)}\n`, () => resolve())
+  })
+}
+
+async function run(): Promise<void> {
+  process.stdout.on('error', () => process.exit(1)) // the reader has gone
+  const startedMs = performance.now()
+  const { server: options, watchStdin } = readOptions(process.argv.slice(2))
+  const server = await startEmbeddedServer({
+    ...options,
+    warn: (message) => process.stderr.write(`${message}\n`),
+  })
+
+  let stopping = false
+  const stop = (): void => {
+    if (stopping) return
+    stopping = true
+    setTimeout(() => process.exit(0), closeMsMax)
+    server.close().then(
+      () => process.exit(0),
+      () => process.exit(0),
+    )
+  }
+  // A listener that stays: a library inside node-llama-cpp ends the process itself when it finds none.
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.once('disconnect', stop) // the IPC channel of a parent that has died
+  if (watchStdin) {
+    process.stdin.once('end', stop)
+    process.stdin.once('error', stop)
+    process.stdin.resume()
+  }
+
+  await printLine({ url: server.url, pid: process.pid })
+  const { modelName, contextTokens } = await server.ready
+  const loadMs = Math.round(performance.now() - startedMs)
+  await printLine({ ready: true, model: modelName, contextTokens, loadMs })
+}
+
+run().catch(async (error: unknown) => {
+  await printLine({ error: error instanceof Error ? error.message : String(error) })
+  process.exit(1)
+})
