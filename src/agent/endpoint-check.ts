@@ -27,8 +27,8 @@ export interface CheckMemory {
   readonly identity: EngineIdentity | null
   /** Whether the last check found it ready. */
   readonly ready: boolean
-  /** Whether it was away, so that another engine may be there when it comes back. */
-  readonly away: boolean
+  /** Whether it must be asked again which engine it is before its words are understood. */
+  readonly uncertain: boolean
   /** When it last said what it is and serves. */
   readonly factsAtMs: number
   /** Whether it serves a model that we know of. */
@@ -42,7 +42,7 @@ export function newMemory(config: EndpointConfig): CheckMemory {
     engine: engines.find(({ id }) => id === config.engine) ?? null,
     identity: null,
     ready: false,
-    away: false,
+    uncertain: false,
     factsAtMs: Number.NEGATIVE_INFINITY,
     modelsKnown: config.models !== undefined,
     absentUntilMs: new Map(),
@@ -73,7 +73,7 @@ export async function checkEndpoint(input: CheckInput): Promise<CheckResult> {
   let identity = memory.identity
   let check: EndpointReport['check']
   try {
-    if (config.engine === undefined && (engine === null || memory.away)) {
+    if (config.engine === undefined && (engine === null || memory.uncertain)) {
       const found = await identifyEngine(inOrder(engine), (path) => pages.answer(path))
       engine = found?.engine ?? null
       identity = found?.identity ?? null
@@ -111,7 +111,7 @@ export async function checkEndpoint(input: CheckInput): Promise<CheckResult> {
       engine: facts?.replaced === true ? null : engine,
       identity,
       ready,
-      away: isAway(check) || (memory.away && check.code === null),
+      uncertain: isUncertain(check) || (memory.uncertain && check.code === null),
       factsAtMs: factsAtMs(facts, memory, nowMs),
       modelsKnown: models === null ? memory.modelsKnown : models.length > 0,
       absentUntilMs,
@@ -124,9 +124,12 @@ function factsAtMs(facts: Facts | null, memory: CheckMemory, nowMs: number): num
   return facts.replaced ? Number.NEGATIVE_INFINITY : nowMs
 }
 
-/** No HTTP there, or not the page that was there before. */
-function isAway({ status, code }: EndpointReport['check']): boolean {
-  return status.startsWith('L4') || status === 'L7RSP' || code === 404
+/**
+ * Another engine may be on the port after no connection was possible, no HTTP came or the page is
+ * gone; and while a model loads, several engines say so in the same words.
+ */
+function isUncertain({ status, verdict, code }: EndpointReport['check']): boolean {
+  return status.startsWith('L4') || status === 'L7RSP' || verdict === 'loading' || code === 404
 }
 
 /** The engine it was last, before all others: most of the time it still is. */

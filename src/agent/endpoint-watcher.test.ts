@@ -473,6 +473,19 @@ describe('another engine on the same port', () => {
     expect(models.at(-1)?.servedName).toBe('qwen')
   })
 
+  test('may have loaded in the words of another', async () => {
+    world.pages = llamaLoading
+    world.watch(endpoint())
+    await world.clock.pass(100)
+    world.pages = {
+      '/health': '',
+      '/version': { engine: 'motley-embedded', version: '0.1.0' },
+      '/v1/models': list('motley-tiny'),
+    }
+    await world.clock.pass(500)
+    expect(world.story).toEqual(['0 L7STS loading llama-server', '500 L7OK ready motley-embedded'])
+  })
+
   test('is found again when the health page is gone', async () => {
     world.pages = vllmPages
     world.watch(endpoint())

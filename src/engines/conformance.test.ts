@@ -225,9 +225,10 @@ describe('single engines', () => {
     expect(engineOf('llama-server').identify.read(answer)).not.toBeNull()
   })
 
-  test('Motley embedded is known while it loads', () => {
-    const answer = { status: 503, headers: {}, body: '{"engine":"motley-embedded"}' }
-    expect(engineOf('motley-embedded').identify.read(answer)?.version).toBeNull()
+  test('Motley embedded that could not load its model is unhealthy, not loading', () => {
+    const body = '{"error":{"message":"no such file","type":"unavailable_error","code":503}}'
+    const answer = { status: 503, headers: {}, body }
+    expect(engineOf('motley-embedded').health.read(answer)).toBe('unhealthy')
   })
 
   test('ranks of one engine are counted together, and their caches averaged', () => {

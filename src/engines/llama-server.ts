@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { Engine, EngineAnswer } from '#engines/engine.ts'
+import type { Engine } from '#engines/engine.ts'
 import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
@@ -9,10 +10,6 @@ const props = z.object({
   build_info: nullable(versionText),
   default_generation_settings: z.object({ n_ctx: nullable(positiveInteger) }),
   total_slots: nullable(positiveInteger),
-})
-
-const loadingPage = z.object({
-  error: z.object({ message: z.string(), type: z.literal('unavailable_error') }),
 })
 
 const slots = z.array(z.object({ id: z.number(), is_processing: z.boolean() })).min(1)
@@ -37,7 +34,7 @@ export const llamaServer: Engine = {
         }
       }
       // Every answer carries this header, that of a page which wants a key included.
-      return isLoading(answer) || answer.headers['server'] === 'llama.cpp'
+      return saysLoading(answer) || answer.headers['server'] === 'llama.cpp'
         ? { version: null, contextTokens: null, slots: null }
         : null
     },
@@ -46,7 +43,7 @@ export const llamaServer: Engine = {
     path: '/health',
     read(answer) {
       if (answer.status === 200) return 'ready'
-      return isLoading(answer) ? 'loading' : 'unhealthy'
+      return saysLoading(answer) ? 'loading' : 'unhealthy'
     },
   },
   // Its `meta.n_ctx_train` is what the model was trained with, not what fits here; /props says that.
@@ -82,10 +79,4 @@ export const llamaServer: Engine = {
   ],
   tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'rerank', 'tokenize'],
   supportsStreamUsage: true,
-}
-
-function isLoading(answer: EngineAnswer): boolean {
-  if (answer.status !== 503) return false
-  const page = loadingPage.safeParse(parseJson(answer.body))
-  return page.success && page.data.error.message.startsWith('Loading')
 }

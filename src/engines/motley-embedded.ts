@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
 import { meanOfRatios, nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
@@ -23,6 +24,7 @@ export const motleyEmbedded: Engine = {
   identify: {
     path: '/version',
     read(answer) {
+      if (answer.status !== 200) return null
       const page = versionPage.safeParse(parseJson(answer.body))
       return page.success ? { version: page.data.version, contextTokens: null, slots: null } : null
     },
@@ -31,7 +33,7 @@ export const motleyEmbedded: Engine = {
     path: '/health',
     read(answer) {
       if (answer.status === 200) return 'ready'
-      return answer.status === 503 ? 'loading' : 'unhealthy'
+      return saysLoading(answer) ? 'loading' : 'unhealthy'
     },
   },
   models: { path: '/v1/models', read: readModelList },
@@ -50,6 +52,6 @@ export const motleyEmbedded: Engine = {
       },
     },
   ],
-  tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'tokenize'],
+  tasks: ['chat', 'completion', 'embedding', 'tokenize'],
   supportsStreamUsage: true,
 }
