@@ -1,0 +1,35 @@
+/** The word a person most likely meant, for "did you mean"; null when none is near. */
+export function closest(word: string, candidates: Iterable<string>): string | null {
+  let best: string | null = null
+  // A third of the letters may be wrong: "gatewya" is a slip, "nodes" for "models" is another word.
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+/** Letters to add, drop, replace or swap with their neighbour to get from one word to the other. */
+function editDistance(from: string, to: string): number {
+  const rows = [Array.from({ length: to.length + 1 }, (_, column) => column)]
+  for (let row = 1; row <= from.length; row++) {
+    const line = [row]
+    for (let column = 1; column <= to.length; column++) {
+      const same = from[row - 1] === to[column - 1]
+      let distance = Math.min(
+        (rows[row - 1]?.[column] ?? 0) + 1,
+        (line[column - 1] ?? 0) + 1,
+        (rows[row - 1]?.[column - 1] ?? 0) + (same ? 0 : 1),
+      )
+      const swapped = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1]
+      if (swapped) distance = Math.min(distance, (rows[row - 2]?.[column - 2] ?? 0) + 1)
+      line.push(distance)
+    }
+    rows.push(line)
+  }
+  return rows[from.length]?.[to.length] ?? 0
+}

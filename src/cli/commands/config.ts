@@ -1,0 +1,51 @@
+import type { Command } from 'commander'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { ConfigError } from '#cli/config-error.ts'
+import { findConfigFile, readConfig } from '#cli/config-file.ts'
+import { printJson } from '#cli/terminal.ts'
+import type { MotleyConfig } from '#core/config/document.ts'
+import { publicSchema } from '#core/config/json-schema.ts'
+
+export function addConfigCommand(program: Command): void {
+  const config = program.command('config').description('Check motley.yaml, or print its schema.')
+  config
+    .command('check')
+    .description('Say whether a configuration is right, or every problem it has.')
+    .argument('[file]', 'the file (MOTLEY_CONFIG; default motley.yaml)')
+    .option('--json', 'print JSON')
+    .action((path: string | undefined, { json }: { json?: boolean }) => {
+      const request = { path, env: process.env, cwd: process.cwd() }
+      const file = findConfigFile(request)
+      if (file === null) {
+        throw new CommandFailure(
+          'wrong',
+          'there is no motley.yaml here: name a file, as "motley config check fleet.yaml"',
+        )
+      }
+      try {
+        const read = readConfig(request)
+        if (json) printJson({ file, valid: true, problems: [] })
+        else console.log(`${file} is valid: ${summaryOf(read)}`)
+      } catch (error) {
+        if (!json || !(error instanceof ConfigError)) throw error
+        printJson({ file, valid: false, problems: error.problems })
+        process.exitCode = 2
+      }
+    })
+  config
+    .command('schema')
+    .description('Print the JSON Schema of motley.yaml, for editors.')
+    .action(() => printJson(publicSchema()))
+}
+
+function summaryOf({ endpoints, gateway, models, embedded }: MotleyConfig): string {
+  const parts = [counted(endpoints.length, 'endpoint'), counted(gateway.keys.length, 'key')]
+  const modelCount = Object.keys(models).length
+  if (modelCount > 0) parts.push(counted(modelCount, 'model'))
+  if (embedded !== undefined) parts.push('the embedded engine')
+  return parts.join(', ')
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

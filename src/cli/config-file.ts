@@ -1,0 +1,205 @@
+/**
+ * Reads the configuration: motley.yaml, over it the environment, over that the options of the
+ * command. Either everything is right, or every problem is said at once.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { readEnvironment } from '#cli/config-environment.ts'
+import {
+  ConfigError,
+  type ConfigPath,
+  type ConfigProblem,
+  pathText,
+  problemText,
+} from '#cli/config-error.ts'
+import { type ConfigIssue, configIssues } from '#cli/config-issues.ts'
+import { readYaml, type YamlDocument } from '#cli/config-yaml.ts'
+import { contradictions, type MotleyConfig, motleyConfig } from '#core/config/document.ts'
+import { type ConfigSchema, schemaAt } from '#core/config/json-schema.ts'
+
+/** Settings that options of `motley gateway` and `motley up` give. */
+export interface ConfigFlags {
+  readonly listen?: string | undefined
+  readonly strategy?: string | undefined
+  readonly model?: string | undefined
+  readonly name?: string | undefined
+}
+
+export interface ConfigRequest {
+  /** The file; left out: MOTLEY_CONFIG, or motley.yaml in `cwd` where there is one. */
+  readonly path?: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly flags?: ConfigFlags
+  readonly cwd: string
+}
+
+const flagPaths: Readonly<Record<keyof ConfigFlags, readonly string[]>> = {
+  listen: ['gateway', 'listen'],
+  strategy: ['routing', 'strategy'],
+  model: ['embedded', 'model'],
+  name: ['embedded', 'name'],
+}
+
+/** The file that a command will read, as the user names it; null when there is none to read. */
+export function findConfigFile({ path, env, cwd }: ConfigRequest): string | null {
+  const named = path ?? (env['MOTLEY_CONFIG'] || undefined)
+  if (named !== undefined) return named
+  return existsSync(resolve(cwd, 'motley.yaml')) ? 'motley.yaml' : null
+}
+
+/** @throws {ConfigError} */
+export function readConfig(request: ConfigRequest): MotleyConfig {
+  const file = findConfigFile(request)
+  const text = file === null ? '' : readText(resolve(request.cwd, file), file)
+  return parseConfig(text, { ...request, path: file ?? undefined })
+}
+
+/**
+ * The same for a text that is already read; `path` only says where it came from.
+ * @throws {ConfigError}
+ */
+export function parseConfig(
+  text: string,
+  { path, env, flags = {}, cwd }: ConfigRequest,
+): MotleyConfig {
+  const source = path ?? 'motley.yaml'
+  const yaml = readYaml({ text, source, env, convert: fromText })
+  const problems: ConfigProblem[] = [...yaml.problems]
+  const { settings, unknown } = readEnvironment(env)
+  for (const { variable, text: problem } of unknown) {
+    problems.push({ source: variable, line: null, text: problem })
+  }
+  if (!yaml.readable) throw new ConfigError(problems)
+
+  const document = withoutEmptySections(yaml.value)
+  const sources = new Map<string, string>()
+  if (isMap(document)) {
+    for (const { variable, path: at, value } of settings) {
+      put(document, at, fromText(at, value))
+      sources.set(at.join('.'), variable)
+    }
+    for (const [name, at] of Object.entries(flagPaths)) {
+      const value = flags[name as keyof ConfigFlags]
+      if (value === undefined) continue
+      put(document, at, value)
+      sources.set(at.join('.'), `--${name}`)
+    }
+  }
+
+  const parsed = motleyConfig.safeParse(document)
+  if (parsed.success && problems.length === 0) {
+    const fromFlag = sources.has('embedded.model')
+    return withAbsolutePaths(parsed.data, fromFlag ? cwd : dirname(resolve(cwd, source)))
+  }
+  const wrong = configIssues(parsed.error?.issues ?? [], {
+    value: document,
+    variables: yaml.variables,
+  })
+  const wrongPaths = new Set(wrong.map((issue) => pathText(issue.path)))
+  const issues: ConfigIssue[] = [
+    ...wrong,
+    ...contradictions(document)
+      .map(({ path: at, message }) => ({ path: at, text: `${pathText(at)}: ${message}` }))
+      .filter((issue) => !wrongPaths.has(pathText(issue.path))),
+  ]
+  const said = new Set<string>()
+  for (const issue of issues) {
+    const problem = located(issue, sources, source, yaml)
+    if (yaml.unfilled(issue.path) || said.has(problemText(problem))) continue
+    said.add(problemText(problem))
+    problems.push(problem)
+  }
+  throw new ConfigError(problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0)))
+}
+
+function readText(file: string, named: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'this user may not read it'
+          : code === 'EISDIR'
+            ? 'it is a folder; name the file in it'
+            : message
+    throw new ConfigError([{ source: named, line: null, text: `cannot be read: ${why}` }])
+  }
+}
+
+/** Who wrote the setting: an option, a variable, or a line of the file. */
+function located(
+  { path, text }: ConfigIssue,
+  sources: ReadonlyMap<string, string>,
+  file: string,
+  yaml: YamlDocument,
+): ConfigProblem {
+  const key = path.join('.')
+  const outside = sources.get(key)
+  if (outside !== undefined) return { source: outside, line: null, text }
+  // `--name` alone opens the section "embedded", whose model then is missing: no line has it.
+  const section = [...sources].find(
+    ([at]) => at.startsWith(`${path[0]}.`) && !yaml.has(path[0] ?? ''),
+  )
+  if (section !== undefined) return { source: section[1], line: null, text }
+  return { source: file, line: yaml.line(path), text }
+}
+
+/** A text as the kind of value its place takes; where it cannot be one, the text as it is. */
+function fromText(path: ConfigPath, text: string): unknown {
+  const kinds = kindsOf(schemaAt(path))
+  if (kinds.has('string')) return text
+  if ((kinds.has('number') || kinds.has('integer')) && /^[+-]?\d+(\.\d+)?$/.test(text.trim())) {
+    return Number(text)
+  }
+  if (kinds.has('boolean') && /^(true|false)$/.test(text)) return text === 'true'
+  return text
+}
+
+function kindsOf(schema: ConfigSchema | null): ReadonlySet<string> {
+  if (schema === null) return new Set()
+  return new Set([
+    ...(schema.type === undefined ? [] : [schema.type]),
+    ...(schema.anyOf ?? []).flatMap((option) => [...kindsOf(option)]),
+  ])
+}
+
+/** `endpoints:` with every entry commented out reads as null, and means that there are none. */
+function withoutEmptySections(value: unknown, path: ConfigPath = []): unknown {
+  if (value === null && path.length === 0) return {}
+  if (!isMap(value)) return value
+  const filled: Record<string, unknown> = Object.create(null)
+  for (const [key, child] of Object.entries(value)) {
+    const childPath = [...path, key]
+    const kinds = kindsOf(schemaAt(childPath))
+    if (child === null && (kinds.has('object') || kinds.has('array'))) continue
+    filled[key] = withoutEmptySections(child, childPath)
+  }
+  return filled
+}
+
+function put(document: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path
+  if (key === undefined) return
+  if (rest.length === 0) {
+    document[key] = value
+    return
+  }
+  document[key] ??= {}
+  const inner = document[key]
+  // Something else than a map stands in the file: that is said, and nothing is put over it.
+  if (isMap(inner)) put(inner, rest, value)
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The file says where its own relative paths start, an option starts where the user is. */
+function withAbsolutePaths(config: MotleyConfig, folder: string): MotleyConfig {
+  if (config.embedded === undefined) return config
+  const model = resolve(folder, config.embedded.model)
+  return { ...config, embedded: { ...config.embedded, model } }
+}

@@ -1,0 +1,132 @@
+/** What zod found wrong, in the words of motley.yaml: the key, what was found, what is allowed. */
+import type { z } from 'zod'
+import { type ConfigPath, didYouMean, pathText } from '#cli/config-error.ts'
+import { allowedText, schemaAt } from '#core/config/json-schema.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** Where it is, and what to say about it. */
+export interface ConfigIssue {
+  readonly path: ConfigPath
+  readonly text: string
+}
+
+export interface WrittenValues {
+  readonly value: unknown
+  /** Variables a value was made from: those may be secrets, so the value is not shown. */
+  variables(path: ConfigPath): readonly string[]
+}
+
+/** Parts of the configuration that the design names and this version does not have. */
+const notYet: readonly { readonly at: RegExp; readonly keys: readonly string[] }[] = [
+  { at: /^$/, keys: ['deployments', 'nodes'] },
+  { at: /^models\..*[^.]$/, keys: ['variants'] },
+  { at: /^routing$/, keys: ['rules', 'script'] },
+]
+
+const strategiesToCome: readonly unknown[] = ['fastest', 'prefix']
+
+export function configIssues(issues: readonly Issue[], written: WrittenValues): ConfigIssue[] {
+  return issues
+    .filter((issue) => !isContradiction(issue))
+    .flatMap((issue) => issueTexts(issue, issue.path as ConfigPath, written))
+}
+
+/** Those are found in the file as it is written, whether or not the rest of it is right. */
+function isContradiction(issue: Issue): boolean {
+  return issue.code === 'custom' && issue.params?.['contradiction'] === true
+}
+
+function issueTexts(issue: Issue, path: ConfigPath, written: WrittenValues): ConfigIssue[] {
+  const found = valueAt(written.value, path)
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(path, key) }))
+    case 'invalid_union': {
+      const inside = issue.errors.filter((option) => option.every(({ path: at }) => at.length > 0))
+      const [only] = inside
+      if (only !== undefined && inside.length === 1) {
+        return only.flatMap((inner) =>
+          issueTexts(inner, [...path, ...(inner.path as ConfigPath)], written),
+        )
+      }
+      break
+    }
+    case 'invalid_key': {
+      const key = path.at(-1)
+      const name = pathText(path.slice(0, -1))
+      const allowed = 'names without blanks, quotes or backslashes'
+      return [{ path, text: `${name}: found the key ${quoted(key)}, allowed: ${allowed}` }]
+    }
+    case 'custom':
+      if (issue.message !== 'Invalid input') {
+        return [{ path, text: `${pathText(path)}: allowed: ${issue.message}` }]
+      }
+  }
+  const allowed = allowedAt(path)
+  if (found === undefined) {
+    return [{ path, text: `${pathText(path)}: missing, required: ${allowed}` }]
+  }
+  const name = pathText(path) || 'the whole file'
+  const hint =
+    path.join('.') === 'routing.strategy' && strategiesToCome.includes(found)
+      ? ' (this version of motley does not have that strategy yet)'
+      : typeof found === 'string'
+        ? didYouMean(found, enumAt(path))
+        : schemaAt(path)?.type === 'string' && ['number', 'boolean'].includes(typeof found)
+          ? '; put it in quotes'
+          : ''
+  return [
+    { path, text: `${name}: found ${shown(path, found, written)}, allowed: ${allowed}${hint}` },
+  ]
+}
+
+function unknownKey(path: ConfigPath, key: string): string {
+  const whole = pathText([...path, key])
+  if (notYet.some(({ at, keys }) => at.test(path.join('.')) && keys.includes(key))) {
+    return `${whole}: this version of motley does not have "${key}" yet; remove it`
+  }
+  const known = Object.keys(schemaAt(path)?.properties ?? {})
+  return `${whole}: unknown key, allowed: ${known.join(', ')}${didYouMean(key, known)}`
+}
+
+function allowedAt(path: ConfigPath): string {
+  const schema = schemaAt(path)
+  return schema === null ? 'nothing' : allowedText(schema)
+}
+
+function enumAt(path: ConfigPath): string[] {
+  return (schemaAt(path)?.enum ?? []).map(String)
+}
+
+function valueAt(value: unknown, path: ConfigPath): unknown {
+  return path.reduce<unknown>(
+    (inner, step) =>
+      typeof inner === 'object' && inner !== null
+        ? (inner as Record<string | number, unknown>)[step]
+        : undefined,
+    value,
+  )
+}
+
+/** A found value, short, and without what may be secret. */
+function shown(path: ConfigPath, value: unknown, written: WrittenValues): string {
+  if (Array.isArray(value)) return 'a list'
+  if (value === null) return 'nothing'
+  if (typeof value === 'object') return 'a map'
+  if (mayBeSecret(path)) return '"…"'
+  const variables = written.variables(path)
+  if (variables.length > 0) return `the value of ${variables.join(' and ')}`
+  return typeof value === 'string' ? quoted(value) : String(value)
+}
+
+function mayBeSecret(path: ConfigPath): boolean {
+  const last = path.at(-1)
+  const inKeys = path[0] === 'gateway' && path[1] === 'keys' && path.length <= 3
+  return inKeys || last === 'key' || last === 'keyHash' || last === 'apiKey'
+}
+
+function quoted(value: unknown): string {
+  const text = String(value).replace(/\/\/[^/@\s]*@/g, '//…@')
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text)
+}

@@ -1,0 +1,156 @@
+/** Reads motley.yaml as YAML: plain values, where each was written, and what is wrong with it. */
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type YAMLError,
+} from 'yaml'
+import { type ConfigPath, type ConfigProblem, pathText } from '#cli/config-error.ts'
+import { VariableTable } from '#cli/config-variables.ts'
+
+export interface YamlOptions {
+  readonly text: string
+  /** What to call the file in problems. */
+  readonly source: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Turns a text that came out of a variable into the kind of value its place takes. */
+  readonly convert: (path: ConfigPath, text: string) => unknown
+}
+
+export interface YamlDocument {
+  /** false: not YAML, and the value means nothing. */
+  readonly readable: boolean
+  readonly value: unknown
+  readonly problems: readonly ConfigProblem[]
+  /** Where a setting was written; where it is missing, the line of what should hold it. */
+  line(path: ConfigPath): number
+  /** Whether the file has this section. */
+  has(section: string | number): boolean
+  /** Whether a variable is missing there, which is among the problems already. */
+  unfilled(path: ConfigPath): boolean
+  /** The variables that a value was made from. */
+  variables(path: ConfigPath): readonly string[]
+}
+
+/** Far more than a fleet of 10,000 endpoints needs; aliases of aliases multiply beyond it. */
+const maxNodes = 500_000
+const maxDepth = 32
+
+export function readYaml({ text, source, env, convert }: YamlOptions): YamlDocument {
+  const table = new VariableTable()
+  const lineCounter = new LineCounter()
+  const lines = new Map<string, number>()
+  const variablesByPath = new Map<string, readonly string[]>()
+  const problems: ConfigProblem[] = []
+  const unfilled = new Set<string>()
+  const report = (line: number, problem: string) => {
+    problems.push({ source, line, text: table.asWritten(problem) })
+  }
+  const parsed = parseAllDocuments(table.setAside(text), { lineCounter, prettyErrors: false })
+  const documents = [...parsed]
+  const lineAt = (offset: number | undefined) => lineCounter.linePos(offset ?? 0).line || 1
+
+  const second = documents[1]
+  if (second !== undefined) {
+    report(lineAt(second.range[0]), 'a second document starts here; motley.yaml is one document')
+  }
+  for (const error of documents.flatMap((document) => [...document.errors, ...document.warnings])) {
+    report(lineAt(error.pos[0]), syntaxText(error))
+  }
+
+  let nodes = 0
+  const visit = (node: unknown, path: ConfigPath, depth: number): unknown => {
+    if (depth > maxDepth || ++nodes > maxNodes) {
+      throw new TooLarge()
+    }
+    if (isAlias(node)) {
+      const meant = documents[0] && node.resolve(documents[0])
+      if (meant !== undefined) return visit(meant, path, depth + 1)
+      report(lineAt(node.range?.[0]), `${pathText(path)}: no anchor &${node.source} before this`)
+      return null
+    }
+    if (isMap(node)) {
+      const map: Record<string, unknown> = Object.create(null)
+      for (const { key, value } of node.items) {
+        const line = lineAt(isScalar(key) ? key.range?.[0] : node.range?.[0])
+        const name = isScalar(key) ? String(key.value) : null
+        if (name === null || table.hasMarks(name)) {
+          report(line, `${pathText(path) || 'motley.yaml'}: a key must be a plain text`)
+          continue
+        }
+        const childPath = [...path, name]
+        lines.set(pathKey(childPath), line)
+        map[name] = visit(value, childPath, depth + 1)
+      }
+      return map
+    }
+    if (isSeq(node)) {
+      return node.items.map((item, index) => {
+        const childPath = [...path, index]
+        const offset = isScalar(item) || isMap(item) || isSeq(item) || isAlias(item)
+        lines.set(pathKey(childPath), lineAt((offset ? item.range : node.range)?.[0]))
+        return visit(item, childPath, depth + 1)
+      })
+    }
+    if (!isScalar(node)) return null
+    if (typeof node.value !== 'string' || !table.hasMarks(node.value)) return node.value
+    const filled = table.fill(node.value, env)
+    for (const problem of filled.problems) {
+      report(lineAt(node.range?.[0]), `${pathText(path)}: ${problem}`)
+    }
+    if (filled.problems.length > 0) unfilled.add(pathKey(path))
+    variablesByPath.set(pathKey(path), filled.variables)
+    return filled.variables.length === 0 ? filled.text : convert(path, filled.text)
+  }
+
+  let value: unknown = null
+  let readable = problems.length === 0
+  if (readable) {
+    try {
+      value = visit(documents[0]?.contents ?? null, [], 0)
+    } catch (error) {
+      if (!(error instanceof TooLarge)) throw error
+      readable = false
+      report(1, 'too large or too deeply nested; do anchors and aliases refer to each other?')
+    }
+  }
+
+  return {
+    readable,
+    value,
+    problems,
+    line(path) {
+      for (let length = path.length; length > 0; length--) {
+        const line = lines.get(pathKey(path.slice(0, length)))
+        if (line !== undefined) return line
+      }
+      return 1
+    },
+    has: (section) => lines.has(pathKey([section])),
+    unfilled: (path) => unfilled.has(pathKey(path)),
+    variables: (path) => variablesByPath.get(pathKey(path)) ?? [],
+  }
+}
+
+class TooLarge extends Error {}
+
+function pathKey(path: ConfigPath): string {
+  return JSON.stringify(path)
+}
+
+/** What the parser says, and for the slips that people make most, what to do. */
+function syntaxText(error: YAMLError): string {
+  switch (error.code) {
+    case 'TAB_AS_INDENT':
+      return 'a tab starts this line; YAML takes only spaces there'
+    case 'DUPLICATE_KEY':
+      return 'this key stands twice in the same map; keep one of them'
+    default: {
+      const [first] = error.message.split('\n')
+      return `not valid YAML: ${first}`
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/** The fleet of `motley up --demo`: emulated engines as processes that can really be killed. */
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { ChildStartError, type SupervisedChild, superviseChild } from '#cli/child-process.ts'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { type DemoReply, type DemoRequest, demoActions, listenForDemo } from '#cli/demo-control.ts'
+import { packageFile, roomProgram } from '#cli/package-files.ts'
+import { tableLines } from '#cli/table.ts'
+import type { MotleyConfig } from '#core/config/document.ts'
+import { type EndpointConfig, endpointConfig, endpointName } from '#core/config/endpoints.ts'
+
+const fleetFile = z.strictObject({
+  engines: z.array(
+    z.strictObject({
+      name: z.string(),
+      engine: z.string(),
+      device: z.string(),
+      models: z.array(z.string()),
+      weight: z.number(),
+    }),
+  ),
+})
+
+type DemoEngine = z.output<typeof fleetFile>['engines'][number]
+
+export interface DemoFleet {
+  readonly endpoints: readonly EndpointConfig[]
+  readonly models: readonly string[]
+  /** Takes the commands of `motley demo` for the gateway on this port. */
+  listen(port: string): Promise<void>
+  /** What there is, and how to break it. */
+  text(gatewayUrl: string): string
+  stop(): Promise<void>
+}
+
+/** Long enough to see the fleet do without it, short enough to see it come back. */
+const restartMs = 15_000
+
+/** Half of the answers are cut after 20 pieces: what continuing an answer is for. */
+const breakFault = 'cut:20@every=2'
+
+/** @throws {CommandFailure} */
+export async function startDemoFleet(
+  config: MotleyConfig,
+  log: (line: string) => void,
+): Promise<DemoFleet> {
+  const { engines } = fleetFile.parse(parse(readFileSync(packageFile('fleets/demo.yaml'), 'utf8')))
+  const taken = new Set(config.endpoints.map(endpointName))
+  const clash = engines.find(({ name }) => taken.has(name))
+  if (clash !== undefined) {
+    throw new CommandFailure(
+      'wrong',
+      `an endpoint of motley.yaml is called "${clash.name}", as an engine of the demo fleet is: rename it, or leave out --demo`,
+    )
+  }
+  const children = new Map<string, SupervisedChild>()
+  await Promise.all(
+    engines.map(async (engine) => {
+      children.set(engine.name, await startEngine(engine, log))
+    }),
+  )
+  const endpoints = engines.map(({ name, engine, weight, device }) =>
+    endpointConfig.parse({
+      name,
+      url: children.get(name)?.url,
+      engine,
+      weight,
+      labels: { device },
+    }),
+  )
+
+  const answer = async ({ action, endpoint }: DemoRequest): Promise<DemoReply> => {
+    const child = children.get(endpoint)
+    if (child === undefined || !demoActions.includes(action)) {
+      const names = engines.map(({ name }) => name).join(', ')
+      return { done: false, text: `there is no demo engine "${endpoint}", only ${names}` }
+    }
+    const { pid } = child
+    if (action === 'start') {
+      if (pid === null) child.startNow()
+      else await setFaults(child.url, [])
+      return {
+        done: true,
+        text: `${endpoint} ${pid === null ? 'starts' : 'does nothing wrong now'}`,
+      }
+    }
+    if (pid === null) {
+      return { done: false, text: `${endpoint} is down; "motley demo start ${endpoint}" starts it` }
+    }
+    if (action === 'kill') {
+      child.kill()
+      return {
+        done: true,
+        text: `${endpoint} is killed (pid ${pid}); it starts again in ${restartMs / 1000} s`,
+      }
+    }
+    await setFaults(child.url, [breakFault])
+    return {
+      done: true,
+      text: `${endpoint} cuts every second answer short, until "motley demo start ${endpoint}"`,
+    }
+  }
+
+  let server: Awaited<ReturnType<typeof listenForDemo>> | null = null
+  return {
+    endpoints,
+    models: [...new Set(engines.flatMap(({ models }) => models))],
+    async listen(port) {
+      server = await listenForDemo(port, answer)
+    },
+    text: () => demoText(engines, children),
+    async stop() {
+      server?.close()
+      await Promise.all([...children.values()].map((child) => child.stop()))
+    },
+  }
+}
+
+async function startEngine(
+  { name, engine, device, models }: DemoEngine,
+  log: (line: string) => void,
+): Promise<SupervisedChild> {
+  try {
+    return await superviseChild({
+      name,
+      program: roomProgram('emulator/main'),
+      args: (port) => [
+        ...['--engine', engine, '--device', device, '--name', name, '--port', String(port)],
+        ...models.flatMap((model) => ['--model', model]),
+        '--json',
+      ],
+      restartMs: () => restartMs,
+      log,
+    })
+  } catch (error) {
+    if (!(error instanceof ChildStartError)) throw error
+    throw new CommandFailure(
+      'unreachable',
+      `the demo engine ${name} does not start: ${error.message}`,
+      { cause: error },
+    )
+  }
+}
+
+async function setFaults(url: string, faults: readonly string[]): Promise<void> {
+  const response = await fetch(new URL('/emulator/faults', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ faults }),
+  })
+  if (!response.ok) throw new Error(`the emulator at ${url} answered ${response.status}`)
+}
+
+function demoText(
+  engines: readonly DemoEngine[],
+  children: ReadonlyMap<string, SupervisedChild>,
+): string {
+  const rows = engines.map(({ name, engine, device, models }) => {
+    const child = children.get(name)
+    return [name, engine, device, models.join(' '), child?.url ?? '', String(child?.pid ?? '-')]
+  })
+  const titles = ['ENDPOINT', 'ENGINE', 'DEVICE', 'MODELS', 'URL', 'PID']
+  const first = engines[0]?.name ?? ''
+  return `The demo fleet. These engines are emulated: their answers are made-up words, in real time.
+
+${tableLines(
+  titles.map((title) => ({ title })),
+  rows,
+)
+  .map((line) => `  ${line}`)
+  .join('\n')}
+
+Break it while you ask, and watch "motley status":
+
+  motley demo kill ${first}     or  curl -X POST ${children.get(first)?.url}/emulator/exit
+  motley demo break ${first}    or  kill -STOP ${children.get(first)?.pid}, and later kill -CONT
+`
+}

@@ -1,0 +1,92 @@
+/** The gateway cannot listen where it should: who is in the way, and what to do. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { CommandFailure } from '#cli/command-failure.ts'
+
+/** Turns the error of a listening socket into one sentence; other errors come back as they are. */
+export function listenFailure(error: unknown, listen: string): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  const colon = listen.lastIndexOf(':')
+  const host = listen.slice(0, colon)
+  const port = Number(listen.slice(colon + 1))
+  const sentence = () => {
+    switch (code) {
+      case 'EADDRINUSE': {
+        const holder = portHolder(port)
+        return `port ${port} is taken${holder === null ? '' : ` by ${holder}`}: end that, or take another port, as --listen ${host}:${port + 1}, or any free one with --listen ${host}:0`
+      }
+      case 'EACCES':
+        return `this user may not listen on port ${port}: take one above 1023, as --listen ${host}:7070`
+      case 'EADDRNOTAVAIL':
+        return `this machine has no address ${host}: listen on 127.0.0.1, or on 0.0.0.0 for all addresses`
+      case 'ENOTFOUND':
+      case 'EAI_AGAIN':
+        return `"${host}" in --listen ${listen} is not known as a name of this machine: write an address`
+      default:
+        return null
+    }
+  }
+  const words = sentence()
+  return words === null ? error : new CommandFailure('unreachable', words, { cause: error })
+}
+
+/** The command and process id that listens on a port, where /proc tells this user. */
+function portHolder(port: number): string | null {
+  const inodes = new Set([
+    ...listeningInodes('/proc/net/tcp', port),
+    ...listeningInodes('/proc/net/tcp6', port),
+  ])
+  if (inodes.size === 0) return null
+  for (const pid of listOf('/proc').filter((name) => /^\d+$/.test(name))) {
+    const folder = `/proc/${pid}/fd`
+    if (listOf(folder).some((fd) => inodes.has(linkOf(`${folder}/${fd}`)))) {
+      const words = textOf(`/proc/${pid}/cmdline`).split('\0').filter(Boolean)
+      const command = words.length === 0 ? 'a process' : `"${shortCommand(words)}"`
+      return `${command} (pid ${pid})`
+    }
+  }
+  return null
+}
+
+/** The program without its folder, and as much of the rest as fits into a sentence. */
+function shortCommand(words: readonly string[]): string {
+  const [program = '', ...rest] = words
+  const text = [program.slice(program.lastIndexOf('/') + 1), ...rest].join(' ')
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}
+
+/** `socket:[inode]` of each listening socket on the port, from the kernel's table. */
+function listeningInodes(table: string, port: number): string[] {
+  const listening = '0A'
+  return textOf(table)
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter((cells) => {
+      const [, local = '', , state] = cells
+      return state === listening && Number.parseInt(local.split(':')[1] ?? '', 16) === port
+    })
+    .map((cells) => `socket:[${cells[9]}]`)
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function listOf(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,37 @@
+/** Runs one command and ends with its exit code. */
+import { CommanderError } from 'commander'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { ConfigError } from '#cli/config-error.ts'
+import { createProgram, usageExitCode } from '#cli/program.ts'
+
+// Started by bin/motley under another Node: when that process is gone, so is the one who asked.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+process.channel?.unref()
+
+// `motley models | head -1` closes the pipe early; that is no mistake of anybody.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+})
+
+try {
+  await createProgram().parseAsync()
+} catch (error) {
+  process.exit(report(error))
+}
+
+/** Says what went wrong, in one line where it is somebody's to mend, and gives the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return usageExitCode(error)
+  if (error instanceof CommandFailure) {
+    process.stderr.write(`motley: ${error.message}\n`)
+    return error.exitCode
+  }
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`)
+    return 2
+  }
+  process.stderr.write(
+    `motley: a mistake of its own, please report it: ${error instanceof Error ? error.stack : error}\n`,
+  )
+  return 70
+}

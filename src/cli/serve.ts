@@ -1,0 +1,143 @@
+/**
+ * Runs a gateway and the watcher of its endpoints in this process, until a signal ends it:
+ * `motley gateway`, and the heart of `motley up`.
+ */
+import { closeSync, openSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type EndpointWatcher, watchEndpoints } from '#agent/endpoint-watcher.ts'
+import { ConfigError } from '#cli/config-error.ts'
+import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
+import { watchConfigFile } from '#cli/config-watch.ts'
+import { listenFailure } from '#cli/listen-failure.ts'
+import type { MotleyConfig } from '#core/config/document.ts'
+import type { EndpointConfig } from '#core/config/endpoints.ts'
+import { motleyVersion } from '#embedded/motley-version.ts'
+import { type Gateway, startGateway } from '#gateway/gateway.ts'
+
+export interface ServeOptions {
+  readonly request: ConfigRequest
+  readonly config: MotleyConfig
+  /** Endpoints that this command starts itself, beside those of the configuration. */
+  readonly ownEndpoints: readonly EndpointConfig[]
+}
+
+export interface Serving {
+  readonly url: string
+  /** Resolves after a signal, when running answers are over or may take no longer. */
+  readonly stopped: Promise<void>
+}
+
+/**
+ * npm passes on the Ctrl-C that the terminal has sent to every process already, so one wish to
+ * stop can arrive twice; a person takes longer to press it again.
+ */
+const sameWishMs = 400
+
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const { request, ownEndpoints } = options
+  const withOwn = (config: MotleyConfig): MotleyConfig => ({
+    ...config,
+    endpoints: [...config.endpoints, ...ownEndpoints],
+  })
+  const config = withOwn(options.config)
+  surviveLostReaders()
+
+  let gateway: Gateway
+  try {
+    gateway = await startGateway({ config, log: logLine, version: motleyVersion })
+  } catch (error) {
+    throw listenFailure(error, config.gateway.listen)
+  }
+  const watcher = watchEndpoints({
+    endpoints: config.endpoints,
+    report: (report) => gateway.report(report),
+  })
+
+  const reload = () => reloadConfig(request, withOwn, gateway, watcher)
+  const found = findConfigFile(request)
+  const fileWatch =
+    found === null
+      ? null
+      : watchConfigFile(resolve(request.cwd, found), reload, ({ message }) =>
+          logLine(`${found} is not watched (${message}): send SIGHUP after a change`),
+        )
+
+  return {
+    url: gateway.url,
+    stopped: untilSignal(reload, options.config.gateway.drainMs, gateway).then(async () => {
+      fileWatch?.close()
+      watcher.close()
+      await gateway.close()
+    }),
+  }
+}
+
+/** For people, beside the answers of commands: standard error. */
+export function logLine(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** All or nothing: the new configuration is used as a whole, or the old one stays. */
+function reloadConfig(
+  request: ConfigRequest,
+  withOwn: (config: MotleyConfig) => MotleyConfig,
+  gateway: Gateway,
+  watcher: EndpointWatcher,
+): void {
+  const file = findConfigFile(request)
+  let config: MotleyConfig
+  try {
+    config = withOwn(readConfig(request))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    logLine(`${error.message}\nconfiguration not changed: everything stays as it was`)
+    return
+  }
+  const outcome = gateway.reload(config)
+  if (!outcome.applied) {
+    logLine(`configuration not changed: ${outcome.reason}; everything stays as it was`)
+    return
+  }
+  watcher.update(config.endpoints)
+  logLine(`configuration read again${file === null ? '' : ` from ${file}`}`)
+  for (const note of outcome.notes) logLine(`  ${note}`)
+}
+
+/** Until SIGINT or SIGTERM, and then until running answers are over or a second signal comes. */
+function untilSignal(reload: () => void, drainMs: number, gateway: Gateway): Promise<void> {
+  return new Promise((resolveStopped) => {
+    let firstAtMs: number | null = null
+    const stop = () => {
+      if (firstAtMs === null) {
+        firstAtMs = performance.now()
+        logLine(`stopping: running answers have ${drainMs / 1000} s; once more stops at once`)
+        gateway.drain().then(resolveStopped, resolveStopped)
+      } else if (performance.now() - firstAtMs > sameWishMs) {
+        resolveStopped()
+      }
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+    const hadTerminal = process.stdin.isTTY
+    process.on('SIGHUP', () => {
+      // The same signal says "read your files again" and "your terminal was closed".
+      if (hadTerminal && !terminalIsThere()) stop()
+      else reload()
+    })
+  })
+}
+
+function terminalIsThere(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whoever read the output may go away, as `| head` does; the gateway serves on. */
+function surviveLostReaders(): void {
+  process.stdout.removeAllListeners('error').on('error', () => {})
+  process.stderr.on('error', () => {})
+}

@@ -1,0 +1,101 @@
+/** The table of `motley status`: one line for each endpoint, and why one is not ready below it. */
+import type { FleetStatus } from '#cli/commands/status.ts'
+import { type Column, shorten, tableLines } from '#cli/table.ts'
+import { paint } from '#cli/terminal.ts'
+
+type EndpointStatus = FleetStatus['endpoints'][number]
+
+/** What a terminal is when nobody has made it wider. */
+const width = 80
+
+const columns: readonly Column[] = [
+  { title: 'ENDPOINT', maxWidth: 15 },
+  { title: 'STATE' },
+  { title: 'ENGINE', maxWidth: 12 },
+  { title: 'MODELS' },
+  { title: 'LOAD', align: 'right' },
+  { title: 'WT', align: 'right' },
+  { title: 'TTFT', align: 'right' },
+  { title: 'REQS', align: 'right' },
+  { title: 'ERRS', align: 'right' },
+]
+
+const modelColumn = 3
+
+const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
+  ready: 'green',
+  busy: 'yellow',
+  loading: 'yellow',
+  draining: 'yellow',
+  failing: 'red',
+  failed: 'red',
+}
+
+export function statusText({ gateway, endpoints }: FleetStatus): string {
+  const ready = endpoints.filter(({ state }) => state === 'ready' || state === 'busy').length
+  const queued = gateway.queued === 0 ? '' : `, ${gateway.queued} waiting`
+  const head = `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds)}, ${gateway.strategy}: ${ready} of ${endpoints.length} ready, ${gateway.inFlight} running${queued}`
+  if (endpoints.length === 0) return `${head}\nNo endpoints: add some to motley.yaml.`
+
+  const rows = endpoints.map(row)
+  const [titles = '', ...lines] = tableLines(fitted(rows), rows)
+  const body = endpoints.flatMap((endpoint, index) => {
+    const line = (lines[index] ?? '').replace(
+      endpoint.state,
+      paint(colours[endpoint.state] ?? 'red', endpoint.state),
+    )
+    return endpoint.reason === null || endpoint.state === 'ready'
+      ? [line]
+      : [line, shorten(`  ${endpoint.reason}`, width)]
+  })
+  return [head, '', paint('bold', titles), ...body].join('\n')
+}
+
+/** Models get what the other columns leave of the line; --json has them all. */
+function fitted(rows: readonly (readonly string[])[]): Column[] {
+  const others = columns.filter((_, index) => index !== modelColumn)
+  const withoutModels = rows.map((cells) => cells.filter((_, index) => index !== modelColumn))
+  const taken = Math.max(...tableLines(others, withoutModels).map((line) => line.length))
+  const maxWidth = Math.max(6, width - taken - 2)
+  return columns.map((column, index) => (index === modelColumn ? { ...column, maxWidth } : column))
+}
+
+function row(endpoint: EndpointStatus): string[] {
+  const { name, state, engine, models, inFlight, maxInFlight, weight, effectiveWeight } = endpoint
+  return [
+    name,
+    state,
+    engine?.replace('motley-', '') ?? '?',
+    models.join(' ') || '-',
+    maxInFlight === null ? String(inFlight) : `${inFlight}/${maxInFlight}`,
+    effectiveWeight === weight ? short(weight) : `${short(effectiveWeight)}/${short(weight)}`,
+    endpoint.ttftMs === null ? '-' : ttftText(endpoint.ttftMs),
+    count(endpoint.requestsTotal),
+    count(endpoint.errorsTotal),
+  ]
+}
+
+function ttftText(ttftMs: number): string {
+  return ttftMs < 1_000 ? `${Math.round(ttftMs)}ms` : `${(ttftMs / 1_000).toFixed(1)}s`
+}
+
+function short(value: number): string {
+  return String(Number(value.toFixed(1)))
+}
+
+function count(value: number): string {
+  if (value < 100_000) return String(value)
+  return value < 100_000_000 ? `${Math.round(value / 1_000)}k` : `${Math.round(value / 1e6)}M`
+}
+
+export function durationText(seconds: number): string {
+  const whole = Math.floor(seconds)
+  const [days, hours, minutes] = [86_400, 3_600, 60].map((unit) => Math.floor(whole / unit)) as [
+    number,
+    number,
+    number,
+  ]
+  if (days > 0) return `${days} d ${hours % 24} h`
+  if (hours > 0) return `${hours} h ${minutes % 60} min`
+  return minutes > 0 ? `${minutes} min` : `${whole} s`
+}

@@ -1,0 +1,12 @@
+import { styleText } from 'node:util'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Coloured on a terminal, plain elsewhere and where NO_COLOR asks for it. */
+export function paint(style: Style, text: string, stream = process.stdout): string {
+  return styleText(style, text, { stream, validateStream: true })
+}
+
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2))
+}
