@@ -1,0 +1,245 @@
+/**
+ * One endpoint as the gateway keeps it: what routing sees, what operators see, and the connections
+ * to it. Every request that was sent there begins with {@link Endpoint.begin} and ends exactly once
+ * through what that returns, whatever happens in between, so that the count of requests in flight
+ * comes back to zero and never goes below.
+ */
+import { Pool } from 'undici'
+import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
+import type { EndpointLoad, EndpointState, EndpointView, ServedModel } from '#core/endpoint.ts'
+import {
+  afterCheck,
+  afterRequest,
+  breakerAt,
+  type EndpointHealth,
+  type Evidence,
+  newHealth,
+  slowStartRatio,
+  stateOf,
+} from '#core/endpoint-health.ts'
+import { type EndpointId, endpointId, type ModelName, modelName } from '#core/ids.ts'
+import { EndpointStats } from '#gateway/endpoint-stats.ts'
+import type { EndpointReport } from '#protocol/endpoint-report.ts'
+import { ewma } from '#std/ewma.ts'
+
+/** The moment for which endpoints are looked at; all of a fleet share one. */
+export interface Instant {
+  ms: number
+}
+
+/** One new TTFT moves the average by a fifth: about ten requests are remembered. */
+const ttftWeight = 0.2
+
+/** uvicorn, and so vLLM and SGLang, closes idle connections after 5 s; ours go first. */
+const keepAliveMs = 4_000
+
+export class Endpoint implements EndpointView {
+  readonly id: EndpointId
+  readonly stats: EndpointStats
+  readonly coolingUntilMs = new Map<ModelName, number>()
+  config: EndpointConfig
+  health: EndpointHealth
+  inFlight = 0
+  probeInFlight = false
+  ttftMs: number | null = null
+  turn = 0
+  /** When the last byte of any answer came from there. */
+  progressAtMs = 0
+  engine: string | null
+  engineVersion: string | null = null
+  supportsStreamUsage = false
+  load: EndpointLoad | null = null
+  lastCheck: EndpointReport['check'] | null = null
+  lastCheckAtMs = 0
+  /** When the state that people see changed last. */
+  stateSinceMs: number
+  /** Null until the configuration or the endpoint itself has said what it serves. */
+  models: ReadonlyMap<ModelName, ServedModel> | null
+
+  readonly #instant: Instant
+  #slowStartMs: number
+  #pool: Pool
+  #lastState: EndpointState
+
+  constructor(config: EndpointConfig, instant: Instant, slowStartMs: number) {
+    this.id = endpointId(endpointName(config))
+    this.config = config
+    this.engine = config.engine ?? null
+    this.#instant = instant
+    this.#slowStartMs = slowStartMs
+    this.health = newHealth(instant.ms)
+    this.stats = new EndpointStats()
+    this.models = configuredModels(config)
+    this.#pool = newPool(config)
+    this.#lastState = this.state
+    this.stateSinceMs = instant.ms
+  }
+
+  get weight(): number {
+    return this.config.weight
+  }
+
+  get maxInFlight(): number | null {
+    return this.config.maxInFlight ?? null
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return this.config.labels
+  }
+
+  get state(): EndpointState {
+    return stateOf(this.health, {
+      nowMs: this.#instant.ms,
+      inFlight: this.inFlight,
+      maxInFlight: this.maxInFlight,
+    })
+  }
+
+  get slowStartRatio(): number {
+    return slowStartRatio(this.health, this.#instant.ms, this.#slowStartMs)
+  }
+
+  /** Why it is not ready, in a few words; null when there is nothing to say. */
+  get reason(): string | null {
+    const state = this.state
+    if (state === 'ready') return null
+    if (state === 'draining') return 'removed from the configuration'
+    if (state === 'busy' && this.health.reason === null) return 'at its limit of requests'
+    return this.health.reason
+  }
+
+  get pool(): Pool {
+    return this.#pool
+  }
+
+  /** Path prefix of its URL, without a slash at the end. */
+  get basePath(): string {
+    return new URL(this.config.url).pathname.replace(/\/+$/, '')
+  }
+
+  /** Takes what the new configuration says; connections stay unless the URL changed. */
+  reconfigure(config: EndpointConfig, slowStartMs: number): void {
+    const before = this.config
+    this.config = config
+    this.#slowStartMs = slowStartMs
+    this.health = { ...this.health, draining: false }
+    if (config.engine !== undefined) this.engine = config.engine
+    const models = configuredModels(config)
+    if (models !== null || configuredModels(before) !== null) this.models = models
+    if (before.url !== config.url) {
+      void this.#pool.close()
+      this.#pool = newPool(config)
+      this.health = newHealth(this.#instant.ms)
+      if (models === null) this.models = null
+    }
+    this.noteState()
+  }
+
+  apply(report: EndpointReport): void {
+    this.lastCheck = report.check
+    this.lastCheckAtMs = report.atMs
+    if (report.engine !== null) this.engine = report.engine
+    if (report.engineVersion !== null) this.engineVersion = report.engineVersion
+    if (report.load !== null) this.load = report.load
+    this.supportsStreamUsage = report.supportsStreamUsage
+    if (report.models !== null && configuredModels(this.config) === null) {
+      this.models = new Map(
+        report.models.map(({ servedName, contextTokens, tasks }) => [
+          modelName(servedName),
+          {
+            model: modelName(servedName),
+            servedName,
+            contextTokens,
+            tasks: tasks === null ? null : new Set(tasks),
+          },
+        ]),
+      )
+    }
+    if (report.check.verdict !== 'ready' && report.check.verdict !== 'loading') {
+      this.stats.failedChecks++
+    }
+    this.health = afterCheck(this.health, report.check, {
+      nowMs: this.#instant.ms,
+      inFlight: this.inFlight,
+      progressAtMs: this.progressAtMs,
+    })
+    this.noteState()
+  }
+
+  drain(): void {
+    this.health = { ...this.health, draining: true }
+    this.noteState()
+  }
+
+  /** A 429 that named a time: this model rests here until then. */
+  cool(model: ModelName, untilMs: number): void {
+    this.coolingUntilMs.set(model, Math.max(untilMs, this.coolingUntilMs.get(model) ?? 0))
+  }
+
+  /**
+   * Counts a request in. The function it returns counts it out, once; later calls do nothing.
+   * `evidence` is what the end says about the endpoint, null when it says nothing: a client that
+   * went away is not the endpoint's fault, nor is a request that was wrong.
+   */
+  begin(): (evidence: Evidence | null) => void {
+    const probing = breakerAt(this.health, this.#instant.ms).kind === 'half-open'
+    if (probing) this.probeInFlight = true
+    this.inFlight++
+    this.stats.begin(this.inFlight)
+    let over = false
+    return (evidence) => {
+      if (over) return
+      over = true
+      this.inFlight--
+      if (probing) this.probeInFlight = false
+      if (evidence !== null) {
+        this.health = afterRequest(this.health, evidence, this.#instant.ms)
+        this.noteState()
+      }
+    }
+  }
+
+  noteTtft(ttftMs: number): void {
+    this.ttftMs = ewma(this.ttftMs, ttftMs, ttftWeight)
+  }
+
+  /** Keeps the time of the last change of state, and counts how often and how long it is down. */
+  noteState(): void {
+    const state = this.state
+    if (state === this.#lastState) return
+    this.stats.noteStateChange(this.#lastState, state, this.#instant.ms - this.stateSinceMs)
+    this.#lastState = state
+    this.stateSinceMs = this.#instant.ms
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
+
+function newPool(config: EndpointConfig): Pool {
+  return new Pool(new URL(config.url).origin, {
+    connections: null,
+    pipelining: 1,
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: 600_000,
+    // Every phase has its own deadline in the relay, which also knows the model.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connectTimeout: 60_000,
+    maxHeaderSize: 64 * 1024,
+  })
+}
+
+function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, ServedModel> | null {
+  if (config.models === undefined) return null
+  const entries = Array.isArray(config.models)
+    ? config.models.map((name) => [name, name] as const)
+    : Object.entries(config.models)
+  return new Map(
+    entries.map(([model, servedName]) => [
+      modelName(model),
+      { model: modelName(model), servedName, contextTokens: null, tasks: null },
+    ]),
+  )
+}
