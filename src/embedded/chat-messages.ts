@@ -11,7 +11,7 @@ export interface ChatMessage {
  * How the prompt ends: with the header of a new answer, with the last assistant message left open
  * so that the model goes on writing it, or closed as it stands.
  */
-export type ChatEnding = 'new-answer' | 'continue-last' | 'closed'
+type ChatEnding = 'new-answer' | 'continue-last' | 'closed'
 
 export interface ChatConversation {
   readonly messages: readonly ChatMessage[]

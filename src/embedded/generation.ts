@@ -10,7 +10,7 @@ import type {
 } from 'node-llama-cpp'
 import type { EmbeddedEngine } from '#embedded/embedded-engine.ts'
 import type { AnswerFormat, GenerationParameters } from '#embedded/generation-parameters.ts'
-import { invalidValue, RequestError } from '#embedded/request-error.ts'
+import { invalidValue, RequestError, unsupported } from '#embedded/request-error.ts'
 import { StopStrings } from '#embedded/stop-strings.ts'
 import { TokenText } from '#embedded/token-text.ts'
 
@@ -314,6 +314,12 @@ function biasOf(
       throw invalidValue(
         'logit_bias',
         `logit_bias has the token ${token}; the model has tokens 0 to ${loaded.facts.vocabularyTokens - 1}.`,
+      )
+    }
+    if (loaded.model.isEogToken(token as Token)) {
+      throw unsupported(
+        'logit_bias',
+        `logit_bias has the token ${token}, which ends an answer; the embedded engine cannot bias that one.`,
       )
     }
     // OpenAI promises that -100 bans a token, which adding -100 to its logit only makes likely.

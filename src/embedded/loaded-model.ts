@@ -24,7 +24,7 @@ export interface LoadOptions {
 }
 
 /** What the model file says about the model. */
-export interface ModelFacts {
+interface ModelFacts {
   readonly vocabularyType: string
   readonly vocabularyTokens: number
   readonly trainContextTokens: number

@@ -93,7 +93,7 @@ function isWorthTaking(shared: number, cached: number, prompt: number): boolean 
   return shared * 2 >= cached || shared * 2 >= prompt
 }
 
-export function sharedBeginning(left: readonly number[], right: readonly number[]): number {
+function sharedBeginning(left: readonly number[], right: readonly number[]): number {
   const length = Math.min(left.length, right.length)
   let index = 0
   while (index < length && left[index] === right[index]) index++

@@ -60,7 +60,7 @@ export function chooseVariant(facts: VariantFacts = factsOfThisMachine()): Varia
   return { variant: 'cpu', included: true, reason: 'no GPU driver found' }
 }
 
-export function factsOfThisMachine(): VariantFacts {
+function factsOfThisMachine(): VariantFacts {
   const suffixes = process.platform === 'win32' ? ['.exe'] : ['']
   return {
     platform: process.platform,
@@ -93,8 +93,13 @@ export async function installVariant(
   { onLine, signal }: InstallVariantOptions = {},
 ): Promise<void> {
   const manifest = await variantManifest(variant)
-  await mkdir(directory, { recursive: true })
-  await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  try {
+    await mkdir(directory, { recursive: true })
+    await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause)
+    throw new VariantInstallError(`The folder ${directory} cannot be written: ${words}.`, { cause })
+  }
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']
   await runNpm(['install', '--prefix', resolve(directory), ...flags], directory, onLine, signal)
   if (!existsSync(join(directory, 'node_modules', 'node-llama-cpp'))) {
@@ -107,15 +112,16 @@ export async function installVariant(
 /** A package for AIX only: as an optional dependency npm skips it everywhere else. */
 const skippedPackage = 'npm:@esbuild/aix-ppc64@0.25.0'
 
-/** The package.json of a folder that holds one variant beside the plain CPU build. */
+/** The package.json of a folder that holds one variant beside the plain build of this system. */
 export async function variantManifest(
   variant: Variant,
+  platform: NodeJS.Platform = process.platform,
+  arch: string = process.arch,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { version, optionalDependencies = {} } = await bundledPackage()
-  const unwanted = Object.keys(optionalDependencies).filter((name) => {
-    const gpu = /-(cuda|vulkan|metal)(-ext)?$/.exec(name)?.[1]
-    return gpu !== undefined && gpu !== 'metal' && gpu !== variant
-  })
+  const system = `@node-llama-cpp/${systemNames[platform] ?? platform}-${arch}`
+  const wanted = ['', '-metal', `-${variant}`, `-${variant}-ext`].map((end) => system + end)
+  const unwanted = Object.keys(optionalDependencies).filter((name) => !wanted.includes(name))
   return {
     name: `motley-engine-${variant}`,
     private: true,
@@ -123,6 +129,9 @@ export async function variantManifest(
     overrides: Object.fromEntries(unwanted.map((name) => [name, skippedPackage])),
   }
 }
+
+/** How node-llama-cpp names its packages, where it is not Node's own word. */
+const systemNames: Readonly<Record<string, string>> = { darwin: 'mac', win32: 'win' }
 
 /** node-llama-cpp from a folder made by {@link installVariant}, or else the bundled one. */
 export async function importLlama(directory?: string): Promise<LlamaModule> {
