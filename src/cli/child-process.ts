@@ -130,7 +130,7 @@ export async function superviseChild(options: ChildOptions): Promise<SupervisedC
       child?.kill('SIGKILL')
     },
     startNow() {
-      if (restart !== null) startAgain()
+      if (restart !== null && !stopped) startAgain()
     },
     async stop() {
       stopped = true

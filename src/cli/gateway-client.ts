@@ -70,9 +70,9 @@ function networkReason(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') {
     return `silent for ${answerMsMax / 1000} s`
   }
-  const cause = error instanceof Error ? error.cause : null
-  const code = (cause as NodeJS.ErrnoException | null)?.code
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : null
+  const code = cause?.code
   if (code === 'ECONNREFUSED') return 'nothing listens there'
   if (code === 'ENOTFOUND') return 'there is no machine of that name'
-  return code ?? (error instanceof Error ? error.message : String(error))
+  return code ?? cause?.message ?? String(error)
 }

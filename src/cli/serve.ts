@@ -9,6 +9,7 @@ import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
 import { watchConfigFile } from '#cli/config-watch.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
+import { logLine } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import type { EndpointConfig } from '#core/config/endpoints.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
@@ -70,11 +71,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       await gateway.close()
     }),
   }
-}
-
-/** For people, beside the answers of commands: standard error. */
-export function logLine(line: string): void {
-  process.stderr.write(`${line}\n`)
 }
 
 /** All or nothing: the new configuration is used as a whole, or the old one stays. */

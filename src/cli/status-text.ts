@@ -33,16 +33,18 @@ const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
 
 export function statusText({ gateway, endpoints }: FleetStatus): string {
   const ready = endpoints.filter(({ state }) => state === 'ready' || state === 'busy').length
-  const queued = gateway.queued === 0 ? '' : `, ${gateway.queued} waiting`
-  const head = `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds)}, ${gateway.strategy}: ${ready} of ${endpoints.length} ready, ${gateway.inFlight} running${queued}`
+  const head = [
+    `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight} requests running, ${gateway.queued} waiting`,
+    `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds)}, strategy ${gateway.strategy}`,
+  ].join('\n')
   if (endpoints.length === 0) return `${head}\nNo endpoints: add some to motley.yaml.`
 
   const rows = endpoints.map(row)
   const [titles = '', ...lines] = tableLines(fitted(rows), rows)
   const body = endpoints.flatMap((endpoint, index) => {
     const line = (lines[index] ?? '').replace(
-      endpoint.state,
-      paint(colours[endpoint.state] ?? 'red', endpoint.state),
+      `  ${endpoint.state}`,
+      `  ${paint(colours[endpoint.state] ?? 'red', endpoint.state)}`,
     )
     return endpoint.reason === null || endpoint.state === 'ready'
       ? [line]

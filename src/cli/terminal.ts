@@ -10,3 +10,8 @@ export function paint(style: Style, text: string, stream = process.stdout): stri
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2))
 }
+
+/** For people, beside the answers of commands: standard error. */
+export function logLine(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

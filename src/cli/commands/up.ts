@@ -1,6 +1,7 @@
-import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { CommandFailure } from '#cli/command-failure.ts'
 import { addServeOptions, type ServeFlags, serveRequest } from '#cli/serve-options.ts'
+import { logLine } from '#cli/terminal.ts'
 
 interface UpFlags extends ServeFlags {
   readonly model?: string
@@ -13,8 +14,7 @@ interface UpFlags extends ServeFlags {
 export function addUpCommand(program: Command): void {
   addServeOptions(program.command('up'))
     .description(
-      'Serve one API on this machine. Without endpoints in motley.yaml, the bundled model\n' +
-        'motley-tiny answers.',
+      'Serve one API on this machine. Where nothing is configured, a small bundled model answers.',
     )
     .option('--model <file.gguf>', 'serve this model file with the embedded engine')
     .option('--name <name>', 'what clients call that model (default: its file name)')
@@ -24,34 +24,26 @@ export function addUpCommand(program: Command): void {
 }
 
 async function up(flags: UpFlags): Promise<void> {
-  const [
-    { readConfig },
-    { bundledModel, startEmbedded },
-    { startDemoFleet },
-    { logLine, serve },
-    { endpointsText, readyText },
-    { CommandFailure },
-  ] = await Promise.all([
-    import('#cli/config-file.ts'),
-    import('#cli/embedded-child.ts'),
-    import('#cli/demo-fleet.ts'),
-    import('#cli/serve.ts'),
-    import('#cli/ready-text.ts'),
-    import('#cli/command-failure.ts'),
-  ])
+  const { readConfig } = await import('#cli/config-file.ts')
   if (!flags.embedded && flags.model !== undefined) {
     throw new CommandFailure('wrong', '--model and --no-embedded contradict each other: drop one')
   }
-  const request = serveRequest(flags, flags.model && resolve(flags.model), flags.name)
+  const request = serveRequest(flags, flags.model, flags.name)
   const config = readConfig(request)
+  const [{ bundledModel, startEmbedded }, { startDemoFleet }] = await Promise.all([
+    import('#cli/embedded-child.ts'),
+    import('#cli/demo-fleet.ts'),
+  ])
   const nothingElse = config.endpoints.length === 0 && flags.demo !== true
   const engine = config.embedded ?? (nothingElse ? bundledModel : null)
 
-  const starting = [
+  // Engines start while the gateway is still being loaded: both take a while on a small machine.
+  const [embedded, demo, { serve }, { endpointsText, readyText }] = await Promise.all([
     engine !== null && flags.embedded ? startEmbedded(engine, logLine) : null,
     flags.demo === true ? startDemoFleet(config, logLine) : null,
-  ] as const
-  const [embedded, demo] = await Promise.all(starting)
+    import('#cli/serve.ts'),
+    import('#cli/ready-text.ts'),
+  ])
   const stopEngines = () => Promise.all([embedded?.child.stop(), demo?.stop()])
   try {
     const ownEndpoints = [...(embedded ? [embedded.endpoint] : []), ...(demo?.endpoints ?? [])]

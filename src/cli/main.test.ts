@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const bin = fileURLToPath(new URL('../../bin/motley', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'motley-cli-'))
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs bin/motley where no configuration lies around, without a MOTLEY_… variable of the tester. */
+function motley(args: readonly string[], { node = process.execPath, file = bin } = {}) {
+  const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
+  return new Promise<Ended>((resolve, reject) => {
+    const child = spawn(node, [file, ...args], { cwd: folder, env: Object.fromEntries(own) })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk) => (out += chunk))
+    child.stderr.on('data', (chunk) => (err += chunk))
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, out, err }))
+  })
+}
+
+writeFileSync(join(folder, 'good.yaml'), 'endpoints: [{ url: "http://a" }, { url: "http://b" }]')
+writeFileSync(join(folder, 'bad.yaml'), 'gateway:\n  drainMs: soon\n  pingMs: often\n')
+
+test.each<{ args: string[]; code: number; out?: string; err?: string }>([
+  { args: ['--version'], code: 0, out: 'motley 0.1.0\n' },
+  {
+    args: ['config', 'check', 'good.yaml'],
+    code: 0,
+    out: 'good.yaml is valid: 2 endpoints, 0 keys\n',
+  },
+  {
+    args: ['config', 'check', 'bad.yaml'],
+    code: 2,
+    err:
+      'bad.yaml:2: gateway.drainMs: found "soon", allowed: a whole number of at least 0\n' +
+      'bad.yaml:3: gateway.pingMs: found "often", allowed: a whole number of at least 0\n',
+  },
+  {
+    args: ['gateway', '-c', 'none.yaml'],
+    code: 2,
+    err: 'none.yaml: cannot be read: there is no such file\n',
+  },
+  {
+    args: ['up', '--model', 'none.gguf'],
+    code: 2,
+    err: `motley: there is no model file ${join(folder, 'none.gguf')}: name a GGUF file with --model or embedded.model\n`,
+  },
+  { args: ['gatewy'], code: 2, err: "motley: unknown command 'gatewy'; did you mean gateway?\n" },
+  {
+    args: ['status', '--jsn'],
+    code: 2,
+    err: "motley: unknown option '--jsn'; did you mean --json?\n",
+  },
+])('motley $args ends with $code', async ({ args, code, out = '', err = '' }) => {
+  expect(await motley(args)).toEqual({ code, out, err })
+})
+
+test('a gateway that does not answer is told by its URL, and what to do', async () => {
+  const closed = createServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const url = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`
+  closed.close()
+  expect(await motley(['status', '--url', url])).toEqual({
+    code: 3,
+    out: '',
+    err: `motley: no gateway answers at ${url} (nothing listens there): start one with "motley up", or name another with --url\n`,
+  })
+})
+
+test('help is asked for, or shown where a command is missing', async () => {
+  const [asked, missing] = await Promise.all([motley(['--help']), motley([])])
+  expect(asked).toMatchObject({ code: 0, err: '' })
+  expect(missing).toMatchObject({ code: 2, out: '', err: asked.out })
+})
+
+test('a key is made, and its hash is what the configuration takes', async () => {
+  const { out } = await motley(['key', 'create', '--name', 'app', '--json'])
+  const { name, key, keyHash } = JSON.parse(out)
+  const sha256 = new Uint8Array(
+    await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)),
+  )
+  expect({ name, keyHash }).toEqual({
+    name: 'app',
+    keyHash: `sha256:${Buffer.from(sha256).toString('hex')}`,
+  })
+})
+
+test.skipIf(process.platform === 'win32')(
+  'it is found through a link, as npx makes one',
+  async () => {
+    const link = join(folder, 'motley')
+    symlinkSync(bin, link)
+    expect(await motley(['--version'], { file: link })).toMatchObject({ code: 0 })
+  },
+)
+
+const systemNode = '/usr/bin/node'
+test.skipIf(!existsSync(systemNode))('the Node of the system starts it, however old', async () => {
+  expect(await motley(['--version'], { node: systemNode })).toEqual({
+    code: 0,
+    out: 'motley 0.1.0\n',
+    err: '',
+  })
+})

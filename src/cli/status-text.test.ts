@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import type { FleetStatus } from '#cli/commands/status.ts'
+import { durationText, statusText } from '#cli/status-text.ts'
+
+type EndpointStatus = FleetStatus['endpoints'][number]
+
+function endpoint(fields: Partial<EndpointStatus>): EndpointStatus {
+  return {
+    name: 'h100',
+    url: 'http://node0:8001',
+    engine: 'vllm',
+    state: 'ready',
+    reason: null,
+    models: ['llama-3.1-8b'],
+    weight: 4,
+    effectiveWeight: 4,
+    inFlight: 3,
+    maxInFlight: 256,
+    ttftMs: 83.4,
+    requestsTotal: 1_204,
+    errorsTotal: 0,
+    sinceMs: null,
+    ...fields,
+  }
+}
+
+const gateway = {
+  version: '0.1.0',
+  uptimeSeconds: 7_384,
+  strategy: 'least-connections',
+  inFlight: 5,
+  queued: 2,
+}
+
+test('a mixed fleet fits 80 columns, with the reason below each endpoint that is not ready', async () => {
+  const endpoints = [
+    endpoint({}),
+    endpoint({ name: 'mi300x', engine: 'sglang', effectiveWeight: 1.25, requestsTotal: 123_456 }),
+    endpoint({
+      name: 'mac-studio-upstairs',
+      engine: 'llama-server',
+      models: ['meta-llama/Llama-3.1-8B-Instruct', 'qwen2.5-7b'],
+      state: 'failed',
+      reason: 'connection refused by 10.0.0.7:8080, twice in a row; the next check is in 0.5 s',
+      ttftMs: null,
+      errorsTotal: 12,
+    }),
+    endpoint({
+      name: 'embedded',
+      engine: 'motley-embedded',
+      models: ['motley-tiny'],
+      state: 'loading',
+      reason: 'Loading model',
+      maxInFlight: null,
+      weight: 1,
+      effectiveWeight: 1,
+      ttftMs: 2_340,
+    }),
+    endpoint({
+      name: '10.0.0.9-8000',
+      engine: null,
+      models: [],
+      state: 'failing',
+      reason: 'silent',
+    }),
+  ]
+  const text = statusText({ gateway, endpoints })
+  expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
+  await expect(`${text}\n`).toMatchFileSnapshot('../../fixtures/cli/status.txt')
+})
+
+test('no endpoints at all is said, not shown as an empty table', () => {
+  expect(statusText({ gateway, endpoints: [] })).toContain('No endpoints')
+})
+
+test.each([
+  [5.9, '5 s'],
+  [61, '1 min'],
+  [7_384, '2 h 3 min'],
+  [200_000, '2 d 7 h'],
+])('%d seconds read as %s', (seconds, text) => {
+  expect(durationText(seconds)).toBe(text)
+})

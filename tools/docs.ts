@@ -1,0 +1,158 @@
+/**
+ * Writes the pages of docs/reference that follow from the sources: configuration, errors, command
+ * line, and the JSON Schema. With --check it writes nothing and fails where a page is stale.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { settingVariables } from '#cli/config-environment.ts'
+import { createProgram } from '#cli/program.ts'
+import {
+  allowedText,
+  type ConfigSchema,
+  configSchema,
+  publicSchema,
+} from '#core/config/json-schema.ts'
+import { type ErrorEntry, errorCatalog } from '#core/errors.ts'
+
+const folder = fileURLToPath(new URL('../docs/reference/', import.meta.url))
+
+const pages: Readonly<Record<string, () => string>> = {
+  'configuration.md': configurationPage,
+  'errors.md': errorsPage,
+  'cli.md': commandLinePage,
+  'motley.schema.json': () => `${JSON.stringify(publicSchema(), null, 2)}\n`,
+}
+
+const generated = '<!-- Written by `npm run docs`; change the sources, not this page. -->'
+
+function configurationPage(): string {
+  const sections = Object.entries(configSchema().properties ?? {}).map(
+    ([name, schema]) =>
+      `## ${name}\n\n${schema.description ?? ''}\n\n${settingsTable(name, schema)}`,
+  )
+  const variables = [...settingVariables()].map(
+    ([variable, path]) => `| \`${variable}\` | \`${path.join('.')}\` |`,
+  )
+  return `# Configuration: motley.yaml
+
+${generated}
+
+\`motley config check\` says whether a file is right; \`motley config schema\` prints the JSON Schema,
+which is also [motley.schema.json](motley.schema.json). Every setting can be left out unless it says
+"required".
+
+- Options of a command win over environment variables, and those over the file.
+- \`\${NAME}\` in a value is the environment variable of that name, \`\${NAME:-default}\` says what counts
+  where it is not set, and \`$\${\` stands for a plain \`\${\`.
+- When the file changes, or on SIGHUP, the whole file is read again. Where anything in it is wrong,
+  that is said and everything stays as it was.
+
+${sections.join('\n\n')}
+
+## Environment variables
+
+| Variable | Setting |
+|---|---|
+${variables.join('\n')}
+
+\`MOTLEY_CONFIG\` names the file, \`MOTLEY_URL\` and \`MOTLEY_KEY\` the gateway and the key that commands use,
+and \`MOTLEY_DATA_DIR\` the folder for what Motley downloads.
+`
+}
+
+function settingsTable(name: string, schema: ConfigSchema): string {
+  const rows = settingRows(name, schema, false)
+  return ['| Setting | Takes | Default | Meaning |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+/** One row for each setting that is a value, in the order of the schema. */
+function settingRows(path: string, schema: ConfigSchema, required: boolean): string[] {
+  if (schema.type === 'object' && schema.properties !== undefined) {
+    return Object.entries(schema.properties).flatMap(([name, child]) =>
+      settingRows(`${path}.${name}`, child, schema.required?.includes(name) ?? false),
+    )
+  }
+  if (schema.type === 'array' && schema.items?.type === 'object') {
+    return settingRows(`${path}[]`, schema.items, false)
+  }
+  if (typeof schema.additionalProperties === 'object' && schema.additionalProperties.properties) {
+    return settingRows(`${path}.<name>`, schema.additionalProperties, false)
+  }
+  const cells = [
+    `\`${path}\``,
+    allowedText(schema),
+    defaultText(schema, required),
+    schema.description,
+  ]
+  return [`| ${cells.map((cell) => (cell ?? '').replaceAll('|', '\\|')).join(' | ')} |`]
+}
+
+function defaultText(schema: ConfigSchema, required: boolean): string {
+  if (schema.default === undefined) return required ? 'required' : ''
+  return `\`${typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default)}\``
+}
+
+function errorsPage(): string {
+  const entries = Object.entries<ErrorEntry>(errorCatalog).sort(
+    ([, one], [, other]) => one.status - other.status,
+  )
+  const rows = entries.map(
+    ([code, { status, retryable, message, hint }]) =>
+      `### ${code}\n\n${status}${retryable ? ', may succeed a little later' : ''}. ${message}\n\n${hint}`,
+  )
+  return `# Errors
+
+${generated}
+
+An answer with an error holds one of these in \`error.code\`, and the code keeps its meaning. The
+message may say more about this one time. Clients of the Anthropic and Ollama APIs get the same
+errors in the shape that those APIs use.
+
+${rows.join('\n\n')}
+`
+}
+
+function commandLinePage(): string {
+  const program = createProgram()
+  return `# Command line
+
+${generated}
+
+${commandTexts(program, '').join('\n\n')}
+`
+}
+
+function commandTexts(command: Command, parent: string): string[] {
+  const name = `${parent}${command.name()}`
+  // What the help says beneath the options is only there when it is shown.
+  let text = ''
+  command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 80 })
+  command.outputHelp()
+  const depth = name.split(' ').length
+  const own = `${'#'.repeat(Math.min(depth + 1, 4))} ${name}\n\n\`\`\`text\n${text.trimEnd()}\n\`\`\``
+  return [own, ...command.commands.flatMap((child) => commandTexts(child, `${name} `))]
+}
+
+function read(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+const check = process.argv.includes('--check')
+mkdirSync(folder, { recursive: true })
+const stale = Object.entries(pages)
+  .map(([name, write]) => ({ name, text: write() }))
+  .filter(({ name, text }) => read(folder + name) !== text)
+for (const { name, text } of check ? [] : stale) writeFileSync(folder + name, text)
+if (check && stale.length > 0) {
+  console.error(
+    `docs/reference is stale: ${stale.map(({ name }) => name).join(', ')}; npm run docs`,
+  )
+  process.exitCode = 1
+} else {
+  console.log(stale.length === 0 ? 'docs/reference is up to date' : `wrote ${stale.length} pages`)
+}
