@@ -11,6 +11,8 @@ export type Outcome =
   | 'timeout'
   | 'client-abort'
   | 'rate-limited'
+  /** The gateway itself stopped. */
+  | 'shutdown'
 
 export class EndpointStats {
   requests = 0
@@ -59,6 +61,7 @@ export class EndpointStats {
       case 'client-error':
       case 'server-error':
       case 'rate-limited':
+      case 'shutdown':
         break
     }
   }

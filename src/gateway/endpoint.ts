@@ -59,6 +59,7 @@ export class Endpoint implements EndpointView {
   readonly #instant: Instant
   #slowStartMs: number
   #pool: Pool
+  #pathPrefix: string
   #lastState: EndpointState
 
   constructor(config: EndpointConfig, instant: Instant, slowStartMs: number) {
@@ -71,6 +72,7 @@ export class Endpoint implements EndpointView {
     this.stats = new EndpointStats()
     this.models = configuredModels(config)
     this.#pool = newPool(config)
+    this.#pathPrefix = pathPrefix(config)
     this.#lastState = this.state
     this.stateSinceMs = instant.ms
   }
@@ -112,9 +114,9 @@ export class Endpoint implements EndpointView {
     return this.#pool
   }
 
-  /** Path prefix of its URL, without a slash at the end. */
-  get basePath(): string {
-    return new URL(this.config.url).pathname.replace(/\/+$/, '')
+  /** Where a path of ours is there; a `/v1` at the end of its URL is the API's, not ours. */
+  path(path: string): string {
+    return this.#pathPrefix + path
   }
 
   /** Takes what the new configuration says; connections stay unless the URL changed. */
@@ -129,6 +131,7 @@ export class Endpoint implements EndpointView {
     if (before.url !== config.url) {
       void this.#pool.close()
       this.#pool = newPool(config)
+      this.#pathPrefix = pathPrefix(config)
       this.health = newHealth(this.#instant.ms)
       if (models === null) this.models = null
     }
@@ -226,9 +229,13 @@ function newPool(config: EndpointConfig): Pool {
     // Every phase has its own deadline in the relay, which also knows the model.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connectTimeout: 60_000,
+    connectTimeout: 10_000,
     maxHeaderSize: 64 * 1024,
   })
+}
+
+function pathPrefix(config: EndpointConfig): string {
+  return new URL(config.url).pathname.replace(/\/+$/, '').replace(/\/v1$/, '')
 }
 
 function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, ServedModel> | null {

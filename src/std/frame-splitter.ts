@@ -41,14 +41,20 @@ export class FrameSplitter {
     if (this.#partsBytes > 0) {
       const before = this.#lastBytes()
       const end = this.#frameEnd(Buffer.concat([before, chunk]), 0)
-      if (end === -1) return this.#hold(chunk)
+      if (end === -1) {
+        this.#hold(chunk)
+        return
+      }
       start = end - before.length
       this.#hold(chunk.subarray(0, start))
       visit(this.takeRest() as Buffer)
     }
     while (start < chunk.length) {
       const end = this.#frameEnd(chunk, start)
-      if (end === -1) return this.#hold(chunk.subarray(start))
+      if (end === -1) {
+        this.#hold(chunk.subarray(start))
+        return
+      }
       visit(chunk.subarray(start, end))
       start = end
     }

@@ -1,0 +1,431 @@
+/**
+ * One try of one request on one endpoint: sends it, relays what comes back, and ends in one of two
+ * ways. Either the client has its answer (or its honest error in mid-stream), or nothing reached
+ * the client and another endpoint may try.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { ServedModel } from '#core/endpoint.ts'
+import type { Evidence } from '#core/endpoint-health.ts'
+import type { ModelName } from '#core/ids.ts'
+import type { Endpoint } from '#gateway/endpoint.ts'
+import type { Outcome } from '#gateway/endpoint-stats.ts'
+import type { Exchange } from '#gateway/exchange.ts'
+import { forwardedRequestHeaders, retryAfterSeconds } from '#gateway/headers.ts'
+import { type AnswerRelay, relayFor } from '#gateway/relay.ts'
+import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
+import { errorMessageIn, isContextOverflow } from '#openai/engine-error.ts'
+
+export type AttemptEnd =
+  /** The exchange is over as far as the client is concerned. */
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'client-gone' }
+  /** The gateway stops, and nothing reached the client. */
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'failed'; readonly failure: AttemptFailure }
+
+/** Why nothing reached the client. */
+export interface AttemptFailure {
+  readonly kind:
+    | 'unreachable'
+    | 'reset'
+    | 'timeout'
+    | 'server-error'
+    | 'unavailable'
+    | 'rate-limited'
+    /** The request does not fit this endpoint; one with larger limits may take it. */
+    | 'too-large'
+    /** The request is wrong, and would be everywhere. */
+    | 'refused'
+  /** What was seen, in a few words, for people. */
+  readonly detail: string
+  readonly status: number | null
+  readonly retryAfterSeconds: number | null
+  /** The engine's own answer, for errors that are passed on as they are. */
+  readonly answer: { readonly headers: IncomingHttpHeaders; readonly body: Buffer } | null
+  /** It broke on a kept connection before any byte: the endpoint may just have closed that. */
+  readonly stale: boolean
+}
+
+export interface AttemptOptions {
+  readonly exchange: Exchange
+  readonly endpoint: Endpoint
+  readonly model: ModelName
+  readonly served: ServedModel
+  /** Counts the request out at its endpoint. */
+  readonly finish: (evidence: Evidence | null) => void
+  readonly deadlines: Deadlines
+  /** Keeps how to end this attempt when the gateway stops; returns how to forget it. */
+  readonly onEndAll: (end: () => void) => () => void
+  readonly nowMs: () => number
+  /** Headers of ours for the answer. */
+  readonly answerHeaders: () => readonly string[]
+}
+
+/** Error answers are read up to here; engines say what is wrong in far less. */
+const errorBodyBytesMax = 64 * 1024
+
+export function attempt(options: AttemptOptions): Promise<AttemptEnd> {
+  return new Promise((resolve) => new Attempt(options, resolve).start())
+}
+
+class Attempt implements Dispatcher.DispatchHandler {
+  readonly #options: AttemptOptions
+  readonly #resolve: (end: AttemptEnd) => void
+  readonly #watchdog: Watchdog
+  readonly #finish: (evidence: Evidence | null) => void
+  readonly #forgetEnd: () => void
+  readonly #startedMs: number
+  /** A kept connection may have been closed by the other side just as we used it. */
+  readonly #mayBeStale: boolean
+  #controller: Dispatcher.DispatchController | null = null
+  #relay: AnswerRelay | null = null
+  #status = 0
+  #headers: IncomingHttpHeaders = {}
+  #errorBody: Buffer[] | null = null
+  #errorBytes = 0
+  #over = false
+
+  constructor(options: AttemptOptions, resolve: (end: AttemptEnd) => void) {
+    this.#options = options
+    this.#resolve = resolve
+    this.#startedMs = options.nowMs()
+    const { endpoint } = options
+    this.#mayBeStale = this.#startedMs - endpoint.progressAtMs < keptConnectionMs
+    this.#finish = options.finish
+    this.#forgetEnd = options.onEndAll(() => this.#cut())
+    this.#watchdog = new Watchdog(options.deadlines, options.nowMs, (what, limitMs) =>
+      this.#expired(what, limitMs),
+    )
+  }
+
+  start(): void {
+    const { exchange, endpoint, served } = this.#options
+    exchange.onClientGone = () => this.#clientGone()
+    if (exchange.clientGone) {
+      this.#clientGone()
+      return
+    }
+    const body = bodyFor(exchange, endpoint, served)
+    endpoint.stats.bytesIn += body.length
+    endpoint.pool.dispatch(
+      {
+        path: endpoint.path(exchange.request.url ?? '/'),
+        method: 'POST',
+        headers: requestHeaders(exchange, endpoint, body.length),
+        body: body.content,
+      },
+      this,
+    )
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#over) {
+      controller.abort(new Error('the attempt is over'))
+      return
+    }
+    this.#controller = controller
+    const nowMs = this.#options.nowMs()
+    this.#options.endpoint.stats.connectMs.add(nowMs - this.#startedMs)
+    this.#watchdog.note('first-byte', nowMs)
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (this.#over || status < 200) return
+    const { endpoint } = this.#options
+    endpoint.progressAtMs = this.#options.nowMs()
+    endpoint.stats.noteStatus(status)
+    this.#status = status
+    this.#headers = headers
+    if (status >= 400) {
+      this.#errorBody = []
+      return
+    }
+    this.#relay = relayFor(
+      {
+        ...this.#options,
+        pause: () => {
+          controller.pause()
+          this.#watchdog.note('write-stall', this.#options.nowMs())
+        },
+        resume: () => {
+          this.#watchdog.note('between-chunks', this.#options.nowMs())
+          controller.resume()
+        },
+      },
+      status,
+      headers,
+    )
+    if (!this.#relay.streams && this.#options.exchange.response.headersSent) {
+      this.#broken('it answered a stream with something else', 'response-error')
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return
+    const { endpoint, exchange } = this.#options
+    const nowMs = this.#options.nowMs()
+    endpoint.progressAtMs = nowMs
+    endpoint.stats.bytesOut += chunk.length
+    if (this.#errorBody !== null) {
+      this.#errorBytes += chunk.length
+      if (this.#errorBytes <= errorBodyBytesMax) this.#errorBody.push(chunk)
+      return
+    }
+    if (this.#watchdog.phase !== 'write-stall') this.#watchdog.note('between-chunks', nowMs)
+    if (exchange.ttftMs === null) exchange.ttftMs = nowMs - exchange.startedMs
+    const verdict = this.#relay?.push(chunk) ?? null
+    if (verdict !== null) this.#broken(verdict, 'response-error')
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return
+    if (this.#errorBody !== null) {
+      this.#refused(Buffer.concat(this.#errorBody))
+      return
+    }
+    const verdict = this.#relay?.end() ?? null
+    if (verdict !== null) {
+      this.#broken(verdict, 'response-error')
+      return
+    }
+    this.#complete()
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (this.#controller === null) {
+      this.#fail({ kind: 'unreachable', detail: describe(error) }, 'connect-error', {
+        kind: 'unreachable',
+        detail: describe(error),
+      })
+      return
+    }
+    if (this.#errorBody !== null) {
+      this.#refused(Buffer.concat(this.#errorBody))
+      return
+    }
+    const nonsense = code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW'
+    this.#broken(
+      nonsense ? `it sent malformed HTTP (${code})` : `it ${describe(error)}`,
+      'response-error',
+    )
+  }
+
+  /** The answer was whole. */
+  #complete(): void {
+    const { endpoint, exchange } = this.#options
+    const relay = this.#relay as AnswerRelay
+    if (exchange.ttftMs !== null && relay.streams) {
+      endpoint.noteTtft(this.#options.nowMs() - this.#startedMs - relay.sinceFirstByteMs())
+      endpoint.stats.ttftMs.add(exchange.ttftMs)
+    }
+    exchange.usage = relay.usage()
+    if (exchange.usage !== null) {
+      endpoint.stats.promptTokens += exchange.usage.promptTokens
+      endpoint.stats.completionTokens += exchange.usage.completionTokens
+    }
+    if (relay.engineFailed) {
+      this.#close('server-error', { kind: 'failure', detail: 'it failed in mid-stream' }, 'failed')
+    } else {
+      this.#close('ok', { kind: 'success' }, 'ok')
+    }
+    relay.finish()
+    this.#resolve({ kind: 'answered' })
+  }
+
+  /** An HTTP error of the engine, whole. */
+  #refused(body: Buffer): void {
+    const status = this.#status
+    const message = errorMessageIn(body.toString('utf8'))
+    const detail = message === null ? `${status}` : `${status} "${message.slice(0, 200)}"`
+    const after = retryAfterSeconds(header(this.#headers['retry-after']), Date.now())
+    const failure: Omit<AttemptFailure, 'kind'> = {
+      detail,
+      status,
+      retryAfterSeconds: after,
+      answer: { headers: this.#headers, body },
+      stale: false,
+    }
+    if (status === 429) {
+      const { endpoint, model } = this.#options
+      endpoint.cool(model, this.#options.nowMs() + Math.min(after ?? 1, coolSecondsMax) * 1000)
+      this.#fail({ ...failure, kind: 'rate-limited' }, 'rate-limited', null)
+    } else if (status === 503) {
+      this.#fail({ ...failure, kind: 'unavailable' }, 'server-error', {
+        kind: 'unavailable',
+        detail,
+      })
+    } else if (status >= 500 || status === 408) {
+      this.#fail({ ...failure, kind: 'server-error' }, 'server-error', { kind: 'failure', detail })
+    } else if (status === 413 || isContextOverflow(status, body.toString('utf8'))) {
+      this.#fail({ ...failure, kind: 'too-large' }, 'client-error', { kind: 'success' })
+    } else {
+      this.#fail({ ...failure, kind: 'refused' }, 'client-error', { kind: 'success' })
+    }
+  }
+
+  #expired(what: Phase | 'total', limitMs: number): void {
+    if (what === 'write-stall') {
+      this.#clientGone()
+      this.#options.exchange.response.destroy()
+      return
+    }
+    const detail =
+      what === 'total'
+        ? 'was not done within the time for the whole request'
+        : what === 'connect'
+          ? `did not accept a connection within ${limitMs} ms`
+          : what === 'first-byte'
+            ? `sent nothing within ${limitMs} ms`
+            : `fell silent for ${limitMs} ms`
+    if (what === 'connect') {
+      this.#fail({ kind: 'unreachable', detail }, 'connect-error', { kind: 'unreachable', detail })
+    } else {
+      this.#broken(`it ${detail}`, 'timeout')
+    }
+  }
+
+  /** The answer broke off, before or after its first byte. */
+  #broken(detail: string, outcome: Outcome): void {
+    const evidence: Evidence = { kind: 'failure', detail }
+    if (this.#relay === null || !this.#relay.reachedClient) {
+      const stale = outcome === 'response-error' && this.#mayBeStale && this.#relay === null
+      this.#fail(
+        { kind: outcome === 'timeout' ? 'timeout' : 'reset', detail, stale },
+        outcome,
+        stale ? null : evidence,
+      )
+      return
+    }
+    const relay = this.#relay
+    this.#options.exchange.usage = relay.usage()
+    this.#close(outcome, evidence, detail)
+    this.#abort()
+    relay.interrupt(detail)
+    this.#resolve({ kind: 'answered' })
+  }
+
+  #fail(
+    failure: Partial<AttemptFailure> & Pick<AttemptFailure, 'kind' | 'detail'>,
+    outcome: Outcome,
+    evidence: Evidence | null,
+  ): void {
+    if (this.#over) return
+    this.#close(outcome, evidence, failure.detail)
+    this.#abort()
+    this.#resolve({
+      kind: 'failed',
+      failure: {
+        status: null,
+        retryAfterSeconds: null,
+        answer: null,
+        stale: false,
+        ...failure,
+      },
+    })
+  }
+
+  #clientGone(): void {
+    if (this.#over) return
+    this.#options.exchange.usage ??= this.#relay?.usage() ?? null
+    this.#close('client-abort', null, 'the client left')
+    this.#abort()
+    this.#resolve({ kind: 'client-gone' })
+  }
+
+  /** The gateway stops. */
+  #cut(): void {
+    if (this.#over) return
+    const relay = this.#relay
+    const begun = relay !== null && this.#options.exchange.response.headersSent
+    this.#options.exchange.usage ??= relay?.usage() ?? null
+    this.#close('shutdown', null, 'was cut by the end of the gateway')
+    this.#abort()
+    if (begun) relay.interrupt('the gateway is shutting down')
+    this.#resolve({ kind: begun ? 'answered' : 'cut' })
+  }
+
+  #abort(): void {
+    this.#controller?.abort(new Error('the attempt is over'))
+  }
+
+  #close(outcome: Outcome, evidence: Evidence | null, words: string): void {
+    this.#over = true
+    this.#watchdog.stop()
+    this.#forgetEnd()
+    this.#relay?.release()
+    const { endpoint, exchange, model } = this.#options
+    exchange.onClientGone = null
+    const durationMs = this.#options.nowMs() - this.#startedMs
+    exchange.attempts.push({ endpoint: endpoint.id, model, outcome: words, durationMs })
+    endpoint.stats.end(outcome)
+    endpoint.stats.totalMs.add(durationMs)
+    this.#finish(evidence)
+  }
+}
+
+/** A little over the time that we keep connections; see `keepAliveMs` of the endpoint. */
+const keptConnectionMs = 5_000
+
+/** A 429 never rests a model for longer than this: the endpoint may have been generous. */
+const coolSecondsMax = 60
+
+function bodyFor(
+  exchange: Exchange,
+  endpoint: Endpoint,
+  served: ServedModel,
+): { readonly content: Buffer | Readable; readonly length: number } {
+  const { body, asked } = exchange
+  if (body === null || asked === null) return { content: Buffer.alloc(0), length: 0 }
+  const splices = []
+  if (asked.modelSpan !== null && served.servedName !== asked.modelText) {
+    splices.push({ ...asked.modelSpan, text: asked.writeModel(served.servedName) })
+  }
+  if (asked.askUsage !== null && endpoint.supportsStreamUsage) splices.push(asked.askUsage)
+  body.splice(splices)
+  return { content: body.toSend(), length: body.sentLength }
+}
+
+function requestHeaders(exchange: Exchange, endpoint: Endpoint, length: number): string[] {
+  const headers = forwardedRequestHeaders(exchange.request.rawHeaders)
+  headers.push('content-length', String(length), 'x-request-id', exchange.id)
+  if (endpoint.config.apiKey !== undefined) {
+    headers.push('authorization', `Bearer ${endpoint.config.apiKey}`)
+  }
+  return headers
+}
+
+function header(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** What went wrong with a connection, without addresses that say nothing to its owner. */
+function describe(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'refused the connection'
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return 'closed the connection before its answer was whole'
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'ETIMEDOUT':
+      return 'did not accept a connection in time'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'has a host name that cannot be resolved'
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'cannot be reached over the network'
+    default:
+      return `broke the connection (${code ?? error.message})`
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * One client request from its first byte to its last: what was asked, what was tried, what came of
+ * it. It is over exactly once, through {@link Exchange.settle}; everything that counts, logs or
+ * frees something hangs on that.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ErrorCode } from '#core/errors.ts'
+import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type { ApiRoute } from '#gateway/api-table.ts'
+import type { ApiKey } from '#gateway/key-ring.ts'
+import type { RequestBody } from '#gateway/request-body.ts'
+import type { Usage } from '#openai/usage.ts'
+import type { DecisionRecord } from '#routing/decision.ts'
+
+/** One try on one endpoint, as the final error and the log name it. */
+export interface AttemptRecord {
+  readonly endpoint: EndpointId
+  readonly model: ModelName
+  /** What came of it, in a few words. */
+  readonly outcome: string
+  readonly durationMs: number
+}
+
+/** What the client asked for, once its body was read. */
+export interface AskedFor {
+  /** As the client wrote it. */
+  readonly modelText: string
+  readonly model: ModelName
+  readonly stream: boolean
+  /** Whether the client itself asked for a usage event. */
+  readonly wantsUsage: boolean
+  /** The most tokens it wants back; null when it set no limit. */
+  readonly maxTokens: number | null
+  /** Where in the body the model name stands, with its quotes if it has any. */
+  readonly modelSpan: { readonly start: number; readonly end: number } | null
+  /** How to write a model name there. */
+  readonly writeModel: (servedName: string) => string
+  /** How to ask for a usage event where the client did not; null where that is not possible. */
+  readonly askUsage: { readonly start: number; readonly end: number; readonly text: string } | null
+}
+
+export class Exchange {
+  readonly id: RequestId
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly route: ApiRoute
+  readonly startedMs: number
+  key: ApiKey | null = null
+  body: RequestBody | null = null
+  asked: AskedFor | null = null
+  readonly attempts: AttemptRecord[] = []
+  readonly decisions: DecisionRecord[] = []
+  queueMs = 0
+  /** The endpoint that answered, and for which model. */
+  answeredBy: EndpointId | null = null
+  answeredModel: ModelName | null = null
+  ttftMs: number | null = null
+  usage: Usage | null = null
+  /** Events relayed; near the number of tokens, for streams that report no usage. */
+  events = 0
+  bytesOut = 0
+  errorCode: ErrorCode | null = null
+  /** The client went away before the end. */
+  clientGone = false
+  /** What must stop when the client goes away. */
+  onClientGone: (() => void) | null = null
+  #settled = false
+
+  constructor(options: {
+    readonly id: RequestId
+    readonly request: IncomingMessage
+    readonly response: ServerResponse
+    readonly route: ApiRoute
+    readonly startedMs: number
+  }) {
+    this.id = options.id
+    this.request = options.request
+    this.response = options.response
+    this.route = options.route
+    this.startedMs = options.startedMs
+    options.response.once('close', () => {
+      if (options.response.writableFinished) return
+      this.clientGone = true
+      this.onClientGone?.()
+    })
+  }
+
+  /** True for the first caller only. */
+  settle(): boolean {
+    if (this.#settled) return false
+    this.#settled = true
+    return true
+  }
+}

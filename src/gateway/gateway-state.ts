@@ -1,0 +1,109 @@
+/** What all requests of one gateway share. */
+import type { MotleyConfig } from '#core/config/document.ts'
+import type { EndpointId } from '#core/ids.ts'
+import type { AccessLog } from '#gateway/access-log.ts'
+import type { DecisionLog } from '#gateway/decision-log.ts'
+import type { Endpoint, Instant } from '#gateway/endpoint.ts'
+import { Fleet } from '#gateway/fleet.ts'
+import { KeyRing } from '#gateway/key-ring.ts'
+import type { GatewayMetrics } from '#gateway/metrics.ts'
+import { WaitingRoom } from '#gateway/waiting-room.ts'
+import { RetryBudget } from '#std/retry-budget.ts'
+
+export class GatewayState {
+  config: MotleyConfig
+  budget: RetryBudget
+  readonly version: string
+  readonly nowMs: () => number
+  readonly chance: () => number
+  readonly metrics: GatewayMetrics
+  readonly accessLog: AccessLog
+  readonly decisions: DecisionLog
+  readonly fleet: Fleet
+  readonly keys = new KeyRing()
+  readonly waiting = new WaitingRoom()
+  readonly startedMs: number
+  /** Told about endpoints that should be checked at once. */
+  readonly suspect: (endpoint: EndpointId) => void
+  draining = false
+  /** API requests that are not over. */
+  inFlight = 0
+  readonly #log: (line: string) => void
+  /** Ends of running requests, for the end of a drain. */
+  readonly #enders = new Set<() => void>()
+  readonly #instant: Instant
+
+  constructor(options: {
+    readonly config: MotleyConfig
+    readonly version: string
+    readonly nowMs: () => number
+    readonly chance: () => number
+    readonly metrics: GatewayMetrics
+    readonly accessLog: AccessLog
+    readonly decisions: DecisionLog
+    readonly suspect: (endpoint: EndpointId) => void
+    readonly log: (line: string) => void
+  }) {
+    this.config = options.config
+    this.version = options.version
+    this.nowMs = options.nowMs
+    this.chance = options.chance
+    this.metrics = options.metrics
+    this.accessLog = options.accessLog
+    this.decisions = options.decisions
+    this.suspect = options.suspect
+    this.#log = options.log
+    this.startedMs = options.nowMs()
+    this.#instant = { ms: this.startedMs }
+    this.fleet = new Fleet(this.#instant)
+    this.budget = this.#newBudget()
+    this.configure(options.config)
+  }
+
+  /** Everything at once; requests under way keep what they have read. */
+  configure(config: MotleyConfig): void {
+    this.tick()
+    const before = this.config
+    this.config = config
+    this.keys.configure(config.gateway.keys, this.nowMs())
+    if (before.gateway.retries !== config.gateway.retries) this.budget = this.#newBudget()
+    this.fleet.configure(config)
+    this.waiting.callAll()
+  }
+
+  /** Moves the moment for which endpoints are looked at to now. */
+  tick(): number {
+    this.#instant.ms = this.nowMs()
+    return this.#instant.ms
+  }
+
+  /** A request left this endpoint: somebody who waits may have its place. */
+  roomAt(endpoint: Endpoint): void {
+    this.tick()
+    if (this.waiting.count > 0 && endpoint.models !== null)
+      this.waiting.call(endpoint.models.keys())
+    if (endpoint.health.draining) this.fleet.forgetLeft()
+  }
+
+  /** A mistake of ours: told to the operator with where it happened, never with what was asked. */
+  reportBug(where: string, cause: unknown): void {
+    const stack = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+    this.#log(`bug in ${where.slice(0, 200)}: ${stack}`)
+  }
+
+  /** Keeps how to end a running request; returns how to forget it. */
+  onEndAll(end: () => void): () => void {
+    this.#enders.add(end)
+    return () => this.#enders.delete(end)
+  }
+
+  /** Ends every running request with an error that says why. */
+  endAll(): void {
+    for (const end of [...this.#enders]) end()
+  }
+
+  #newBudget(): RetryBudget {
+    const { budgetRatio, minPerSecond } = this.config.gateway.retries
+    return new RetryBudget(budgetRatio, minPerSecond, this.nowMs())
+  }
+}

@@ -1,0 +1,211 @@
+/** Starts and stops a gateway: the listening socket, what it shares, and the paths it answers. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { MotleyConfig } from '#core/config/document.ts'
+import { MotleyError } from '#core/errors.ts'
+import type { EndpointId } from '#core/ids.ts'
+import { openAccessLog } from '#gateway/access-log.ts'
+import { routesByPath } from '#gateway/api-table.ts'
+import { asMotleyError, sendError } from '#gateway/client-error.ts'
+import { allowedOrigin, corsHeaders } from '#gateway/cors.ts'
+import { DecisionLog } from '#gateway/decision-log.ts'
+import { GatewayState } from '#gateway/gateway-state.ts'
+import { GatewayMetrics } from '#gateway/metrics.ts'
+import { serveApi } from '#gateway/pipeline.ts'
+import { type Listener, listen } from '#gateway/server.ts'
+import { servePage } from '#gateway/site.ts'
+import type { EndpointReport } from '#protocol/endpoint-report.ts'
+
+export interface GatewayOptions {
+  readonly config: MotleyConfig
+  /** Where the gateway tells its operator something, a line at a time. */
+  readonly log: (line: string) => void
+  readonly version: string
+  /** Told about an endpoint that a request found unreachable, so that it is checked at once. */
+  readonly onSuspect?: (endpoint: EndpointId) => void
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs?: () => number
+  /** A number in [0, 1) at each call. */
+  readonly chance?: () => number
+}
+
+export interface Gateway {
+  readonly url: string
+  /** News of an endpoint, from whoever watches it. */
+  report(report: EndpointReport): void
+  /** Takes a new configuration whole, or says why it cannot and changes nothing. */
+  reload(config: MotleyConfig): ReloadOutcome
+  /**
+   * Takes no new requests and lets running ones finish, for `gateway.drainMs` at most; what runs
+   * then gets an error event. Resolves when nothing runs any more.
+   */
+  drain(): Promise<void>
+  /** Breaks what is still open. */
+  close(): Promise<void>
+  /** What a leak would show in. */
+  readonly vitals: GatewayVitals
+}
+
+export interface GatewayVitals {
+  readonly inFlight: number
+  readonly queued: number
+  readonly openConnections: number
+  readonly inFlightByEndpoint: Readonly<Record<string, number>>
+}
+
+export type ReloadOutcome =
+  | { readonly applied: true; readonly notes: readonly string[] }
+  | { readonly applied: false; readonly reason: string }
+
+/** Rejects with the system's error when the address cannot be had. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const accessLog = openAccessLog(options.config.gateway.accessLog)
+  const state = new GatewayState({
+    config: options.config,
+    version: options.version,
+    nowMs: options.nowMs ?? (() => performance.now()),
+    chance: options.chance ?? Math.random,
+    metrics: new GatewayMetrics(),
+    accessLog,
+    decisions: new DecisionLog(),
+    suspect: options.onSuspect ?? (() => {}),
+    log: options.log,
+  })
+  const { listen: address } = options.config.gateway
+  const colon = address.lastIndexOf(':')
+  let listener: Listener
+  try {
+    listener = await listen({
+      host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
+      port: Number(address.slice(colon + 1)),
+      halfClose: () => state.config.gateway.halfClose,
+      handle: (request, response) => void handle(state, request, response),
+    })
+  } catch (error) {
+    accessLog.close()
+    await state.fleet.close()
+    throw error
+  }
+  return {
+    url: listener.url,
+    report(report) {
+      state.tick()
+      const endpoint = state.fleet.apply(report)
+      if (endpoint !== null) state.waiting.callAll()
+    },
+    reload(config) {
+      const notes: string[] = []
+      const before = state.config.gateway
+      if (config.gateway.listen !== before.listen) {
+        return {
+          applied: false,
+          reason: `gateway.listen cannot change from ${before.listen} to ${config.gateway.listen} while running: restart for that`,
+        }
+      }
+      if (config.gateway.accessLog !== before.accessLog) {
+        return {
+          applied: false,
+          reason: 'gateway.accessLog cannot change while running: restart for that',
+        }
+      }
+      const known = new Set(state.fleet.endpoints.map(({ id }) => String(id)))
+      state.configure(config)
+      const now = new Set(state.fleet.endpoints.map(({ id }) => String(id)))
+      for (const id of now) if (!known.has(id)) notes.push(`endpoint ${id} added`)
+      for (const id of known)
+        if (!now.has(id)) notes.push(`endpoint ${id} removed, its requests finish`)
+      return { applied: true, notes }
+    },
+    async drain() {
+      state.draining = true
+      const closed = listener.stopAccepting()
+      const limit = timeout(state.config.gateway.drainMs)
+      await Promise.race([closed, limit.passed])
+      limit.cancel()
+      state.endAll()
+      const grace = timeout(1_000)
+      await Promise.race([closed, grace.passed])
+      grace.cancel()
+    },
+    async close() {
+      state.endAll()
+      const closed = listener.stopAccepting()
+      listener.destroy()
+      await Promise.all([closed, state.fleet.close()])
+      accessLog.close()
+    },
+    get vitals() {
+      return {
+        inFlight: state.inFlight,
+        queued: state.waiting.count,
+        openConnections: listener.openConnections,
+        inFlightByEndpoint: Object.fromEntries(
+          [...state.fleet.endpoints, ...state.fleet.leaving].map(({ id, inFlight }) => [
+            id,
+            inFlight,
+          ]),
+        ),
+      }
+    },
+  }
+}
+
+async function handle(
+  state: GatewayState,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const url = request.url ?? '/'
+    const question = url.indexOf('?')
+    const path = question === -1 ? url : url.slice(0, question)
+    const { origin } = request.headers
+    if (origin !== undefined) {
+      if (!allowedOrigin(origin, state.config.gateway, request.headers.host)) {
+        throw new MotleyError(
+          'origin_not_allowed',
+          `Web pages of "${origin.slice(0, 200)}" may not use this gateway.`,
+        )
+      }
+      for (const [name, value] of corsHeaders(origin)) response.setHeader(name, value)
+    }
+    if (state.draining) response.setHeader('connection', 'close')
+    const route = routesByPath.get(path)
+    if (route !== undefined && request.method === 'POST') {
+      await serveApi(state, route, request, response)
+      return
+    }
+    if (request.method === 'OPTIONS') {
+      answerOptions(response, route !== undefined)
+      return
+    }
+    if (route !== undefined) {
+      throw new MotleyError('method_not_allowed', `${path} takes POST, not ${request.method}.`)
+    }
+    if (await servePage(state, path, request, response)) return
+    throw new MotleyError(
+      'not_found',
+      `There is nothing at ${request.method} ${path.slice(0, 200)}.`,
+    )
+  } catch (error) {
+    const told = asMotleyError(error)
+    if (told.code === 'internal_error') state.reportBug(request.url ?? '', told.cause)
+    sendError(response, null, told, [
+      ...(told.code === 'method_not_allowed' ? ['allow', 'POST, OPTIONS'] : []),
+      ...(request.complete ? [] : ['connection', 'close']),
+    ])
+  }
+}
+
+function answerOptions(response: ServerResponse, isApi: boolean): void {
+  response.writeHead(204, { allow: isApi ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS' })
+  response.end()
+}
+
+function timeout(afterMs: number): { readonly passed: Promise<void>; cancel(): void } {
+  let cancel = (): void => {}
+  const passed = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, afterMs)
+    cancel = () => clearTimeout(timer)
+  })
+  return { passed, cancel }
+}

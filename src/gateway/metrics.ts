@@ -1,0 +1,120 @@
+/** What Prometheus scrapes: counted as requests end, and read off the fleet at each scrape. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Exchange } from '#gateway/exchange.ts'
+import type { GatewayState } from '#gateway/gateway-state.ts'
+
+/** TTFT from an idle GPU, 20 ms, to a long prefill on a CPU, minutes. */
+const ttftBuckets = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120]
+const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
+
+export class GatewayMetrics {
+  readonly registry = new Registry()
+  readonly requests: Counter<'api' | 'model' | 'status'>
+  readonly attempts: Counter<'endpoint' | 'outcome'>
+  readonly tokens: Counter<'model' | 'direction'>
+  readonly ttft: Histogram<'model'>
+  readonly duration: Histogram<'model'>
+  readonly queueWait: Histogram<'model'>
+  readonly retriesRefused: Counter
+  readonly logLinesDropped: Gauge
+  readonly #inFlight: Gauge<'endpoint'>
+  readonly #state: Gauge<'endpoint' | 'state'>
+  readonly #waiting: Gauge
+
+  constructor() {
+    const registers = [this.registry]
+    this.requests = new Counter({
+      name: 'motley_requests_total',
+      help: 'Client requests that are over, by API, model and HTTP status.',
+      labelNames: ['api', 'model', 'status'],
+      registers,
+    })
+    this.attempts = new Counter({
+      name: 'motley_attempts_total',
+      help: 'Attempts on endpoints that are over, by how they ended.',
+      labelNames: ['endpoint', 'outcome'],
+      registers,
+    })
+    this.tokens = new Counter({
+      name: 'motley_tokens_total',
+      help: 'Tokens as engines reported them, by direction.',
+      labelNames: ['model', 'direction'],
+      registers,
+    })
+    this.ttft = new Histogram({
+      name: 'motley_time_to_first_token_seconds',
+      help: 'Time from a request to the first byte of its streamed answer.',
+      labelNames: ['model'],
+      buckets: ttftBuckets,
+      registers,
+    })
+    this.duration = new Histogram({
+      name: 'motley_request_duration_seconds',
+      help: 'Time from a request to the end of its answer.',
+      labelNames: ['model'],
+      buckets: durationBuckets,
+      registers,
+    })
+    this.queueWait = new Histogram({
+      name: 'motley_queue_wait_seconds',
+      help: 'Time that requests waited in the gateway for room at an endpoint.',
+      labelNames: ['model'],
+      buckets: ttftBuckets,
+      registers,
+    })
+    this.retriesRefused = new Counter({
+      name: 'motley_retries_refused_total',
+      help: 'Retries that the retry budget did not allow.',
+      registers,
+    })
+    this.logLinesDropped = new Gauge({
+      name: 'motley_access_log_lines_dropped',
+      help: 'Access log lines that could not be written since the start.',
+      registers,
+    })
+    this.#inFlight = new Gauge({
+      name: 'motley_endpoint_in_flight_requests',
+      help: 'Requests at an endpoint that are not over.',
+      labelNames: ['endpoint'],
+      registers,
+    })
+    this.#state = new Gauge({
+      name: 'motley_endpoint_state',
+      help: '1 for the state that the endpoint is in.',
+      labelNames: ['endpoint', 'state'],
+      registers,
+    })
+    this.#waiting = new Gauge({
+      name: 'motley_waiting_requests',
+      help: 'Requests that wait in the gateway for room at an endpoint.',
+      registers,
+    })
+  }
+
+  /** `model` is a name the fleet knows, or a fixed word: never free text of a client. */
+  noteEnd(exchange: Exchange, model: string, status: number, totalMs: number): void {
+    this.requests.inc({ api: exchange.route.api.name, model, status: String(status) })
+    this.duration.observe({ model }, totalMs / 1000)
+    if (exchange.asked?.stream === true && exchange.ttftMs !== null) {
+      this.ttft.observe({ model }, exchange.ttftMs / 1000)
+    }
+    if (exchange.queueMs > 0) this.queueWait.observe({ model }, exchange.queueMs / 1000)
+    if (exchange.usage !== null) {
+      this.tokens.inc({ model, direction: 'prompt' }, exchange.usage.promptTokens)
+      this.tokens.inc({ model, direction: 'completion' }, exchange.usage.completionTokens)
+    }
+  }
+
+  async page(state: GatewayState): Promise<string> {
+    state.tick()
+    this.#inFlight.reset()
+    this.#state.reset()
+    for (const endpoint of state.fleet.endpoints) {
+      this.#inFlight.set({ endpoint: endpoint.id }, endpoint.inFlight)
+      this.#state.set({ endpoint: endpoint.id, state: endpoint.state }, 1)
+    }
+    this.#waiting.set(state.waiting.count)
+    this.logLinesDropped.set(state.accessLog.dropped)
+    return this.registry.metrics()
+  }
+}

@@ -1,0 +1,48 @@
+/** The endpoints as `motley status` and scripts read them. */
+import { effectiveWeight } from '#core/endpoint.ts'
+import type { GatewayState } from '#gateway/gateway-state.ts'
+import { withoutCredentials } from '#gateway/pages/health.ts'
+
+export function endpointRows(state: GatewayState) {
+  const nowMs = state.tick()
+  return {
+    gateway: {
+      version: state.version,
+      uptimeSeconds: Math.round((nowMs - state.startedMs) / 1000),
+      strategy: state.config.routing.strategy,
+      draining: state.draining,
+      inFlight: state.inFlight,
+      queued: state.waiting.count,
+    },
+    endpoints: [...state.fleet.endpoints, ...state.fleet.leaving].map((endpoint) => ({
+      name: endpoint.id,
+      url: withoutCredentials(endpoint.config.url),
+      engine: endpoint.engine,
+      engineVersion: endpoint.engineVersion,
+      state: endpoint.state,
+      reason: endpoint.reason,
+      stateSinceSeconds: Math.round((nowMs - endpoint.stateSinceMs) / 1000),
+      models: [...(endpoint.models?.keys() ?? [])],
+      labels: endpoint.labels,
+      weight: endpoint.weight,
+      effectiveWeight: Math.round(effectiveWeight(endpoint) * 1000) / 1000,
+      inFlight: endpoint.inFlight,
+      inFlightMax: endpoint.stats.inFlightMax,
+      maxInFlight: endpoint.maxInFlight,
+      ttftMs: endpoint.ttftMs === null ? null : Math.round(endpoint.ttftMs),
+      requestsTotal: endpoint.stats.requests,
+      errorsTotal:
+        endpoint.stats.connectErrors +
+        endpoint.stats.responseErrors +
+        endpoint.stats.timeouts +
+        endpoint.stats.statusClasses[4],
+      clientAbortsTotal: endpoint.stats.clientAborts,
+      retriesTotal: endpoint.stats.retries,
+      redispatchesTotal: endpoint.stats.redispatches,
+      promptTokensTotal: endpoint.stats.promptTokens,
+      completionTokensTotal: endpoint.stats.completionTokens,
+      load: endpoint.load,
+      lastCheck: endpoint.lastCheck,
+    })),
+  }
+}

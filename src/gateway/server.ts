@@ -1,0 +1,180 @@
+/**
+ * The listening socket: what is not well-formed HTTP ends here, and so do clients that are too slow
+ * to be clients. Knows nothing of APIs; hands every request on.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { type ErrorCode, errorCatalog, MotleyError } from '#core/errors.ts'
+import { sendError } from '#gateway/client-error.ts'
+import { openAiErrorBody } from '#openai/error.ts'
+
+/** Tools send their definitions in bodies; 32 KiB of headers is a mistake or an attack. */
+const headerBytesMax = 32 * 1024
+
+/** Headers that trickle in for longer are a slowloris. */
+const headersTimeoutMs = 20_000
+
+/** A body of 512 MB over 10 Mbit/s takes seven minutes. */
+const requestTimeoutMs = 600_000
+
+/** Longer than the idle limits of common clients, so that they, not we, close first. */
+const keepAliveTimeoutMs = 75_000
+
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+  /** What a client that closes only its sending side gets. */
+  readonly halfClose: () => 'keep' | 'cancel'
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  /** Overrides for tests of slow clients. */
+  readonly headersTimeoutMs?: number
+}
+
+export interface Listener {
+  readonly url: string
+  /** Stops accepting; resolves when the last connection is closed. */
+  stopAccepting(): Promise<void>
+  /** Breaks every connection. */
+  destroy(): void
+  readonly openConnections: number
+}
+
+/** Rejects with the system's error when the address cannot be had. */
+export function listen(options: ListenOptions): Promise<Listener> {
+  const timeoutMs = options.headersTimeoutMs ?? headersTimeoutMs
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: timeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, timeoutMs),
+      keepAliveTimeout: keepAliveTimeoutMs,
+      noDelay: true,
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    },
+    options.handle,
+  )
+  // Node ends a connection as soon as the client closes its sending side, answer or not. Some
+  // clients do that after each request and still read; see `onHalfClose` for telling them apart.
+  Object.assign(server, { httpAllowHalfOpen: true })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    socket.on('end', () => onHalfClose(socket, options.halfClose()))
+  })
+  server.on('request', (_request, response) => noteResponse(response))
+  server.on('checkContinue', (request, response) => {
+    noteResponse(response)
+    options.handle(request, response)
+  })
+  server.on('checkExpectation', (_request, response) =>
+    sendError(response, null, new MotleyError('expectation_failed'), ['connection', 'close']),
+  )
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuseMalformed(error, socket as Socket)
+  })
+  server.on('upgrade', (_request, socket) => {
+    refuse(socket as Socket, 'invalid_request', 'This gateway does not take Upgrade.')
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject)
+      resolve(listenerOf(server, sockets))
+    })
+  })
+}
+
+function listenerOf(server: Server, sockets: ReadonlySet<Socket>): Listener {
+  const { address, port, family } = server.address() as AddressInfo
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    stopAccepting: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
+    destroy: () => {
+      for (const socket of sockets) socket.destroy()
+    },
+    get openConnections() {
+      return sockets.size
+    },
+  }
+}
+
+const responses = new WeakMap<Socket, ServerResponse>()
+
+function noteResponse(response: ServerResponse): void {
+  if (response.socket !== null) responses.set(response.socket, response)
+}
+
+/**
+ * The client will send no more. It may have closed only that side, and wait for its answer, or be
+ * gone altogether: both look alike until something is sent. So something is: an interim 102
+ * answer, which every HTTP/1.1 client must skip, and which a closed socket answers with a reset.
+ */
+function onHalfClose(socket: Socket, policy: 'keep' | 'cancel'): void {
+  const response = responses.get(socket)
+  if (response === undefined || response.writableEnded) {
+    socket.end()
+    return
+  }
+  if (policy === 'cancel') {
+    socket.destroy()
+    return
+  }
+  if (!response.headersSent) {
+    response.writeProcessing()
+  } else if (String(response.getHeader('content-type') ?? '').startsWith('text/event-stream')) {
+    response.write(': \n\n')
+  }
+  // One packet is enough to be answered with a reset; a second finds the socket closed by it.
+  setTimeout(() => {
+    if (!socket.destroyed && !response.headersSent) response.writeProcessing()
+  }, 20).unref()
+}
+
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  const response = responses.get(socket)
+  if (response !== undefined && !response.writableEnded && response.headersSent) {
+    // Rubbish behind a request whose answer is under way: the answer cannot be trusted to end.
+    socket.destroy()
+    return
+  }
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    refuse(socket, 'headers_too_large')
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    refuse(socket, 'request_timeout')
+  } else {
+    refuse(socket, 'malformed_http', `The request is not well-formed HTTP/1.1: ${reasonOf(error)}.`)
+  }
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const reason = (error as { reason?: unknown }).reason
+  return typeof reason === 'string' ? reason : (error.code ?? 'it cannot be parsed')
+}
+
+const statusTexts: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+}
+
+/** Answers on the bare socket: there is no request to answer. */
+function refuse(socket: Socket, code: ErrorCode, message?: string): void {
+  const { status, hint, message: ownMessage } = errorCatalog[code]
+  const body = JSON.stringify(openAiErrorBody(status, `${message ?? ownMessage} ${hint}`, code))
+  socket.end(
+    `HTTP/1.1 ${status} ${statusTexts[status] ?? 'Error'}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroySoon(),
+  )
+}

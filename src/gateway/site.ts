@@ -1,0 +1,159 @@
+/** Every path of the gateway that is no API call: health, metrics, stats, models, admin. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { MotleyError } from '#core/errors.ts'
+import { modelName } from '#core/ids.ts'
+import { sendError } from '#gateway/client-error.ts'
+import type { GatewayState } from '#gateway/gateway-state.ts'
+import { type ApiKey, mayUse } from '#gateway/key-ring.ts'
+import { endpointRows } from '#gateway/pages/endpoint-rows.ts'
+import { healthPage, isReady } from '#gateway/pages/health.ts'
+import { modelList, modelPage, ollamaTags } from '#gateway/pages/models.ts'
+import { statsCsv } from '#gateway/pages/stats-csv.ts'
+import { statsHtml } from '#gateway/pages/stats-html.ts'
+import { presentedKey } from '#gateway/stages/authenticate.ts'
+
+interface Page {
+  /** `open` to all, `key` for whoever may use the API, `admin` for operators. */
+  readonly access: 'open' | 'key' | 'admin'
+  answer(state: GatewayState, key: ApiKey | null, path: string): Answer | Promise<Answer>
+}
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+const json = (status: number, body: unknown): Answer => ({
+  status,
+  type: 'application/json',
+  body: JSON.stringify(body),
+})
+
+const pages: Readonly<Record<string, Page>> = {
+  '/health': { access: 'open', answer: (state) => healthAnswer(state) },
+  '/health/live': { access: 'open', answer: () => json(200, { status: 'alive' }) },
+  '/health/ready': {
+    access: 'open',
+    answer: (state) =>
+      isReady(state)
+        ? json(200, { status: 'ready' })
+        : json(503, { status: state.draining ? 'draining' : 'not ready' }),
+  },
+  '/v1/models': { access: 'key', answer: (state, key) => json(200, modelList(state, key)) },
+  '/models': { access: 'key', answer: (state, key) => json(200, modelList(state, key)) },
+  '/api/tags': { access: 'key', answer: (state, key) => json(200, ollamaTags(state, key)) },
+  '/metrics': {
+    access: 'admin',
+    answer: async (state) => ({
+      status: 200,
+      type: state.metrics.registry.contentType,
+      body: await state.metrics.page(state),
+    }),
+  },
+  '/stats': {
+    access: 'admin',
+    answer: (state) => ({ status: 200, type: 'text/html; charset=utf-8', body: statsHtml(state) }),
+  },
+  '/stats;csv': {
+    access: 'admin',
+    answer: (state) => ({ status: 200, type: 'text/csv; charset=utf-8', body: statsCsv(state) }),
+  },
+  '/admin/v1/endpoints': {
+    access: 'admin',
+    answer: (state) => json(200, endpointRows(state)),
+  },
+  '/': {
+    access: 'open',
+    answer: (state) =>
+      json(200, {
+        name: 'motley',
+        version: state.version,
+        api: '/v1',
+        health: '/health',
+        stats: '/stats',
+      }),
+  },
+}
+
+const decisionsPath = '/admin/v1/decisions/'
+const modelPath = '/v1/models/'
+
+/** The page at this path, or null when there is none. */
+function pageAt(path: string): Page | null {
+  if (Object.hasOwn(pages, path)) return pages[path] ?? null
+  if (path.startsWith(decisionsPath)) {
+    return {
+      access: 'admin',
+      answer: (state) => {
+        const id = decodeURIComponent(path.slice(decisionsPath.length))
+        const record = state.decisions.get(id)
+        if (record === null) {
+          throw new MotleyError(
+            'not_found',
+            `No decision is kept for the request "${id.slice(0, 100)}"; only the last 1000 requests are.`,
+          )
+        }
+        return json(200, record)
+      },
+    }
+  }
+  if (path.startsWith(modelPath)) {
+    return {
+      access: 'key',
+      answer: (state, key) => {
+        const name = decodeURIComponent(path.slice(modelPath.length))
+        const model = state.fleet.resolve(name)
+        const page = mayUse(key, model) ? modelPage(state, modelName(model)) : null
+        if (page === null) {
+          throw new MotleyError('model_not_found', `No endpoint serves "${name.slice(0, 200)}".`)
+        }
+        return json(200, page)
+      },
+    }
+  }
+  return null
+}
+
+/** Answers a GET or HEAD, or says why not. Returns false when there is no such path. */
+export async function servePage(
+  state: GatewayState,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<boolean> {
+  const page = pageAt(path)
+  if (page === null) return false
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    sendError(
+      response,
+      null,
+      new MotleyError('method_not_allowed', `${path} takes GET, not ${request.method}.`),
+      ['allow', 'GET, HEAD'],
+    )
+    return true
+  }
+  const presented = presentedKey(request.headers)
+  const key = page.access === 'open' ? null : state.keys.authenticate(presented)
+  if (page.access === 'admin' && key !== null && !key.admin) {
+    throw new MotleyError(
+      'invalid_api_key',
+      `The key "${key.name}" may not read ${path}: it has no "admin: true".`,
+    )
+  }
+  const { status, type, body } = await page.answer(state, key, path)
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
+  return true
+}
+
+function healthAnswer(state: GatewayState): Answer {
+  const page = healthPage(state)
+  return json(page.healthy_count > 0 ? 200 : 503, page)
+}

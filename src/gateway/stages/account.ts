@@ -1,0 +1,52 @@
+/** The end of every request: counted, logged, recorded; once, however it came to its end. */
+import type { Exchange } from '#gateway/exchange.ts'
+import type { GatewayState } from '#gateway/gateway-state.ts'
+
+/** What HTTP logs have for a client that left before its answer. */
+const clientClosedRequest = 499
+
+export function account(state: GatewayState, exchange: Exchange): void {
+  if (!exchange.settle()) return
+  const totalMs = state.nowMs() - exchange.startedMs
+  const status =
+    exchange.clientGone && exchange.errorCode === null
+      ? clientClosedRequest
+      : exchange.response.statusCode
+  const { asked } = exchange
+  // A name that only a client made up must not become a label of a metric.
+  const model = asked !== null && state.fleet.knows(asked.model) ? asked.model : 'unknown'
+  state.metrics.noteEnd(exchange, model, status, totalMs)
+  if (exchange.decisions.length > 0) {
+    state.decisions.add({
+      requestId: exchange.id,
+      model: asked?.modelText ?? '',
+      answeredModel: exchange.answeredModel,
+      decisions: exchange.decisions,
+      attempts: exchange.attempts,
+      queueMs: exchange.queueMs,
+      ttftMs: exchange.ttftMs,
+      totalMs,
+      status,
+    })
+  }
+  state.accessLog.write({
+    time: new Date().toISOString(),
+    requestId: exchange.id,
+    key: exchange.key?.name ?? null,
+    api: exchange.route.api.name,
+    model,
+    answeredModel: exchange.answeredModel,
+    stream: asked?.stream ?? false,
+    status,
+    error: exchange.errorCode,
+    endpoint: exchange.answeredBy,
+    attempts: exchange.attempts.map(({ endpoint, outcome }) => `${endpoint}: ${outcome}`),
+    queueMs: Math.round(exchange.queueMs),
+    ttftMs: exchange.ttftMs === null ? null : Math.round(exchange.ttftMs),
+    totalMs: Math.round(totalMs),
+    promptTokens: exchange.usage?.promptTokens ?? null,
+    completionTokens: exchange.usage?.completionTokens ?? null,
+    events: exchange.events,
+    bytesOut: exchange.bytesOut,
+  })
+}

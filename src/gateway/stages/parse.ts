@@ -1,0 +1,120 @@
+/** Reads from the body what the gateway must know, and nothing more. */
+import { MotleyError } from '#core/errors.ts'
+import type { ModelName } from '#core/ids.ts'
+import type { AskedFor } from '#gateway/exchange.ts'
+import type { Api } from '#openai/api.ts'
+import { type JsonMember, JsonScanError, jsonMembers, memberValue } from '#std/json-members.ts'
+import type { MultipartFieldFinder } from '#std/multipart-field-finder.ts'
+
+export interface ModelNames {
+  resolve(name: string): ModelName
+  /** What a request means that names no model; null when it must name one. */
+  readonly only: ModelName | null
+}
+
+export function parseJsonRequest(api: Api, body: Buffer, names: ModelNames): AskedFor {
+  try {
+    return readMembers(api, body, names)
+  } catch (error) {
+    if (!(error instanceof JsonScanError)) throw error
+    throw new MotleyError(
+      'invalid_json',
+      `The request body is not a JSON object: ${error.message}.`,
+    )
+  }
+}
+
+function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
+  const members = new Map<string, JsonMember>()
+  for (const member of jsonMembers(body)) members.set(member.key, member)
+  const value = (key: string): unknown => {
+    const member = members.get(key)
+    return member === undefined ? undefined : memberValue(body, member)
+  }
+  const streamValue = value('stream')
+  if (streamValue !== undefined && streamValue !== null && typeof streamValue !== 'boolean') {
+    throw new MotleyError('invalid_request', `"stream" must be true or false.`, { param: 'stream' })
+  }
+  const stream = api.stream !== null && (streamValue ?? api.streamsByDefault ?? false)
+  const modelMember = members.get('model')
+  const modelText = readModel(value('model'), names)
+  const options = value('stream_options')
+  const wantsUsage =
+    typeof options === 'object' &&
+    options !== null &&
+    (options as Record<string, unknown>)['include_usage'] === true
+  return {
+    modelText,
+    model: names.resolve(modelText),
+    stream,
+    wantsUsage,
+    maxTokens: readCount(
+      value('max_completion_tokens') ?? value('max_tokens') ?? value('max_output_tokens'),
+    ),
+    modelSpan:
+      modelMember === undefined
+        ? null
+        : { start: modelMember.valueStart, end: modelMember.valueEnd },
+    writeModel: (servedName) => JSON.stringify(servedName),
+    askUsage:
+      api.hasStreamOptions && stream && !wantsUsage
+        ? askForUsage(body, members.get('stream_options'), options)
+        : null,
+  }
+}
+
+/** Puts `include_usage` where the other members are, or beside the options that are there. */
+function askForUsage(
+  body: Buffer,
+  member: JsonMember | undefined,
+  options: unknown,
+): AskedFor['askUsage'] {
+  if (member === undefined) {
+    const start = body.indexOf('{') + 1
+    return { start, end: start, text: '"stream_options":{"include_usage":true},' }
+  }
+  const merged = typeof options === 'object' && options !== null ? options : {}
+  return {
+    start: member.valueStart,
+    end: member.valueEnd,
+    text: JSON.stringify({ ...merged, include_usage: true }),
+  }
+}
+
+export function parseFormRequest(
+  api: Api,
+  finder: MultipartFieldFinder,
+  names: ModelNames,
+): AskedFor {
+  if (!finder.complete) {
+    throw new MotleyError('invalid_request', 'The form ends before its closing boundary.')
+  }
+  const field = finder.fields.find(({ name }) => name === 'model')
+  const modelText = readModel(field?.value, names)
+  const stream = finder.fields.find(({ name }) => name === 'stream')?.value
+  return {
+    modelText,
+    model: names.resolve(modelText),
+    stream: api.stream !== null && (stream === 'true' || stream === 'True' || stream === '1'),
+    wantsUsage: false,
+    maxTokens: null,
+    modelSpan: field === undefined ? null : { start: field.start, end: field.end },
+    writeModel: (servedName) => servedName,
+    askUsage: null,
+  }
+}
+
+function readModel(value: unknown, names: ModelNames): string {
+  if (value === undefined || value === null || value === '') {
+    if (names.only !== null) return names.only
+    throw new MotleyError('missing_model', null, { param: 'model' })
+  }
+  if (typeof value !== 'string') {
+    throw new MotleyError('invalid_request', '"model" must be a string.', { param: 'model' })
+  }
+  return value
+}
+
+function readCount(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : null
+}
