@@ -3,7 +3,7 @@
  * batches and never waited for: a full disk or a slow pipe costs lines, which are counted, and
  * never a request.
  */
-import { SonicBoom } from 'sonic-boom'
+import sonicBoom from 'sonic-boom'
 
 export interface AccessLog {
   write(line: Readonly<Record<string, unknown>>): void
@@ -19,7 +19,7 @@ export function openAccessLog(where: string): AccessLog {
   if (where === 'off') return { write() {}, dropped: 0, close() {} }
   const target =
     where === 'stderr' ? { fd: 2 } : where === 'stdout' ? { fd: 1 } : { dest: where, append: true }
-  const sink = new SonicBoom({
+  const sink = new sonicBoom.SonicBoom({
     ...target,
     sync: false,
     mkdir: true,

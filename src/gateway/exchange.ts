@@ -49,6 +49,8 @@ export class Exchange {
   body: RequestBody | null = null
   asked: AskedFor | null = null
   readonly attempts: AttemptRecord[] = []
+  /** Attempts over or under way. */
+  attemptsBegun = 0
   readonly decisions: DecisionRecord[] = []
   queueMs = 0
   /** The endpoint that answered, and for which model. */

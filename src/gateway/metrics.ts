@@ -1,11 +1,19 @@
 /** What Prometheus scrapes: counted as requests end, and read off the fleet at each scrape. */
+
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { EndpointView } from '#core/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
-import type { GatewayState } from '#gateway/gateway-state.ts'
 
 /** TTFT from an idle GPU, 20 ms, to a long prefill on a CPU, minutes. */
 const ttftBuckets = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120]
 const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
+
+/** What is read off at a scrape and not counted as it happens. */
+export interface GaugeValues {
+  readonly endpoints: readonly EndpointView[]
+  readonly waiting: number
+  readonly logLinesDropped: number
+}
 
 export class GatewayMetrics {
   readonly registry = new Registry()
@@ -16,7 +24,7 @@ export class GatewayMetrics {
   readonly duration: Histogram<'model'>
   readonly queueWait: Histogram<'model'>
   readonly retriesRefused: Counter
-  readonly logLinesDropped: Gauge
+  readonly #logLinesDropped: Gauge
   readonly #inFlight: Gauge<'endpoint'>
   readonly #state: Gauge<'endpoint' | 'state'>
   readonly #waiting: Gauge
@@ -67,7 +75,7 @@ export class GatewayMetrics {
       help: 'Retries that the retry budget did not allow.',
       registers,
     })
-    this.logLinesDropped = new Gauge({
+    this.#logLinesDropped = new Gauge({
       name: 'motley_access_log_lines_dropped',
       help: 'Access log lines that could not be written since the start.',
       registers,
@@ -105,16 +113,16 @@ export class GatewayMetrics {
     }
   }
 
-  async page(state: GatewayState): Promise<string> {
-    state.tick()
+  /** The page of a scrape, with what is true at this moment. */
+  async page(now: GaugeValues): Promise<string> {
     this.#inFlight.reset()
     this.#state.reset()
-    for (const endpoint of state.fleet.endpoints) {
-      this.#inFlight.set({ endpoint: endpoint.id }, endpoint.inFlight)
-      this.#state.set({ endpoint: endpoint.id, state: endpoint.state }, 1)
+    for (const { id, inFlight, state } of now.endpoints) {
+      this.#inFlight.set({ endpoint: id }, inFlight)
+      this.#state.set({ endpoint: id, state }, 1)
     }
-    this.#waiting.set(state.waiting.count)
-    this.logLinesDropped.set(state.accessLog.dropped)
+    this.#waiting.set(now.waiting)
+    this.#logLinesDropped.set(now.logLinesDropped)
     return this.registry.metrics()
   }
 }

@@ -45,11 +45,18 @@ const pages: Readonly<Record<string, Page>> = {
   '/api/tags': { access: 'key', answer: (state, key) => json(200, ollamaTags(state, key)) },
   '/metrics': {
     access: 'admin',
-    answer: async (state) => ({
-      status: 200,
-      type: state.metrics.registry.contentType,
-      body: await state.metrics.page(state),
-    }),
+    answer: async (state) => {
+      state.tick()
+      return {
+        status: 200,
+        type: state.metrics.registry.contentType,
+        body: await state.metrics.page({
+          endpoints: state.fleet.endpoints,
+          waiting: state.waiting.count,
+          logLinesDropped: state.accessLog.dropped,
+        }),
+      }
+    },
   },
   '/stats': {
     access: 'admin',

@@ -85,6 +85,7 @@ async function tryModel(
     }
     if (exchange.attempts.length > 0 && !repeated) endpoint.stats.redispatches++
     else budget.noteFirstAttempt()
+    exchange.attemptsBegun++
     exchange.answeredBy = endpoint.id
     exchange.answeredModel = model
     const end = await attempt({
@@ -111,6 +112,7 @@ async function tryModel(
       // The endpoint closed an idle connection as we used it: its request never began.
       usedStaleRetry = true
       exchange.attempts.pop()
+      exchange.attemptsBegun--
       sameEndpoint = endpoint
       continue
     }
@@ -274,7 +276,7 @@ function answerHeaders(exchange: Exchange): string[] {
     'x-motley-endpoint',
     exchange.answeredBy ?? '',
     'x-motley-attempts',
-    String(exchange.attempts.length + 1),
+    String(exchange.attemptsBegun),
     'x-motley-queue-ms',
     String(Math.round(exchange.queueMs)),
   ]
@@ -295,7 +297,6 @@ function passOn(exchange: Exchange, failure: AttemptFailure): void {
   const asIs =
     route.api.body === 'multipart' || isOpenAiError(text) || text.includes('"type":"error"')
   const own = answerHeaders(exchange)
-  own[5] = String(exchange.attempts.length)
   const retryAfter = answer.headers['retry-after']
   if (asIs) {
     const headers = forwardedAnswerHeaders(answer.headers)
