@@ -1,7 +1,5 @@
 /** The fleet of `motley up --demo`: emulated engines as processes that can really be killed. */
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
-import { z } from 'zod'
 import { ChildStartError, type SupervisedChild, superviseChild } from '#cli/child-process.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { type DemoReply, type DemoRequest, demoActions, listenForDemo } from '#cli/demo-control.ts'
@@ -9,20 +7,8 @@ import { packageFile, roomProgram } from '#cli/package-files.ts'
 import { tableLines } from '#cli/table.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig, endpointName } from '#core/config/endpoints.ts'
-
-const fleetFile = z.strictObject({
-  engines: z.array(
-    z.strictObject({
-      name: z.string(),
-      engine: z.string(),
-      device: z.string(),
-      models: z.array(z.string()),
-      weight: z.number(),
-    }),
-  ),
-})
-
-type DemoEngine = z.output<typeof fleetFile>['engines'][number]
+import { deviceSpeeds } from '#emulator/device-speeds.ts'
+import { parseFleetFile } from '#emulator/fleet-file.ts'
 
 export interface DemoFleet {
   readonly endpoints: readonly EndpointConfig[]
@@ -37,15 +23,30 @@ export interface DemoFleet {
 /** Long enough to see the fleet do without it, short enough to see it come back. */
 const restartMs = 15_000
 
-/** Half of the answers are cut after 20 pieces: what continuing an answer is for. */
-const breakFault = 'cut:20@every=2'
+/** The meanest way to fail: checks see nothing, only requests do. */
+const breakFault = 'lying-health'
+
+interface DemoEngine {
+  readonly name: string
+  readonly engine: string
+  readonly device: string
+  readonly models: readonly string[]
+}
 
 /** @throws {CommandFailure} */
 export async function startDemoFleet(
   config: MotleyConfig,
   log: (line: string) => void,
 ): Promise<DemoFleet> {
-  const { engines } = fleetFile.parse(parse(readFileSync(packageFile('fleets/demo.yaml'), 'utf8')))
+  const file = packageFile('fleets/demo.yaml')
+  const engines = parseFleetFile(readFileSync(file, 'utf8'), file).map(
+    ({ name = '', engine, device = '', models = [] }): DemoEngine => ({
+      name,
+      engine,
+      device,
+      models,
+    }),
+  )
   const taken = new Set(config.endpoints.map(endpointName))
   const clash = engines.find(({ name }) => taken.has(name))
   if (clash !== undefined) {
@@ -60,12 +61,12 @@ export async function startDemoFleet(
       children.set(engine.name, await startEngine(engine, log))
     }),
   )
-  const endpoints = engines.map(({ name, engine, weight, device }) =>
+  const endpoints = engines.map(({ name, engine, device }) =>
     endpointConfig.parse({
       name,
       url: children.get(name)?.url,
       engine,
-      weight,
+      weight: weightOf(device),
       labels: { device },
     }),
   )
@@ -98,7 +99,7 @@ export async function startDemoFleet(
     await setFaults(child.url, [breakFault])
     return {
       done: true,
-      text: `${endpoint} cuts every second answer short, until "motley demo start ${endpoint}"`,
+      text: `${endpoint} fails every request and calls itself healthy, until "motley demo start ${endpoint}"`,
     }
   }
 
@@ -117,6 +118,11 @@ export async function startDemoFleet(
   }
 }
 
+/** As an operator would write it: by how fast the device reads a prompt. */
+function weightOf(device: string): number {
+  return Math.max(1, Math.round((deviceSpeeds[device]?.prefillTokensPerSecond ?? 0) / 10_000))
+}
+
 async function startEngine(
   { name, engine, device, models }: DemoEngine,
   log: (line: string) => void,
@@ -126,7 +132,7 @@ async function startEngine(
       name,
       program: roomProgram('emulator/main'),
       args: (port) => [
-        ...['--engine', engine, '--device', device, '--name', name, '--port', String(port)],
+        ...['--engine', engine, '--device', device, '--port', String(port)],
         ...models.flatMap((model) => ['--model', model]),
         '--json',
       ],
@@ -147,7 +153,7 @@ async function setFaults(url: string, faults: readonly string[]): Promise<void> 
   const response = await fetch(new URL('/emulator/faults', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ faults }),
+    body: JSON.stringify(faults),
   })
   if (!response.ok) throw new Error(`the emulator at ${url} answered ${response.status}`)
 }
@@ -174,6 +180,6 @@ ${tableLines(
 Break it while you ask, and watch "motley status":
 
   motley demo kill ${first}     or  curl -X POST ${children.get(first)?.url}/emulator/exit
-  motley demo break ${first}    or  kill -STOP ${children.get(first)?.pid}, and later kill -CONT
+  motley demo break ${first}    or  curl -X POST ${children.get(first)?.url}/emulator/faults -d '["${breakFault}"]'
 `
 }

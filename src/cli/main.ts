@@ -4,6 +4,9 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { createProgram, usageExitCode } from '#cli/program.ts'
 
+// So that lists of processes show what a person has typed, not how Node was started.
+process.title = ['motley', ...process.argv.slice(2)].join(' ')
+
 // Started by bin/motley under another Node: when that process is gone, so is the one who asked.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 process.channel?.unref()

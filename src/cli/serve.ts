@@ -35,7 +35,10 @@ export interface Serving {
 const sameWishMs = 400
 
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const { request, ownEndpoints } = options
+  const { ownEndpoints } = options
+  const file = findConfigFile(options.request)
+  // The file that was read is the one to read again: if it is gone, that is no empty configuration.
+  const request = file === null ? options.request : { ...options.request, path: file }
   const withOwn = (config: MotleyConfig): MotleyConfig => ({
     ...config,
     endpoints: [...config.endpoints, ...ownEndpoints],
@@ -43,9 +46,15 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const config = withOwn(options.config)
   surviveLostReaders()
 
+  let checkNow: EndpointWatcher['checkNow'] = () => {}
   let gateway: Gateway
   try {
-    gateway = await startGateway({ config, log: logLine, version: motleyVersion })
+    gateway = await startGateway({
+      config,
+      log: logLine,
+      version: motleyVersion,
+      onSuspect: (endpoint) => checkNow(endpoint),
+    })
   } catch (error) {
     throw listenFailure(error, config.gateway.listen)
   }
@@ -53,14 +62,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     endpoints: config.endpoints,
     report: (report) => gateway.report(report),
   })
+  checkNow = (endpoint) => watcher.checkNow(endpoint)
 
   const reload = () => reloadConfig(request, withOwn, gateway, watcher)
-  const found = findConfigFile(request)
   const fileWatch =
-    found === null
+    file === null
       ? null
-      : watchConfigFile(resolve(request.cwd, found), reload, ({ message }) =>
-          logLine(`${found} is not watched (${message}): send SIGHUP after a change`),
+      : watchConfigFile(resolve(request.cwd, file), reload, ({ message }) =>
+          logLine(`${file} is not watched (${message}): send SIGHUP after a change`),
         )
 
   return {

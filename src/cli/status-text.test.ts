@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { FleetStatus } from '#cli/commands/status.ts'
+import type { FleetStatus } from '#cli/fleet-status.ts'
 import { durationText, statusText } from '#cli/status-text.ts'
 
 type EndpointStatus = FleetStatus['endpoints'][number]

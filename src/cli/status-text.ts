@@ -1,5 +1,5 @@
 /** The table of `motley status`: one line for each endpoint, and why one is not ready below it. */
-import type { FleetStatus } from '#cli/commands/status.ts'
+import type { FleetStatus } from '#cli/fleet-status.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 

@@ -5,7 +5,7 @@ import { type GatewayOptions, gatewayUrl, withGatewayOptions } from '#cli/gatewa
 
 const actions: Readonly<Record<DemoAction, string>> = {
   kill: 'Kill the process of an engine, as kill -9 does. It comes back after 15 s.',
-  break: 'Make an engine cut every second answer short.',
+  break: 'Make an engine fail every request while it calls itself healthy.',
   start: 'Start a killed engine at once, or mend a broken one.',
 }
 

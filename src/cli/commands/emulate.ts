@@ -1,58 +1,55 @@
-import { type Command, InvalidArgumentError } from 'commander'
-
-interface EmulateFlags {
-  readonly engine: string
-  readonly device?: string
-  readonly model: string[]
-  readonly name?: string
-  readonly host: string
-  readonly port: number
-  readonly speed: number
-  readonly slots?: number
-  readonly loadMs?: number
-  readonly fault: string[]
-  readonly seed: number
-  readonly apiKey?: string
-  readonly json?: boolean
-}
+import type { Command } from 'commander'
+import { CommandFailure } from '#cli/command-failure.ts'
+import type { EmulateArguments } from '#emulator/run-emulate.ts'
 
 export function addEmulateCommand(program: Command): void {
   program
     .command('emulate')
     .description('Run an emulated engine: a real server with made-up words, to test against.')
-    .option('--engine <name>', 'vllm, sglang, llama-server, ollama or openai', 'vllm')
+    .option('--engine <name>', 'vllm, sglang, llama-server, ollama or openai (default vllm)')
     .option('--device <name>', 'whose speed it has, as rtx-4090 or h100-sxm')
-    .option('--model <name>', 'a model it serves; may be repeated', collect, [])
-    .option('--name <name>', 'what it calls itself')
-    .option('--host <address>', 'where it listens', '127.0.0.1')
-    .option('--port <number>', '0 takes any free port', number, 0)
-    .option('--speed <factor>', 'how many times faster all time runs; 0: no time', number, 1)
-    .option('--slots <number>', 'requests it runs at a time', number)
-    .option('--load-ms <ms>', 'how long it is loading after its start', number)
-    .option('--fault <fault>', 'something to do wrong, as cut:40@first=3; repeatable', collect, [])
-    .option('--seed <number>', 'decides every word and every chance', number, 0)
-    .option('--api-key <key>', 'wants this key of clients')
-    .option('--json', 'print one line of JSON with the URL')
+    .option('--model <name>', 'a model it serves; may be repeated', append)
+    .option('--host <address>', 'where it listens (default 127.0.0.1)')
+    .option('--port <number>', 'default 0: any free port')
+    .option('--speed <factor>', 'how many times faster all time runs; 0: no time at all')
+    .option('--prefill-rate <tokens/s>', 'in place of the speed of a device')
+    .option('--decode-rate <tokens/s>', 'in place of the speed of a device')
+    .option('--slots <number>', 'requests it runs at a time')
+    .option('--load-ms <ms>', 'how long it is loading after its start')
+    .option('--task <name>', 'a further task it serves, as rerank; may be repeated', append)
+    .option('--fault <fault>', 'what to do wrong, as cut:40@first=3; may be repeated', append)
+    .option('--seed <number>', 'decides every word and every chance')
+    .option('--api-key <key>', 'want this key of clients')
+    .option('--fleet <file>', 'emulate every engine of a fleet file')
+    .option('--json', 'print a line of JSON with the URL of each')
+    .addHelpText(
+      'after',
+      '\nFaults can be changed while it runs: POST /emulator/faults, a JSON list of them.',
+    )
     .action(emulate)
 }
 
-async function emulate(flags: EmulateFlags): Promise<void> {
-  const [{ startEmulator }, { EmulatorOptionsError }, { FaultSyntaxError }, { CommandFailure }] =
-    await Promise.all([
-      import('#emulator/emulator.ts'),
-      import('#emulator/options.ts'),
-      import('#emulator/fault.ts'),
-      import('#cli/command-failure.ts'),
-    ])
+/** Runs until a signal, or until POST /emulator/exit has ended the last of them. */
+async function emulate(given: EmulateArguments): Promise<void> {
+  const [{ runEmulate }, { EmulatorOptionsError }] = await Promise.all([
+    import('#emulator/run-emulate.ts'),
+    import('#emulator/options.ts'),
+  ])
+  try {
+    const { close } = await runEmulate(given, {
+      print: (line) => console.log(line),
+      exit: () => process.exit(0),
+    })
+    const stop = () => void close().then(() => process.exit(0))
+    process.once('SIGINT', stop)
+    process.once('SIGTERM', stop)
+  } catch (error) {
+    const isUsage = error instanceof EmulatorOptionsError
+    const message = error instanceof Error ? error.message : String(error)
+    throw new CommandFailure(isUsage ? 'wrong' : 'unreachable', message, { cause: error })
+  }
 }
 
-function collect(value: string, before: string[]): string[] {
+function append(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value]
-}
-
-function number(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || Number.isNaN(value))
-    throw new InvalidArgumentError('It is not a number.')
-  return value
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import { z } from 'zod'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { fleetStatus } from '#cli/fleet-status.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { statusText } from '#cli/status-text.ts'
 import { printJson } from '#cli/terminal.ts'
@@ -26,34 +26,3 @@ export function addStatusCommand(program: Command): void {
       }
     })
 }
-
-/** What is used of the answer; a newer gateway may say more. */
-export const fleetStatus = z.object({
-  gateway: z.object({
-    version: z.string(),
-    uptimeSeconds: z.number(),
-    strategy: z.string(),
-    inFlight: z.number(),
-    queued: z.number(),
-  }),
-  endpoints: z.array(
-    z.object({
-      name: z.string(),
-      url: z.string(),
-      engine: z.string().nullable(),
-      state: z.string(),
-      reason: z.string().nullable(),
-      models: z.array(z.string()),
-      weight: z.number(),
-      effectiveWeight: z.number(),
-      inFlight: z.number(),
-      maxInFlight: z.number().nullable(),
-      ttftMs: z.number().nullable(),
-      requestsTotal: z.number(),
-      errorsTotal: z.number(),
-      sinceMs: z.number().nullable(),
-    }),
-  ),
-})
-
-export type FleetStatus = z.output<typeof fleetStatus>

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+
+/** What commands use of GET /admin/v1/endpoints; a newer gateway may say more. */
+export const fleetStatus = z.object({
+  gateway: z.object({
+    version: z.string(),
+    uptimeSeconds: z.number(),
+    strategy: z.string(),
+    inFlight: z.number(),
+    queued: z.number(),
+  }),
+  endpoints: z.array(
+    z.object({
+      name: z.string(),
+      url: z.string(),
+      engine: z.string().nullable(),
+      state: z.string(),
+      reason: z.string().nullable(),
+      models: z.array(z.string()),
+      weight: z.number(),
+      effectiveWeight: z.number(),
+      inFlight: z.number(),
+      maxInFlight: z.number().nullable(),
+      ttftMs: z.number().nullable(),
+      requestsTotal: z.number(),
+      errorsTotal: z.number(),
+      sinceMs: z.number().nullable(),
+    }),
+  ),
+})
+
+export type FleetStatus = z.output<typeof fleetStatus>
