@@ -90,6 +90,8 @@ export class Endpoint implements EndpointView {
   }
 
   get state(): EndpointState {
+    // Nobody knows yet what it serves, so it cannot be sent anything.
+    if (this.models === null && this.health.presence === null) return 'loading'
     return stateOf(this.health, {
       nowMs: this.#instant.ms,
       inFlight: this.inFlight,
@@ -105,6 +107,7 @@ export class Endpoint implements EndpointView {
   get reason(): string | null {
     const state = this.state
     if (state === 'ready') return null
+    if (this.models === null && this.health.presence === null) return 'not asked yet'
     if (state === 'draining') return 'removed from the configuration'
     if (state === 'busy' && this.health.reason === null) return 'at its limit of requests'
     return this.health.reason

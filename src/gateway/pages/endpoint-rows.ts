@@ -21,7 +21,7 @@ export function endpointRows(state: GatewayState) {
       engineVersion: endpoint.engineVersion,
       state: endpoint.state,
       reason: endpoint.reason,
-      stateSinceSeconds: Math.round((nowMs - endpoint.stateSinceMs) / 1000),
+      sinceMs: Math.round(nowMs - endpoint.stateSinceMs),
       models: [...(endpoint.models?.keys() ?? [])],
       labels: endpoint.labels,
       weight: endpoint.weight,

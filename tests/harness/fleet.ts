@@ -1,0 +1,190 @@
+/** A gateway over real sockets in front of emulated engines, for tests that cross rooms. */
+
+import { afterEach } from 'vitest'
+import { watchEndpoints } from '#agent/endpoint-watcher.ts'
+import { motleyConfig } from '#core/config/document.ts'
+import { endpointName } from '#core/config/endpoints.ts'
+import type { endpointId } from '#core/ids.ts'
+import { type Emulator, startEmulator } from '#emulator/emulator.ts'
+import type { EmulatorOptions } from '#emulator/options.ts'
+import { type Gateway, startGateway } from '#gateway/gateway.ts'
+
+const cleanups: (() => Promise<unknown> | unknown)[] = []
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+/** Runs after the test, the newest first. */
+export function afterTest(cleanup: () => Promise<unknown> | unknown): void {
+  cleanups.push(cleanup)
+}
+
+/** An emulated engine without delays of its own. */
+export async function engine(options: Partial<EmulatorOptions> = {}): Promise<Emulator> {
+  const emulator = await startEmulator({ engine: 'vllm', speed: 0, ...options })
+  afterTest(() => emulator.close())
+  return emulator
+}
+
+/** What a test says of motley.yaml; everything else is as a user gets it. */
+export type ConfigText = Record<string, unknown>
+
+export interface Fleet {
+  readonly gateway: Gateway
+  readonly url: string
+  readonly log: readonly string[]
+  reload(config: ConfigText): ReturnType<Gateway['reload']>
+  /** Resolves once `condition` of GET /admin/v1/endpoints holds. */
+  until(condition: (rows: readonly EndpointRow[]) => boolean): Promise<readonly EndpointRow[]>
+  rows(): Promise<readonly EndpointRow[]>
+}
+
+export interface EndpointRow {
+  readonly name: string
+  readonly state: string
+  readonly reason: string | null
+  readonly inFlight: number
+  readonly requestsTotal: number
+  readonly errorsTotal: number
+  readonly clientAbortsTotal: number
+  readonly retriesTotal: number
+  readonly effectiveWeight: number
+  readonly models: readonly string[]
+}
+
+function complete(config: ConfigText) {
+  const gateway = (config['gateway'] ?? {}) as Record<string, unknown>
+  return motleyConfig.parse({
+    ...config,
+    gateway: { listen: '127.0.0.1:0', accessLog: 'off', ...gateway },
+    routing: { slowStartMs: 0, ...((config['routing'] ?? {}) as object) },
+  })
+}
+
+/** `watched: false` leaves active checks out: only what requests see counts. */
+export async function fleet(
+  config: ConfigText,
+  options: {
+    readonly watched?: boolean
+    readonly settled?: boolean
+    readonly chance?: () => number
+  } = {},
+): Promise<Fleet> {
+  const log: string[] = []
+  const parsed = complete(config)
+  let suspect = (_id: ReturnType<typeof endpointId>): void => {}
+  const gateway = await startGateway({
+    config: parsed,
+    log: (line) => log.push(line),
+    version: 'test',
+    onSuspect: (id) => suspect(id),
+    ...(options.chance === undefined ? {} : { chance: options.chance }),
+  })
+  afterTest(() => gateway.close())
+  const watcher =
+    options.watched === false
+      ? null
+      : watchEndpoints({ endpoints: parsed.endpoints, report: (report) => gateway.report(report) })
+  suspect = (id) => watcher?.checkNow(id)
+  afterTest(() => watcher?.close())
+  const rows = async (): Promise<readonly EndpointRow[]> => {
+    const answer = await fetch(`${gateway.url}/admin/v1/endpoints`)
+    return ((await answer.json()) as { endpoints: EndpointRow[] }).endpoints
+  }
+  const made: Fleet = {
+    gateway,
+    url: gateway.url,
+    log,
+    rows,
+    reload: (next) => {
+      const outcome = gateway.reload(complete(next))
+      if (outcome.applied) watcher?.update(complete(next).endpoints)
+      return outcome
+    },
+    until: async (condition) => {
+      for (;;) {
+        const now = await rows()
+        if (condition(now)) return now
+        await new Promise((resolve) => setTimeout(resolve, 15))
+      }
+    },
+  }
+  if (options.watched !== false && options.settled !== false) {
+    await made.until((now) => now.every(({ state }) => state === 'ready'))
+  }
+  return made
+}
+
+/** Endpoint entries for emulators, checked often so that tests need not wait. */
+export function endpointsOf(
+  emulators: Readonly<Record<string, { readonly url: string }>>,
+  more: Record<string, unknown> = {},
+): ConfigText[] {
+  return Object.entries(emulators).map(([name, { url }]) => ({
+    name,
+    url,
+    health: { intervalMs: 100, timeoutMs: 200 },
+    ...more,
+  }))
+}
+
+export const nameOf = endpointName
+
+export const question = {
+  model: 'llama-3.1-8b',
+  messages: [{ role: 'user', content: 'Say something.' }],
+  max_tokens: 20,
+}
+
+export function post(url: string, body: unknown, init: RequestInit = {}): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...init,
+  })
+}
+
+export function chat(
+  url: string,
+  body: Record<string, unknown> = {},
+  init: RequestInit = {},
+): Promise<Response> {
+  return post(`${url}/v1/chat/completions`, { ...question, ...body }, init)
+}
+
+/** The `data:` of each event of a stream that may break; `broken` tells whether it did. */
+export async function readEvents(
+  response: Response,
+): Promise<{ readonly events: string[]; readonly broken: boolean; readonly text: string }> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let broken = false
+  try {
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += decoder.decode(chunk, { stream: true })
+    }
+  } catch {
+    broken = true
+  }
+  const events = text
+    .split(/\r?\n\r?\n/)
+    .filter((event) => event.includes('data:'))
+    .map((event) =>
+      event
+        .split(/\r?\n/)
+        .filter((line) => line.startsWith('data:'))
+        .map((line) => line.slice(5).trimStart())
+        .join('\n'),
+    )
+  return { events, broken, text }
+}
+
+/** The text of a chat stream. */
+export function contentOf(events: readonly string[]): string {
+  return events
+    .filter((event) => event !== '[DONE]')
+    .map((event) => JSON.parse(event).choices?.[0]?.delta?.content ?? '')
+    .join('')
+}

@@ -1,0 +1,238 @@
+/** gateway-checklist.md, streaming: lines 8 to 16. */
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import {
+  afterTest,
+  chat,
+  contentOf,
+  endpointsOf,
+  engine,
+  fleet,
+  post,
+  question,
+  readEvents,
+} from './harness/fleet.ts'
+
+/** An engine whose every byte the test decides; it lists one model and is always well. */
+async function scripted(answer: (response: ServerResponse) => void): Promise<{ url: string }> {
+  const server: Server = createServer((request, response) => {
+    if (request.method === 'GET') {
+      response.setHeader('content-type', 'application/json')
+      response.end(
+        JSON.stringify({ object: 'list', data: [{ id: question.model, object: 'model' }] }),
+      )
+      return
+    }
+    request.resume()
+    request.on('end', () => answer(response))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterTest(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+const event = (content: string) =>
+  `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason: null }] })}\n\n`
+const last = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`
+const done = 'data: [DONE]\n\n'
+
+test('line 8: headers go out with the headers of the engine, before any event', async () => {
+  let release = (): void => {}
+  const held = await scripted((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.flushHeaders()
+    release = () => response.end(event('late') + last + done)
+  })
+  const { url } = await fleet({ endpoints: endpointsOf({ held }) })
+  const response = await chat(url, { stream: true })
+  expect(response.headers.get('x-accel-buffering')).toBe('no')
+  expect(response.headers.get('cache-control')).toBe('no-cache')
+  expect(response.headers.get('content-encoding')).toBeNull()
+  release()
+  expect(contentOf((await readEvents(response)).events)).toBe('late')
+})
+
+test.each(['\n', '\r\n', '\r'])(
+  'line 9: events with %j line ends pass in pieces of any size',
+  async (lineEnd) => {
+    const text = `\uFEFF: a comment\n\n${event('Grüße 🎉')}data: {"choices":\ndata: [{"index":0,"delta":{"content":"!"}}]}\n\n${last}${done}`
+    const bytes = Buffer.from(text.replaceAll('\n', lineEnd))
+    for (const size of [1, 2, 3, 7, 64, bytes.length]) {
+      const pieces = await scripted(async (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        for (let at = 0; at < bytes.length; at += size) {
+          response.write(bytes.subarray(at, at + size))
+          if (at % (size * 8) === 0) await new Promise((resolve) => setImmediate(resolve))
+        }
+        response.end()
+      })
+      const { url } = await fleet({ endpoints: endpointsOf({ pieces }) })
+      const response = await chat(url, { stream: true })
+      expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes)
+    }
+  },
+)
+
+test('line 9: a last event without its blank line still counts', async () => {
+  const short = await scripted((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(`${event('a')}${last}data: [DONE]`)
+  })
+  const { url } = await fleet({ endpoints: endpointsOf({ short }) })
+  const { text, broken } = await readEvents(await chat(url, { stream: true }))
+  expect(broken).toBe(false)
+  expect(text.endsWith('data: [DONE]')).toBe(true)
+})
+
+test('line 10: characters split between pieces come out whole', async () => {
+  const one = await engine({ faults: ['split-utf8'] })
+  const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+  const direct = await (await chat(one.url, { stream: true, seed: 3 })).text()
+  const relayed = await (await chat(url, { stream: true, seed: 3 })).text()
+  expect(relayed).not.toContain('\uFFFD')
+  const words = (text: string) =>
+    text.replace(/"(id|created)":("[^"]*"|\d+),?/g, '').replace(/\r/g, '')
+  expect(words(relayed)).toContain('[DONE]')
+  expect(words(relayed).length).toBeLessThanOrEqual(words(direct).length)
+})
+
+test.each(['cut:5', 'reset-at:5', 'garbage:5', 'bad-chunk:5', 'stall:5:60s'])(
+  'line 11: an engine that ends with %s in mid-stream ends in an error event, never in a stop',
+  async (fault) => {
+    const one = await engine({ faults: [fault] })
+    const { url } = await fleet({
+      endpoints: endpointsOf({ one }),
+      gateway: { timeouts: { betweenChunksMs: 200 } },
+    })
+    const { events, broken, text } = await readEvents(await chat(url, { stream: true }))
+    const final = JSON.parse(events.at(-1) as string)
+    expect(final.error.code).toBe('stream_interrupted')
+    expect(final.error.message).toContain('one')
+    expect(broken).toBe(true)
+    expect(text).not.toContain('[DONE]')
+    expect(text).not.toContain('"finish_reason":"stop"')
+    for (const each of events) expect(() => JSON.parse(each)).not.toThrow()
+  },
+)
+
+test.each([
+  { path: '/v1/messages', last: /event: error\ndata: \{"type":"error"/ },
+  {
+    path: '/v1/responses',
+    last: /event: error\ndata: \{"type":"error","code":"stream_interrupted"/,
+  },
+  { path: '/v1/completions', last: /data: \{"error":/ },
+])(
+  'line 11: a cut stream of $path ends in the words of that API',
+  async ({ path, last: ending }) => {
+    const one = await engine({ faults: ['cut:3'] })
+    const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+    const { text, broken } = await readEvents(
+      await post(`${url}${path}`, { ...question, input: 'Hi', prompt: 'Hi', stream: true }),
+    )
+    expect(text).toMatch(ending)
+    expect(broken).toBe(true)
+  },
+)
+
+test('line 11: a cut stream of Ollama ends in an error line', async () => {
+  const one = await engine({ engine: 'ollama', faults: ['cut:3'] })
+  const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+  const { text, broken } = await readEvents(await post(`${url}/api/chat`, question))
+  const lines = text.trim().split('\n')
+  expect(JSON.parse(lines.at(-1) as string).error).toContain('stopped in the middle')
+  expect(broken).toBe(true)
+})
+
+test('line 11: a broken answer that is no stream ends in a broken connection', async () => {
+  const half = await scripted((response) => {
+    response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': '1000' })
+    response.write(Buffer.alloc(100))
+    setTimeout(() => response.destroy(), 20)
+  })
+  const { url } = await fleet({ endpoints: endpointsOf({ half }) })
+  const response = await post(`${url}/v1/audio/speech`, { model: question.model, input: 'Hi' })
+  await expect(response.arrayBuffer()).rejects.toThrow()
+})
+
+test('line 12: an error before the first byte keeps its status although a stream was asked for', async () => {
+  const one = await engine({ faults: ['status:400'] })
+  const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+  const response = await chat(url, { stream: true })
+  expect(response.status).toBe(400)
+  expect(response.headers.get('content-type')).toContain('json')
+})
+
+test('line 13: a slow reader slows its engine and nobody else', async () => {
+  let written = 0
+  const chatty = await scripted((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const chunk = event('x'.repeat(16_000))
+    const write = (): void => {
+      while (!response.destroyed) {
+        written += chunk.length
+        if (!response.write(chunk)) {
+          response.once('drain', write)
+          return
+        }
+      }
+    }
+    write()
+  })
+  const { url, gateway } = await fleet({
+    endpoints: endpointsOf({ chatty }),
+    gateway: { writeStallMs: 400 },
+  })
+  const aborter = new AbortController()
+  const response = await chat(url, { stream: true }, { signal: aborter.signal })
+  expect(response.status).toBe(200)
+  // Nobody reads. The buffers of four sockets fill, then everything stands still, and in the end
+  // the reader is cut off and its slot returns.
+  while (gateway.vitals.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(written).toBeLessThan(64 * 1024 * 1024)
+  aborter.abort()
+})
+
+test('line 16: the end marker comes once, and a forgotten one is added to a whole answer', async () => {
+  for (const fault of [[], ['no-done']]) {
+    const one = await engine({ faults: fault })
+    const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+    const { events, broken } = await readEvents(await chat(url, { stream: true }))
+    expect(events.filter((each) => each === '[DONE]')).toHaveLength(1)
+    expect(broken).toBe(false)
+  }
+})
+
+test('line 16: tool calls, n > 1, reasoning and logprobs pass unchanged', async () => {
+  const one = await engine({ models: ['llama-3.1-8b', 'reasoner'] })
+  const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+  const tools = [{ type: 'function', function: { name: 'weather', parameters: {} } }]
+  for (const body of [
+    { tools, tool_choice: 'required' },
+    { n: 2 },
+    { model: 'reasoner' },
+    { logprobs: true, top_logprobs: 2 },
+  ]) {
+    const ask = { stream: true, seed: 5, stream_options: { include_usage: true }, ...body }
+    const plain = (events: string[]) =>
+      events.map((each) => each.replace(/"(id|created)":("[^"]*"|\d+),?/g, ''))
+    const direct = await readEvents(await chat(one.url, ask))
+    const relayed = await readEvents(await chat(url, ask))
+    expect(plain(relayed.events)).toEqual(plain(direct.events))
+  }
+})
+
+test('line 17: usage is counted without showing the event to a client that did not ask', async () => {
+  const one = await engine()
+  const { url } = await fleet({ endpoints: endpointsOf({ one }) })
+  const { text } = await readEvents(await chat(url, { stream: true }))
+  expect(text).not.toContain('"choices":[]')
+  const sent = one.received().findLast(({ path }) => path === '/v1/chat/completions')
+  expect(JSON.parse(String(sent?.body)).stream_options).toEqual({ include_usage: true })
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  expect(metrics).toMatch(/motley_tokens_total\{model="llama-3.1-8b",direction="completion"\} 20/)
+})
