@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { printJson } from '#cli/terminal.ts'
+import { requestRecord, whyText } from '#cli/why-text.ts'
 
 export function addWhyCommand(program: Command): void {
   withGatewayOptions(program.command('why'))
@@ -16,7 +17,14 @@ export function addWhyCommand(program: Command): void {
           `the gateway knows no decision for request "${id}": it keeps the latest ones only`,
         )
       }
+      const record = requestRecord.safeParse(answer)
+      if (!record.success) {
+        throw new CommandFailure(
+          'unreachable',
+          'what answers there is no Motley gateway of this version; check --url',
+        )
+      }
       if (json) printJson(answer)
-      else printJson(answer)
+      else console.log(whyText(record.data))
     })
 }

@@ -1,0 +1,125 @@
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, expect, test, vi } from 'vitest'
+
+const bin = fileURLToPath(new URL('../../bin/motley', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'motley-serve-'))
+const running: Running[] = []
+
+interface Running {
+  readonly process: ChildProcessWithoutNullStreams
+  output: string
+  code: number | null
+}
+
+/** Starts a command that serves, on a port of its own choice. */
+function start(args: readonly string[]): Running {
+  const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
+  const child = spawn(process.execPath, [bin, ...args, '--listen', '127.0.0.1:0'], {
+    cwd: folder,
+    env: Object.fromEntries(own),
+  })
+  const started: Running = { process: child, output: '', code: null }
+  child.stdout.on('data', (chunk) => (started.output += chunk))
+  child.stderr.on('data', (chunk) => (started.output += chunk))
+  child.on('close', (code) => {
+    started.code = code
+  })
+  running.push(started)
+  return started
+}
+
+function says(motley: Running, words: string | RegExp): Promise<void> {
+  return vi.waitFor(() => expect(motley.output).toMatch(words), { timeout: 15_000, interval: 20 })
+}
+
+function urlOf(motley: Running): string {
+  return /http:\/\/127\.0\.0\.1:\d+(?=\/v1)/.exec(motley.output)?.[0] ?? ''
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+afterEach(() => {
+  for (const motley of running.splice(0)) motley.process.kill('SIGKILL')
+})
+
+async function askTiny(url: string): Promise<Response> {
+  return fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: 'motley-tiny',
+      max_tokens: 4,
+      messages: [{ role: 'user', content: 'What is Motley?' }],
+    }),
+  })
+}
+
+test('motley up answers with the bundled model, also after its engine was killed, and stops at SIGTERM', async () => {
+  const motley = start(['up'])
+  await says(motley, 'motley-tiny is loaded')
+  const url = urlOf(motley)
+  const answer = (await (await askTiny(url)).json()) as {
+    choices: { message: { content: string } }[]
+  }
+  expect(answer.choices[0]?.message.content).toMatch(/\w/)
+
+  const engine = enginePid(motley)
+  process.kill(engine, 'SIGKILL')
+  await says(motley, 'the embedded engine runs again')
+  await vi.waitFor(async () => expect((await askTiny(url)).status).toBe(200), 15_000)
+
+  const secondEngine = enginePid(motley)
+  motley.process.kill('SIGTERM')
+  await vi.waitFor(() => expect(motley.code).toBe(0), 10_000)
+  expect(isAlive(secondEngine)).toBe(false)
+})
+
+test('an engine does not outlive a motley that is killed', async () => {
+  const motley = start(['up'])
+  await says(motley, 'motley-tiny is loaded')
+  const engine = enginePid(motley)
+  motley.process.kill('SIGKILL')
+  await vi.waitFor(() => expect(isAlive(engine)).toBe(false), 10_000)
+})
+
+test('a changed file is taken as a whole, a wrong one not at all', async () => {
+  const file = join(folder, 'fleet.yaml')
+  writeFileSync(file, 'endpoints: [{ url: "http://127.0.0.1:9", name: first }]')
+  const motley = start(['gateway', '-c', 'fleet.yaml'])
+  await says(motley, 'Endpoints: first')
+
+  writeFileSync(file, 'endpoints: [{ url: "http://127.0.0.1:9", name: second }]')
+  await says(motley, 'endpoint second added')
+  writeFileSync(
+    file,
+    'endpoints: [{ url: "http://127.0.0.1:9", name: third }]\nrouting: { strategy: x }',
+  )
+  await says(motley, /fleet.yaml:2: routing.strategy: found "x".*\nconfiguration not changed/)
+  expect(motley.output).not.toContain('third added')
+
+  rmSync(file)
+  motley.process.kill('SIGHUP')
+  await says(motley, /fleet.yaml: cannot be read: there is no such file\nconfiguration not changed/)
+  const endpoints = await fetch(`${urlOf(motley)}/admin/v1/endpoints`)
+  expect(JSON.stringify(await endpoints.json())).toContain('"second"')
+})
+
+/** The engine's process: the last that Motley has started. */
+function enginePid({ process: { pid } }: Running): number {
+  const children =
+    process.platform === 'linux'
+      ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      : execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+  return Number(children.trim().split(/\s+/).at(-1))
+}

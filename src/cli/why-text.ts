@@ -1,0 +1,144 @@
+/** The words of `motley why`: what came of a request, and what every decision looked at. */
+import { z } from 'zod'
+import { tableLines } from '#cli/table.ts'
+import { paint } from '#cli/terminal.ts'
+
+const refusal = z.looseObject({
+  kind: z.string(),
+  state: z.string().optional(),
+  inFlight: z.number().optional(),
+  maxInFlight: z.number().optional(),
+})
+
+/** What is used of GET /admin/v1/decisions/…; a newer gateway may say more. */
+export const requestRecord = z.object({
+  requestId: z.string(),
+  model: z.string(),
+  answeredModel: z.string().nullable(),
+  decisions: z.array(
+    z.object({
+      model: z.string(),
+      strategy: z.string(),
+      scoreMeaning: z.string(),
+      candidates: z.array(
+        z.object({
+          endpoint: z.string(),
+          verdict: z.string(),
+          refusal: refusal.nullable(),
+          score: z.number().nullable(),
+          state: z.string(),
+          inFlight: z.number(),
+          weight: z.number(),
+          slowStartRatio: z.number(),
+        }),
+      ),
+    }),
+  ),
+  attempts: z.array(
+    z.object({
+      endpoint: z.string(),
+      model: z.string(),
+      outcome: z.string(),
+      durationMs: z.number(),
+    }),
+  ),
+  queueMs: z.number(),
+  ttftMs: z.number().nullable(),
+  totalMs: z.number(),
+  status: z.number(),
+})
+
+export type RequestRecord = z.output<typeof requestRecord>
+type Candidate = RequestRecord['decisions'][number]['candidates'][number]
+type Refusal = NonNullable<Candidate['refusal']>
+
+export function whyText(record: RequestRecord): string {
+  const { requestId, model, answeredModel, queueMs, ttftMs, totalMs, status } = record
+  const facts = [
+    `${status} after ${milliseconds(totalMs)}`,
+    ...(ttftMs === null ? [] : [`first token after ${milliseconds(ttftMs)}`]),
+    ...(queueMs < 1 ? [] : [`${milliseconds(queueMs)} of it waiting for room`]),
+    ...(answeredModel === null || answeredModel === model ? [] : [`answered by ${answeredModel}`]),
+  ]
+  return [
+    `Request ${paint('bold', requestId)} for ${model}: ${facts.join(', ')}.`,
+    ...record.decisions.map(decisionText),
+    attemptsText(record),
+  ].join('\n\n')
+}
+
+function decisionText(
+  { model, strategy, scoreMeaning, candidates }: RequestRecord['decisions'][number],
+  index: number,
+): string {
+  const lines = tableLines(
+    [
+      { title: 'ENDPOINT', maxWidth: 20 },
+      { title: 'VERDICT' },
+      { title: 'SCORE', align: 'right' },
+      { title: 'RUNNING', align: 'right' },
+      { title: 'WEIGHT', align: 'right' },
+      { title: 'WHY NOT' },
+    ],
+    candidates.map((candidate) => [
+      candidate.endpoint,
+      candidate.verdict,
+      candidate.score === null ? '-' : rounded(candidate.score),
+      String(candidate.inFlight),
+      weightText(candidate),
+      candidate.refusal === null ? '' : refusalText(candidate.refusal),
+    ]),
+  )
+  return [
+    `Decision ${index + 1}: ${model} by ${strategy}`,
+    `The score is ${scoreMeaning}; the smallest wins.`,
+    '',
+    ...lines.map(indented),
+  ].join('\n')
+}
+
+function attemptsText({ attempts }: RequestRecord): string {
+  if (attempts.length === 0) return 'No endpoint was asked.'
+  const lines = attempts.map(
+    ({ endpoint, model, outcome, durationMs }, index) =>
+      `Attempt ${index + 1}: ${model} on ${endpoint}: ${outcome}, after ${milliseconds(durationMs)}.`,
+  )
+  return lines.join('\n')
+}
+
+function refusalText({ kind, state, inFlight, maxInFlight }: Refusal): string {
+  switch (kind) {
+    case 'tried':
+      return 'has failed this request already'
+    case 'state':
+      return `is ${state}`
+    case 'probing':
+      return 'is failing, and its one probe is under way'
+    case 'weight-zero':
+      return 'weight 0 takes nothing new'
+    case 'cooling':
+      return 'asked to be left alone for a while (429)'
+    case 'full':
+      return `is at its limit: ${inFlight} of ${maxInFlight}`
+    default:
+      return kind
+  }
+}
+
+function weightText({ weight, slowStartRatio }: Candidate): string {
+  return slowStartRatio === 1
+    ? rounded(weight)
+    : `${rounded(weight * slowStartRatio)}/${rounded(weight)}`
+}
+
+function rounded(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}
+
+function milliseconds(value: number): string {
+  return value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(1)} s`
+}
+
+function indented(line: string): string {
+  return `  ${line}`
+}
