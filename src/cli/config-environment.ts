@@ -24,7 +24,7 @@ export interface EnvironmentSetting {
 }
 
 /** MOTLEY_GATEWAY_DRAIN_MS for gateway.drainMs. */
-export function variableName(path: readonly string[]): string {
+function variableName(path: readonly string[]): string {
   const words = path.map((step) => step.replace(/[A-Z]/g, (letter) => `_${letter}`))
   return ['MOTLEY', ...words].join('_').toUpperCase()
 }

@@ -25,7 +25,7 @@ export function addKeyCommand(program: Command): void {
 }
 
 /** 32 random bytes: nobody guesses those, so a plain hash of them is safe to keep. */
-export function newKey(): { text: string; hash: string } {
+function newKey(): { text: string; hash: string } {
   const text = `mk-${randomBytes(32).toString('base64url')}`
   return { text, hash: `sha256:${createHash('sha256').update(text).digest('hex')}` }
 }

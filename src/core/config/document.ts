@@ -39,7 +39,7 @@ export const motleyConfig = z
 export type MotleyConfig = z.output<typeof motleyConfig>
 
 /** Marks an issue whose message is a whole sentence, beside those that only say what is allowed. */
-export const contradiction = { contradiction: true } as const
+const contradiction = { contradiction: true } as const
 
 export interface Contradiction {
   readonly path: readonly (string | number)[]
