@@ -95,7 +95,8 @@ function composeChoice(request: AnswerRequest, seed: number): Choice {
   const { prefill } = request.conversation
   const pieces: Piece[] = []
   const start = prefill === '' ? { next: 0, rest: '' } : continueAfter(prefill, seed)
-  const total = request.maxTokens ?? Math.max(0, naturalLength(seed) - start.next)
+  const left = naturalLength(seed) - start.next + (start.rest === '' ? 0 : 1)
+  const total = request.maxTokens ?? Math.max(0, left)
   if (request.reasons && prefill === '') {
     const thoughts = Math.min(12, Math.floor(total / 3))
     for (let index = 0; index < thoughts; index += 1) {

@@ -52,11 +52,12 @@ export class Listener {
     if (server === null) return Promise.resolve()
     this.#server = null
     return new Promise((resolve) => {
-      server.close(() => resolve())
+      // Sockets go first: the server would close the idle ones itself, with FIN.
       for (const socket of this.#sockets) {
         if (how === 'reset') socket.resetAndDestroy()
         else socket.destroy()
       }
+      server.close(() => resolve())
     })
   }
 }

@@ -80,7 +80,7 @@ function serve(
 function loadOnly({ exchange, body, model, requestedModel }: TaskRequest, api: OllamaApi): void {
   const delayMs = exchange.machine.residencyDelayMs(model, keepAlive(body))
   const isUnload = keepAlive(body) === 0
-  exchange.later(delayMs, () =>
+  const answer = (): void =>
     exchange.page(
       jsonPage(200, {
         model: requestedModel,
@@ -89,8 +89,9 @@ function loadOnly({ exchange, body, model, requestedModel }: TaskRequest, api: O
         done: true,
         done_reason: isUnload ? 'unload' : 'load',
       }),
-    ),
-  )
+    )
+  if (delayMs === 0) answer()
+  else exchange.later(delayMs, answer)
 }
 
 /** Seconds as a number, or a text as `5m`. */

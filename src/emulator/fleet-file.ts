@@ -1,0 +1,146 @@
+import { LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { tasks } from '#core/task.ts'
+import { deviceSpeeds } from '#emulator/device-speeds.ts'
+import { FaultSyntaxError, parseFault } from '#emulator/fault.ts'
+import { type EmulatorOptions, EmulatorOptionsError, emulatedEngines } from '#emulator/options.ts'
+
+const positive = z.number().positive()
+const notNegative = z.number().min(0)
+
+const entry = z.strictObject({
+  name: z.string().min(1),
+  engine: z.enum(emulatedEngines),
+  device: z.enum(Object.keys(deviceSpeeds)).optional(),
+  models: z.array(z.string().min(1)).min(1).optional(),
+  host: z.string().min(1).optional(),
+  port: z.number().int().min(0).max(65_535).optional(),
+  /** How many of it; the others are named name-2, name-3 and take the ports after the first. */
+  count: z.number().int().min(1).optional(),
+  prefillTokensPerSecond: positive.optional(),
+  decodeTokensPerSecond: positive.optional(),
+  slots: z.number().int().min(1).optional(),
+  speed: notNegative.optional(),
+  loadMs: notNegative.optional(),
+  faults: z.array(z.string()).optional(),
+  seed: z.number().int().optional(),
+  apiKey: z.string().min(1).optional(),
+  contextTokens: z.number().int().min(1).optional(),
+  keepAliveTimeoutMs: notNegative.optional(),
+  tasks: z.array(z.enum(tasks)).min(1).optional(),
+})
+
+const fleet = z.strictObject({ emulators: z.array(entry).min(1) })
+
+/**
+ * Reads a fleet of emulators from YAML. Throws {@link EmulatorOptionsError} whose message names the
+ * file, the key, what was found and what is allowed.
+ */
+export function parseFleetFile(text: string, fileName: string): readonly EmulatorOptions[] {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const [broken] = document.errors
+  if (broken !== undefined) {
+    const { line } = lines.linePos(broken.pos[0])
+    const what = broken.message.split('\n', 1)[0] ?? ''
+    throw new EmulatorOptionsError(`${fileName}:${line}: this is not YAML: ${what}`)
+  }
+  const found: unknown = document.toJS()
+  const parsed = fleet.safeParse(found)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    if (issue === undefined) throw new EmulatorOptionsError(`${fileName}: cannot read the fleet.`)
+    throw new EmulatorOptionsError(describeIssue(issue, found, fileName))
+  }
+  const options = parsed.data.emulators.flatMap((one, index) => expand(one, index, fileName))
+  refuseTwins(options, fileName)
+  return options
+}
+
+function expand(
+  { count = 1, ...one }: z.infer<typeof entry>,
+  index: number,
+  fileName: string,
+): EmulatorOptions[] {
+  for (const [at, fault] of (one.faults ?? []).entries()) {
+    try {
+      parseFault(fault)
+    } catch (error) {
+      if (!(error instanceof FaultSyntaxError)) throw error
+      const key = `emulators[${index}].faults[${at}]`
+      throw new EmulatorOptionsError(`${fileName}: ${key}: ${error.message}`, { cause: error })
+    }
+  }
+  const { port = 0 } = one
+  return Array.from({ length: count }, (_, copy) => {
+    const given = Object.entries(one).filter(([, value]) => value !== undefined)
+    return {
+      ...(Object.fromEntries(given) as Defined<typeof one>),
+      name: copy === 0 ? one.name : `${one.name}-${copy + 1}`,
+      ...(port === 0 ? {} : { port: port + copy }),
+    }
+  })
+}
+
+/** An option that is left out is absent, not undefined. */
+type Defined<Options> = {
+  [Key in keyof Options]: Exclude<Options[Key], undefined>
+}
+
+function refuseTwins(options: readonly EmulatorOptions[], fileName: string): void {
+  const names = new Set<string>()
+  const ports = new Map<string, string>()
+  for (const { name = '', host = '127.0.0.1', port = 0 } of options) {
+    if (names.has(name)) {
+      throw new EmulatorOptionsError(`${fileName}: name: found ${name} twice, it must be unique.`)
+    }
+    names.add(name)
+    const address = `${host}:${port}`
+    const other = ports.get(address)
+    if (port !== 0 && other !== undefined) {
+      throw new EmulatorOptionsError(
+        `${fileName}: port: found ${port} for both ${other} and ${name}, allowed is a port for one.`,
+      )
+    }
+    ports.set(address, name)
+  }
+}
+
+function describeIssue(issue: z.core.$ZodIssue, root: unknown, fileName: string): string {
+  const key = issue.path
+    .map((step, index) =>
+      typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`,
+    )
+    .join('')
+  const place = key === '' ? fileName : `${fileName}: ${key}`
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = Object.keys(issue.path.length === 0 ? fleet.shape : entry.shape).join(', ')
+    return `${place}: found the key ${issue.keys.join(', ')}, allowed are ${allowed}.`
+  }
+  const found = JSON.stringify(valueAt(root, issue.path)) ?? 'nothing'
+  return `${place}: found ${found}, allowed is ${allowedBy(issue)}.`
+}
+
+function allowedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_value':
+      return issue.values.join(', ')
+    case 'invalid_type':
+      return issue.expected === 'array' ? 'a list' : `a value of type ${issue.expected}`
+    case 'too_small':
+      return `${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}`
+    case 'too_big':
+      return `at most ${issue.maximum}`
+    default:
+      return issue.message
+  }
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = Reflect.get(value, step)
+  }
+  return value
+}
