@@ -26,8 +26,8 @@ async function badAndGood(faults: string[], config: Record<string, unknown> = {}
     { settled: false },
   )
   await made.until((rows) =>
-    rows.every(
-      ({ name, models, state }) => models.length > 0 && (name === 'bad' || state === 'ready'),
+    rows.every(({ name, models, state }) =>
+      name === 'bad' ? state !== 'loading' : state === 'ready' && models.length > 0,
     ),
   )
   return { bad, good, ...made }

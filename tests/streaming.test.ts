@@ -62,13 +62,18 @@ test.each(['\n', '\r\n', '\r'])(
     const text = `\uFEFF: a comment\n\n${event('Grüße 🎉')}data: {"choices":\ndata: [{"index":0,"delta":{"content":"!"}}]}\n\n${last}${done}`
     const bytes = Buffer.from(text.replaceAll('\n', lineEnd))
     for (const size of [1, 2, 3, 7, 64, bytes.length]) {
-      const pieces = await scripted(async (response) => {
+      const pieces = await scripted((response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
-        for (let at = 0; at < bytes.length; at += size) {
+        const write = (at: number): void => {
+          if (at >= bytes.length) {
+            response.end()
+            return
+          }
           response.write(bytes.subarray(at, at + size))
-          if (at % (size * 8) === 0) await new Promise((resolve) => setImmediate(resolve))
+          if (at % (size * 8) === 0) setImmediate(write, at + size)
+          else write(at + size)
         }
-        response.end()
+        write(0)
       })
       const { url } = await fleet({ endpoints: endpointsOf({ pieces }) })
       const response = await chat(url, { stream: true })

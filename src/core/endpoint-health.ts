@@ -209,10 +209,13 @@ export function stateOf(
   return full || health.slowToCheck ? 'busy' : 'ready'
 }
 
-/** The share of its weight an endpoint has while it ramps up, never nothing. */
+/**
+ * The share of its weight an endpoint has while it ramps up, never nothing. It rises in tenths, so
+ * that two that came back together are equals and not ordered by the milliseconds between them.
+ */
 export function slowStartRatio(health: EndpointHealth, nowMs: number, slowStartMs: number): number {
   if (slowStartMs <= 0) return 1
-  return Math.min(1, Math.max(0.1, (nowMs - health.rampFromMs) / slowStartMs))
+  return Math.min(1, Math.max(1, Math.floor(((nowMs - health.rampFromMs) / slowStartMs) * 10)) / 10)
 }
 
 function closed(health: EndpointHealth, nowMs: number): EndpointHealth {

@@ -43,7 +43,8 @@ export const ollama: Engine = {
         // The list does not say what a model is for, but encoders only embed.
         const embeds = /bert|embed/i.test(`${details.family} ${name}`)
         models.set(name, {
-          servedName: name,
+          // Ollama takes a name without a tag for the one tagged `latest`, and so do its users.
+          servedName: name.replace(/:latest$/, ''),
           contextTokens: null,
           tasks: embeds ? ['embedding'] : null,
         })

@@ -11,6 +11,8 @@ import type { Task } from '#core/task.ts'
 import { Endpoint, type Instant } from '#gateway/endpoint.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 
+const latest = ':latest'
+
 export class Fleet {
   readonly #instant: Instant
   readonly #endpoints = new Map<EndpointId, Endpoint>()
@@ -82,7 +84,11 @@ export class Fleet {
 
   /** The model that a client means by this name; the name itself when it is no alias. */
   resolve(name: string): ModelName {
-    return this.#aliases.get(name) ?? modelName(name)
+    const model = this.#aliases.get(name) ?? modelName(name)
+    if (!model.endsWith(latest) || this.#byModel.has(model)) return model
+    // Clients of Ollama's API may write a name with the tag that it has anyway.
+    const plain = name.slice(0, -latest.length)
+    return this.#aliases.get(plain) ?? modelName(plain)
   }
 
   /** Endpoints that serve the model, or might for this task. Empty when none is known to. */

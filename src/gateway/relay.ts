@@ -8,6 +8,7 @@ import type { ModelName } from '#core/ids.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { forwardedAnswerHeaders } from '#gateway/headers.ts'
+import { noteFiller } from '#gateway/server.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
 import { FrameSplitter } from '#std/frame-splitter.ts'
@@ -146,6 +147,7 @@ class StreamRelay implements AnswerRelay {
     const kept = forwardedAnswerHeaders(headers)
     this.#writer.begin(status, [...withoutNames(kept, streamHeaders), ...streamHeaders])
     exchange.response.flushHeaders()
+    noteFiller(exchange.response, shape.framing === 'sse' ? ': \n\n' : '\n')
   }
 
   push(chunk: Buffer): string | null {

@@ -126,15 +126,28 @@ function onHalfClose(socket: Socket, policy: 'keep' | 'cancel'): void {
     socket.destroy()
     return
   }
-  if (!response.headersSent) {
-    response.writeProcessing()
-  } else if (String(response.getHeader('content-type') ?? '').startsWith('text/event-stream')) {
-    response.write(': \n\n')
-  }
-  // One packet is enough to be answered with a reset; a second finds the socket closed by it.
+  // The first packet is answered with a reset, and the second finds the socket closed by it.
+  probe(response)
   setTimeout(() => {
-    if (!socket.destroyed && !response.headersSent) response.writeProcessing()
-  }, 20).unref()
+    if (!socket.destroyed && !response.writableEnded) probe(response)
+  }, probeGapMs).unref()
+}
+
+/** Over a round trip on a local network, and far below the 100 ms in which an abort must pass. */
+const probeGapMs = 20
+
+/** Bytes that mean nothing to the reader of a streamed answer, by response. */
+const fillers = new WeakMap<ServerResponse, string>()
+
+/** Says what may be written between two frames of this answer without changing it. */
+export function noteFiller(response: ServerResponse, filler: string): void {
+  fillers.set(response, filler)
+}
+
+function probe(response: ServerResponse): void {
+  const filler = fillers.get(response)
+  if (!response.headersSent) response.writeProcessing()
+  else if (filler !== undefined) response.write(filler)
 }
 
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -1,0 +1,77 @@
+/** User story 1: two clusters behind one API, weights 3 to 1, one of them killed under load. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { expect, test } from 'vitest'
+import { afterTest, chat, fleet, readEvents } from './harness/fleet.ts'
+
+interface Box {
+  readonly url: string
+  readonly process: ChildProcess
+}
+
+/** `motley emulate` as a process of its own, so that SIGKILL is real. */
+async function box(port: number, slots: number): Promise<Box> {
+  const child = spawn(
+    process.execPath,
+    [
+      ...['bin/motley', 'emulate', '--engine', 'vllm', '--json', '--port', String(port)],
+      ...['--slots', String(slots), '--prefill-rate', '20000', '--decode-rate', '60'],
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  afterTest(() => {
+    child.kill('SIGKILL')
+  })
+  for await (const line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+    return { url: (JSON.parse(line) as { url: string }).url, process: child }
+  }
+  throw new Error('the emulator ended before it said its address')
+}
+
+test('the rack: weights shape the load, a SIGKILL costs no request that had no byte, and it comes back', async () => {
+  const strong = await box(0, 256)
+  const weak = await box(0, 256)
+  const { url, rows, until, gateway } = await fleet({
+    endpoints: [
+      { name: 'rtx', url: strong.url, weight: 3, health: { intervalMs: 200 } },
+      { name: 'amd', url: weak.url, weight: 1, health: { intervalMs: 200 } },
+    ],
+    routing: { slowStartMs: 3_000 },
+  })
+  await until((now) => now.every((row) => row.effectiveWeight >= 1))
+  const answers = Array.from({ length: 200 }, async (_, index) => {
+    const response = await chat(url, { stream: true, max_tokens: 120, seed: index })
+    const headersMs = performance.now()
+    return { response, headersMs, ...(await readEvents(response)) }
+  })
+  await until(() => gateway.vitals.inFlight === 200)
+  const loaded = await rows()
+  const inFlight = (name: string) => loaded.find((row) => row.name === name)?.inFlight ?? 0
+  expect(inFlight('rtx') / inFlight('amd')).toBeGreaterThan(2.7)
+  expect(inFlight('rtx') / inFlight('amd')).toBeLessThan(3.3)
+
+  strong.process.kill('SIGKILL')
+  const results = await Promise.all(answers)
+  let finished = 0
+  let interrupted = 0
+  for (const { response, events, broken } of results) {
+    expect(response.status).toBe(200)
+    if (events.at(-1) === '[DONE]') finished++
+    else {
+      expect(broken).toBe(true)
+      expect(JSON.parse(events.at(-1) as string).error.code).toBe('stream_interrupted')
+      expect(events.length).toBeGreaterThan(1)
+      interrupted++
+    }
+  }
+  expect(finished + interrupted).toBe(200)
+  expect(finished).toBeGreaterThanOrEqual(50)
+  await until((now) => now.find((row) => row.name === 'rtx')?.state === 'failed')
+  expect((await chat(url)).headers.get('x-motley-endpoint')).toBe('amd')
+
+  await box(Number(new URL(strong.url).port), 256)
+  const back = await until((now) => now.find((row) => row.name === 'rtx')?.state === 'ready')
+  expect(back.find((row) => row.name === 'rtx')?.effectiveWeight).toBeLessThan(3)
+  await until((now) => now.find((row) => row.name === 'rtx')?.effectiveWeight === 3)
+  expect(Object.values(gateway.vitals.inFlightByEndpoint)).toEqual([0, 0])
+})
