@@ -3,7 +3,6 @@
 import { afterEach } from 'vitest'
 import { watchEndpoints } from '#agent/endpoint-watcher.ts'
 import { motleyConfig } from '#core/config/document.ts'
-import { endpointName } from '#core/config/endpoints.ts'
 import type { endpointId } from '#core/ids.ts'
 import { type Emulator, startEmulator } from '#emulator/emulator.ts'
 import type { EmulatorOptions } from '#emulator/options.ts'
@@ -128,8 +127,6 @@ export function endpointsOf(
     ...more,
   }))
 }
-
-export const nameOf = endpointName
 
 export const question = {
   model: 'llama-3.1-8b',

@@ -13,5 +13,3 @@ export const modelConfig = z.strictObject({
     .default({})
     .describe('How long a request for this model may take; over gateway.timeouts.'),
 })
-
-export type ModelConfig = z.output<typeof modelConfig>

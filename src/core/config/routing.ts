@@ -15,5 +15,3 @@ export const routingConfig = z.strictObject({
     .default(10_000)
     .describe('How long a recovered endpoint takes to get back to its full weight.'),
 })
-
-export type RoutingConfig = z.output<typeof routingConfig>
