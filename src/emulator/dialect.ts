@@ -28,6 +28,12 @@ export function textPage(status: number, body: string): Page {
   return { status, contentType: 'text/plain; charset=utf-8', body }
 }
 
+/** A page in Prometheus' text format; its version differs between client libraries. */
+export function metricsPage(version: string, lines: readonly string[]): Page {
+  const contentType = `text/plain; version=${version}`
+  return { status: 200, contentType, body: `${lines.join('\n')}\n` }
+}
+
 /** A model in memory, for engines that load by themselves. */
 export interface ResidentModel {
   readonly model: string
@@ -88,6 +94,8 @@ export interface StreamHabits {
 export interface Dialect {
   readonly engine: EmulatedEngine
   readonly version: string
+  /** What it says of itself in the `server` header; null when it sends none. */
+  readonly serverHeader: string | null
   readonly routes: readonly Route[]
   /**
    * What every route but the emulator's own says while loading, or null when the engine takes

@@ -263,7 +263,7 @@ describe('load pages', () => {
   test('vLLM reports running, waiting and KV cache usage', async () => {
     const { emulator, finish } = await busy('vllm')
     const { text } = await get(emulator, '/metrics')
-    const labels = `{model_name="${model}",engine="0"}`
+    const labels = `{engine="0",model_name="${model}"}`
     expect(text).toContain(`vllm:num_requests_running${labels} 2`)
     expect(text).toContain(`vllm:num_requests_waiting${labels} 1`)
     expect(text).toContain(`vllm:kv_cache_usage_perc${labels} ${(2 * 16) / 131_072}`)

@@ -137,7 +137,10 @@ class RunningEmulator implements Emulator {
       dialect: this.#dialect,
       clock,
       inference: this.#inference,
-      headers: { 'x-motley-emulator': `${settings.engine}; device=${settings.device}` },
+      headers: {
+        ...(this.#dialect.serverHeader === null ? {} : { server: this.#dialect.serverHeader }),
+        'x-motley-emulator': `${settings.engine}; device=${settings.device}`,
+      },
       nextId: () => this.#id(),
       residencyDelayMs: (model, keepAlive) =>
         loadsAtStart ? 0 : this.#residency.touch(model, keepAlive),

@@ -2,10 +2,10 @@ import {
   anthropicFailure,
   type Dialect,
   jsonPage,
+  metricsPage,
   type PageContext,
   type Route,
   taskRoutes,
-  textPage,
   usualPaths,
 } from '#emulator/dialect.ts'
 import { type Failure, messageOf, statusOf } from '#emulator/failure.ts'
@@ -55,6 +55,13 @@ function failurePage(failure: Failure, path: string) {
 
 function models({ settings, startedAtSeconds }: PageContext) {
   return jsonPage(200, {
+    models: settings.models.map((name) => ({
+      name,
+      model: name,
+      type: 'model',
+      capabilities: ['completion'],
+      details: { format: 'gguf', family: '' },
+    })),
     object: 'list',
     data: settings.models.map((id) => ({
       id,
@@ -109,32 +116,28 @@ function metrics({ load }: PageContext) {
   const outputSeconds = load.outputMsTotal / 1000
   const rate = (tokens: number, seconds: number): number => (seconds > 0 ? tokens / seconds : 0)
   const name = (suffix: string): string => `llamacpp:${suffix}`
-  return textPage(
-    200,
-    [
-      ...sample(name('prompt_tokens_total'), 'counter', '', load.promptTokensTotal),
-      ...sample(name('prompt_seconds_total'), 'counter', '', promptSeconds),
-      ...sample(name('tokens_predicted_total'), 'counter', '', load.outputTokensTotal),
-      ...sample(name('tokens_predicted_seconds_total'), 'counter', '', outputSeconds),
-      ...sample(name('n_decode_total'), 'counter', '', load.outputTokensTotal),
-      ...sample(
-        name('prompt_tokens_seconds'),
-        'gauge',
-        '',
-        rate(load.promptTokensTotal, promptSeconds),
-      ),
-      ...sample(
-        name('predicted_tokens_seconds'),
-        'gauge',
-        '',
-        rate(load.outputTokensTotal, outputSeconds),
-      ),
-      ...sample(name('requests_processing'), 'gauge', '', load.running),
-      ...sample(name('requests_deferred'), 'gauge', '', load.waiting),
-      ...sample(name('n_busy_slots_per_decode'), 'gauge', '', load.running),
+  return metricsPage('0.0.4', [
+    ...sample(name('prompt_tokens_total'), 'counter', '', load.promptTokensTotal),
+    ...sample(name('prompt_seconds_total'), 'counter', '', promptSeconds),
+    ...sample(name('tokens_predicted_total'), 'counter', '', load.outputTokensTotal),
+    ...sample(name('tokens_predicted_seconds_total'), 'counter', '', outputSeconds),
+    ...sample(name('n_decode_total'), 'counter', '', load.outputTokensTotal),
+    ...sample(
+      name('prompt_tokens_seconds'),
+      'gauge',
       '',
-    ].join('\n'),
-  )
+      rate(load.promptTokensTotal, promptSeconds),
+    ),
+    ...sample(
+      name('predicted_tokens_seconds'),
+      'gauge',
+      '',
+      rate(load.outputTokensTotal, outputSeconds),
+    ),
+    ...sample(name('requests_processing'), 'gauge', '', load.running),
+    ...sample(name('requests_deferred'), 'gauge', '', load.waiting),
+    ...sample(name('n_busy_slots_per_decode'), 'gauge', '', load.running),
+  ])
 }
 
 const health = (path: string): Route => ({
@@ -159,6 +162,7 @@ const get = (path: string, page: (context: PageContext) => ReturnType<typeof jso
 export const llamaServer: Dialect = {
   engine: 'llama-server',
   version,
+  serverHeader: 'llama.cpp',
   routes: [
     health('/health'),
     health('/v1/health'),

@@ -149,6 +149,7 @@ const get = (path: string, page: (context: PageContext) => ReturnType<typeof jso
 export const ollama: Dialect = {
   engine: 'ollama',
   version,
+  serverHeader: null,
   routes: [
     {
       kind: 'page',

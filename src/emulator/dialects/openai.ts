@@ -84,6 +84,7 @@ function models({ settings, startedAtSeconds }: PageContext) {
 export const openai: Dialect = {
   engine: 'openai',
   version: '1',
+  serverHeader: null,
   routes: [
     { kind: 'page', method: 'GET', path: '/v1/models', isHealth: true, page: models },
     ...taskRoutes({

@@ -4,10 +4,10 @@ import {
   emptyPage,
   exactModel,
   jsonPage,
+  metricsPage,
   type PageContext,
   type Route,
   taskRoutes,
-  textPage,
   usualPaths,
 } from '#emulator/dialect.ts'
 import { type Failure, messageOf, statusOf } from '#emulator/failure.ts'
@@ -99,30 +99,26 @@ function loadPage({ load }: PageContext) {
 }
 
 function metrics({ settings, load, inference }: PageContext) {
-  const labels = `engine_type="unified",model_name="${settings.models[0] ?? ''}",tp_rank="0"`
+  const labels = `engine_type="unified",model_name="${settings.models[0] ?? ''}",pp_rank="0",tp_rank="0"`
   const usage = Math.min(1, load.kvUsedTokens / load.kvTokens)
-  return textPage(
-    200,
-    [
-      ...sample('sglang:num_running_reqs', 'gauge', labels, load.running),
-      ...sample('sglang:num_queue_reqs', 'gauge', labels, load.waiting),
-      ...sample('sglang:token_usage', 'gauge', labels, usage),
-      ...sample('sglang:num_used_tokens', 'gauge', labels, load.kvUsedTokens),
-      ...sample('sglang:max_total_num_tokens', 'gauge', labels, load.kvTokens),
-      ...sample('sglang:gen_throughput', 'gauge', labels, load.outputTokensPerSecond),
-      ...sample('sglang:cache_hit_rate', 'gauge', labels, 0),
-      ...sample('sglang:prompt_tokens_total', 'counter', labels, load.promptTokensTotal),
-      ...sample('sglang:generation_tokens_total', 'counter', labels, load.outputTokensTotal),
-      ...sample('sglang:cached_tokens_total', 'counter', labels, 0),
-      ...sample('sglang:num_requests_total', 'counter', labels, load.finishedTotal),
-      ...sample('sglang:num_aborted_requests_total', 'counter', labels, load.cancelledTotal),
-      ...inference.ttftSeconds.lines('sglang:time_to_first_token_seconds', labels),
-      ...inference.interTokenSeconds.lines('sglang:inter_token_latency_seconds', labels),
-      ...inference.endToEndSeconds.lines('sglang:e2e_request_latency_seconds', labels),
-      ...inference.queueSeconds.lines('sglang:queue_time_seconds', labels),
-      '',
-    ].join('\n'),
-  )
+  return metricsPage('1.0.0; charset=utf-8', [
+    ...sample('sglang:num_running_reqs', 'gauge', labels, load.running),
+    ...sample('sglang:num_queue_reqs', 'gauge', labels, load.waiting),
+    ...sample('sglang:token_usage', 'gauge', labels, usage),
+    ...sample('sglang:num_used_tokens', 'gauge', labels, load.kvUsedTokens),
+    ...sample('sglang:max_total_num_tokens', 'gauge', labels, load.kvTokens),
+    ...sample('sglang:gen_throughput', 'gauge', labels, load.outputTokensPerSecond),
+    ...sample('sglang:cache_hit_rate', 'gauge', labels, 0),
+    ...sample('sglang:prompt_tokens_total', 'counter', labels, load.promptTokensTotal),
+    ...sample('sglang:generation_tokens_total', 'counter', labels, load.outputTokensTotal),
+    ...sample('sglang:cached_tokens_total', 'counter', labels, 0),
+    ...sample('sglang:num_requests_total', 'counter', labels, load.finishedTotal),
+    ...sample('sglang:num_aborted_requests_total', 'counter', labels, load.cancelledTotal),
+    ...inference.ttftSeconds.lines('sglang:time_to_first_token_seconds', labels),
+    ...inference.interTokenSeconds.lines('sglang:inter_token_latency_seconds', labels),
+    ...inference.endToEndSeconds.lines('sglang:e2e_request_latency_seconds', labels),
+    ...inference.queueSeconds.lines('sglang:queue_time_seconds', labels),
+  ])
 }
 
 const get = (path: string, page: (context: PageContext) => ReturnType<typeof jsonPage>): Route => ({
@@ -139,6 +135,7 @@ const get = (path: string, page: (context: PageContext) => ReturnType<typeof jso
 export const sglang: Dialect = {
   engine: 'sglang',
   version,
+  serverHeader: 'uvicorn',
   routes: [
     { kind: 'page', method: 'GET', path: '/health', isHealth: true, page: () => emptyPage(200) },
     {

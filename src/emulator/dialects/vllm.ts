@@ -4,9 +4,9 @@ import {
   emptyPage,
   exactModel,
   jsonPage,
+  metricsPage,
   type PageContext,
   taskRoutes,
-  textPage,
   usualPaths,
 } from '#emulator/dialect.ts'
 import { type Failure, messageOf, statusOf } from '#emulator/failure.ts'
@@ -77,29 +77,28 @@ function models({ settings, startedAtSeconds }: PageContext) {
 }
 
 function metrics({ settings, load, inference }: PageContext) {
-  const labels = `model_name="${settings.models[0] ?? ''}",engine="0"`
+  const labels = `engine="0",model_name="${settings.models[0] ?? ''}"`
   const kvUsage = Math.min(1, load.kvUsedTokens / load.kvTokens)
-  return textPage(
-    200,
-    [
-      ...sample('vllm:num_requests_running', 'gauge', labels, load.running),
-      ...sample('vllm:num_requests_waiting', 'gauge', labels, load.waiting),
-      ...sample('vllm:kv_cache_usage_perc', 'gauge', labels, kvUsage),
-      ...sample('vllm:prefix_cache_queries_total', 'counter', labels, load.promptTokensTotal),
-      ...sample('vllm:prefix_cache_hits_total', 'counter', labels, 0),
-      ...sample('vllm:num_preemptions_total', 'counter', labels, 0),
-      ...sample('vllm:prompt_tokens_total', 'counter', labels, load.promptTokensTotal),
-      ...sample('vllm:generation_tokens_total', 'counter', labels, load.outputTokensTotal),
-      '# TYPE vllm:request_success_total counter',
-      `vllm:request_success_total{${labels},finished_reason="stop"} ${load.finishedTotal}`,
-      `vllm:request_success_total{${labels},finished_reason="abort"} ${load.cancelledTotal}`,
-      ...inference.ttftSeconds.lines('vllm:time_to_first_token_seconds', labels),
-      ...inference.interTokenSeconds.lines('vllm:inter_token_latency_seconds', labels),
-      ...inference.endToEndSeconds.lines('vllm:e2e_request_latency_seconds', labels),
-      ...inference.queueSeconds.lines('vllm:request_queue_time_seconds', labels),
-      '',
-    ].join('\n'),
-  )
+  return metricsPage('1.0.0; charset=utf-8', [
+    ...sample('vllm:num_requests_running', 'gauge', labels, load.running),
+    ...sample('vllm:num_requests_waiting', 'gauge', labels, load.waiting),
+    '# TYPE vllm:num_requests_waiting_by_reason gauge',
+    `vllm:num_requests_waiting_by_reason{${labels},reason="capacity"} ${load.waiting}`,
+    `vllm:num_requests_waiting_by_reason{${labels},reason="deferred"} 0`,
+    ...sample('vllm:kv_cache_usage_perc', 'gauge', labels, kvUsage),
+    ...sample('vllm:prefix_cache_queries_total', 'counter', labels, load.promptTokensTotal),
+    ...sample('vllm:prefix_cache_hits_total', 'counter', labels, 0),
+    ...sample('vllm:num_preemptions_total', 'counter', labels, 0),
+    ...sample('vllm:prompt_tokens_total', 'counter', labels, load.promptTokensTotal),
+    ...sample('vllm:generation_tokens_total', 'counter', labels, load.outputTokensTotal),
+    '# TYPE vllm:request_success_total counter',
+    `vllm:request_success_total{${labels},finished_reason="stop"} ${load.finishedTotal}`,
+    `vllm:request_success_total{${labels},finished_reason="abort"} ${load.cancelledTotal}`,
+    ...inference.ttftSeconds.lines('vllm:time_to_first_token_seconds', labels),
+    ...inference.interTokenSeconds.lines('vllm:inter_token_latency_seconds', labels),
+    ...inference.endToEndSeconds.lines('vllm:e2e_request_latency_seconds', labels),
+    ...inference.queueSeconds.lines('vllm:request_queue_time_seconds', labels),
+  ])
 }
 
 /**
@@ -118,6 +117,7 @@ function continuationMistake(body: Fields): string | null {
 export const vllm: Dialect = {
   engine: 'vllm',
   version,
+  serverHeader: 'uvicorn',
   routes: [
     { kind: 'page', method: 'GET', path: '/health', isHealth: true, page: () => emptyPage(200) },
     { kind: 'page', method: 'GET', path: '/ping', isHealth: true, page: () => emptyPage(200) },
