@@ -15,7 +15,6 @@ import { FaultScript } from '#emulator/fault-script.ts'
 import { answerWithFault } from '#emulator/faults/answer-faults.ts'
 import { Inference } from '#emulator/inference.ts'
 import { Listener } from '#emulator/listener.ts'
-import { readMultipart } from '#emulator/multipart.ts'
 import {
   type EmulatedEngine,
   type EmulatorOptions,
@@ -23,6 +22,7 @@ import {
   resolveOptions,
   toFault,
 } from '#emulator/options.ts'
+import { collectBody, parseJson, readFields } from '#emulator/request-body.ts'
 import { type Fields, isFields, listField, textField } from '#emulator/request-fields.ts'
 import { Residency } from '#emulator/residency.ts'
 import { isPublicPath, RouteTable } from '#emulator/route-table.ts'
@@ -70,9 +70,6 @@ export interface ReceivedRequest {
 /** Enough for a test to look back on; a benchmark must not fill the memory with its requests. */
 const receivedMax = 200
 const receivedBytesMax = 256 * 1024
-
-/** More than any recording or batch that is worth emulating. */
-const bodyBytesMax = 512 * 1024 * 1024
 
 /**
  * Starts an emulator. Resolves when its port is known; with `loadMs` it may then still be loading.
@@ -340,11 +337,7 @@ class RunningEmulator implements Emulator {
     rawBody: Buffer,
   ): void {
     const { task } = route
-    const contentType = request.headers['content-type'] ?? ''
-    const parsed = contentType.startsWith('multipart/')
-      ? multipartFields(contentType, rawBody)
-      : parseJson(rawBody)
-    const body = isFields(parsed) ? parsed : null
+    const body = readFields(request.headers['content-type'] ?? '', rawBody)
     const named = body === null ? null : textField(body, 'model')
     const requestedModel = named ?? this.settings.models[0] ?? ''
     const served = this.#dialect.servedModel(requestedModel, this.settings.models)
@@ -401,19 +394,11 @@ class RunningEmulator implements Emulator {
     response: ServerResponse,
     then: (body: Buffer) => void,
   ): void {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes <= bodyBytesMax) chunks.push(chunk)
-    })
-    request.on('error', () => undefined)
-    request.on('end', () => {
-      if (bytes > bodyBytesMax) {
+    collectBody(request, (body) => {
+      if (body === null) {
         this.#send(response, this.#dialect.failurePage({ kind: 'status', status: 413 }, '/'))
         return
       }
-      const body = chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)
       this.#remember(request, body)
       then(body)
     })
@@ -520,22 +505,6 @@ const notJson = {
 } as const
 
 const finite = (rate: number): number | null => (Number.isFinite(rate) ? rate : null)
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return body.length === 0 ? {} : JSON.parse(body.toString())
-  } catch {
-    return null
-  }
-}
-
-/** The text fields of a form; the file stays where it is. */
-function multipartFields(contentType: string, body: Buffer): Fields | null {
-  const parts = readMultipart(contentType, body)
-  if (parts === null) return null
-  const texts = parts.filter((part) => part.fileName === null)
-  return Object.fromEntries(texts.map(({ name, content }) => [name, content.toString()]))
-}
 
 function endsWithAssistant(body: Fields): boolean {
   const last = listField(body, 'messages').at(-1)
