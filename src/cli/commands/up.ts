@@ -34,7 +34,7 @@ async function up(flags: UpFlags): Promise<void> {
     import('#cli/embedded-child.ts'),
     import('#cli/demo-fleet.ts'),
   ])
-  const nothingElse = config.endpoints.length === 0 && flags.demo !== true
+  const nothingElse = config.endpoints.length === 0
   const engine = config.embedded ?? (nothingElse ? bundledModel : null)
 
   // Engines start while the gateway is still being loaded: both take a while on a small machine.
