@@ -6,6 +6,8 @@
 import sonicBoom from 'sonic-boom'
 
 export interface AccessLog {
+  /** False when nobody wants lines, so that none need be made. */
+  readonly wanted: boolean
   write(line: Readonly<Record<string, unknown>>): void
   readonly dropped: number
   close(): void
@@ -16,7 +18,7 @@ const waitingBytesMax = 4 * 1024 * 1024
 
 /** `where` is `stderr`, `stdout`, `off` or the path of a file to append to. */
 export function openAccessLog(where: string): AccessLog {
-  if (where === 'off') return { write() {}, dropped: 0, close() {} }
+  if (where === 'off') return { wanted: false, write() {}, dropped: 0, close() {} }
   const target =
     where === 'stderr' ? { fd: 2 } : where === 'stdout' ? { fd: 1 } : { dest: where, append: true }
   const sink = new sonicBoom.SonicBoom({
@@ -31,6 +33,7 @@ export function openAccessLog(where: string): AccessLog {
   sink.on('drop', () => dropped++)
   sink.on('error', () => dropped++)
   return {
+    wanted: true,
     write(line) {
       if (!closed) sink.write(`${JSON.stringify(line)}\n`)
     },

@@ -2,6 +2,7 @@
 
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { EndpointView } from '#core/endpoint.ts'
+import type { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 
 /** TTFT from an idle GPU, 20 ms, to a long prefill on a CPU, minutes. */
@@ -10,7 +11,7 @@ const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 
 
 /** What is read off at a scrape and not counted as it happens. */
 export interface GaugeValues {
-  readonly endpoints: readonly EndpointView[]
+  readonly endpoints: readonly (EndpointView & { readonly stats: EndpointStats })[]
   readonly waiting: number
   readonly logLinesDropped: number
 }
@@ -25,6 +26,7 @@ export class GatewayMetrics {
   readonly queueWait: Histogram<'model'>
   readonly retriesRefused: Counter
   readonly #logLinesDropped: Gauge
+  readonly #bound = new Map<string, ReturnType<typeof bind>>()
   readonly #inFlight: Gauge<'endpoint'>
   readonly #state: Gauge<'endpoint' | 'state'>
   readonly #waiting: Gauge
@@ -39,7 +41,7 @@ export class GatewayMetrics {
     })
     this.attempts = new Counter({
       name: 'motley_attempts_total',
-      help: 'Attempts on endpoints that are over, by how they ended.',
+      help: 'Attempts on endpoints: all, and those that ended badly by how they ended.',
       labelNames: ['endpoint', 'outcome'],
       registers,
     })
@@ -101,15 +103,22 @@ export class GatewayMetrics {
 
   /** `model` is a name the fleet knows, or a fixed word: never free text of a client. */
   noteEnd(exchange: Exchange, model: string, status: number, totalMs: number): void {
-    this.requests.inc({ api: exchange.route.api.name, model, status: String(status) })
-    this.duration.observe({ model }, totalMs / 1000)
-    if (exchange.asked?.stream === true && exchange.ttftMs !== null) {
-      this.ttft.observe({ model }, exchange.ttftMs / 1000)
+    const { name } = exchange.route.api
+    const key = `${name} ${status} ${model}`
+    let bound = this.#bound.get(key)
+    if (bound === undefined) {
+      bound = bind(this, name, model, String(status))
+      this.#bound.set(key, bound)
     }
-    if (exchange.queueMs > 0) this.queueWait.observe({ model }, exchange.queueMs / 1000)
+    bound.requests.inc()
+    bound.duration.observe(totalMs / 1000)
+    if (exchange.asked?.stream === true && exchange.ttftMs !== null) {
+      bound.ttft.observe(exchange.ttftMs / 1000)
+    }
+    if (exchange.queueMs > 0) bound.queueWait.observe(exchange.queueMs / 1000)
     if (exchange.usage !== null) {
-      this.tokens.inc({ model, direction: 'prompt' }, exchange.usage.promptTokens)
-      this.tokens.inc({ model, direction: 'completion' }, exchange.usage.completionTokens)
+      bound.promptTokens.inc(exchange.usage.promptTokens)
+      bound.completionTokens.inc(exchange.usage.completionTokens)
     }
   }
 
@@ -117,12 +126,34 @@ export class GatewayMetrics {
   async page(now: GaugeValues): Promise<string> {
     this.#inFlight.reset()
     this.#state.reset()
-    for (const { id, inFlight, state } of now.endpoints) {
+    this.attempts.reset()
+    for (const { id, inFlight, state, stats } of now.endpoints) {
       this.#inFlight.set({ endpoint: id }, inFlight)
       this.#state.set({ endpoint: id, state }, 1)
+      for (const [outcome, count] of Object.entries({
+        all: stats.requests,
+        connect_error: stats.connectErrors,
+        response_error: stats.responseErrors,
+        timeout: stats.timeouts,
+        client_abort: stats.clientAborts,
+      })) {
+        this.attempts.inc({ endpoint: id, outcome }, count)
+      }
     }
     this.#waiting.set(now.waiting)
     this.#logLinesDropped.set(now.logLinesDropped)
     return this.registry.metrics()
+  }
+}
+
+/** Finding a series by its labels costs more than counting in it, so what was found is kept. */
+function bind(metrics: GatewayMetrics, api: string, model: string, status: string) {
+  return {
+    requests: metrics.requests.labels({ api, model, status }),
+    duration: metrics.duration.labels({ model }),
+    ttft: metrics.ttft.labels({ model }),
+    queueWait: metrics.queueWait.labels({ model }),
+    promptTokens: metrics.tokens.labels({ model, direction: 'prompt' }),
+    completionTokens: metrics.tokens.labels({ model, direction: 'completion' }),
   }
 }

@@ -12,7 +12,7 @@ import { noteFiller } from '#gateway/server.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
 import { FrameSplitter } from '#std/frame-splitter.ts'
-import { jsonMembers } from '#std/json-members.ts'
+import { jsonMembers, memberValue } from '#std/json-members.ts'
 import { spliceBytes } from '#std/splice-bytes.ts'
 import { sseData } from '#std/sse-data.ts'
 
@@ -327,9 +327,7 @@ class WholeRelay implements AnswerRelay {
       this.#options.exchange.response.end()
       return
     }
-    const body = this.#renamedBody(
-      this.#kept.length === 1 ? (this.#kept[0] as Buffer) : Buffer.concat(this.#kept),
-    )
+    const body = this.#renamedBody(this.#body())
     const headers = withoutNames(this.#headers, ['content-length', ''])
     this.#writer.begin(this.#status, [...headers, 'content-length', String(body.length)])
     this.#options.exchange.bytesOut += body.length
@@ -343,11 +341,15 @@ class WholeRelay implements AnswerRelay {
 
   usage(): Usage | null {
     if (this.#kept === null || this.#kept.length === 0) return null
+    const body = this.#body()
+    // Most of an answer is text or vectors that nobody here reads; without the word, no usage.
+    if (!usageWords.some((word) => body.includes(word))) return null
     try {
-      const answer: unknown = JSON.parse(Buffer.concat(this.#kept).toString('utf8'))
-      return typeof answer === 'object' && answer !== null
-        ? this.#options.exchange.route.api.readUsage(answer as Record<string, unknown>)
-        : null
+      const answer: Record<string, unknown> = {}
+      for (const member of jsonMembers(body)) {
+        if (usageKeys.has(member.key)) answer[member.key] = memberValue(body, member)
+      }
+      return this.#options.exchange.route.api.readUsage(answer)
     } catch {
       return null
     }
@@ -359,6 +361,12 @@ class WholeRelay implements AnswerRelay {
 
   release(): void {
     this.#writer.release()
+  }
+
+  #body(): Buffer {
+    const kept = this.#kept ?? []
+    if (kept.length > 1) this.#kept = [Buffer.concat(kept)]
+    return this.#kept?.[0] ?? Buffer.alloc(0)
   }
 
   #send(chunk: Buffer): void {
@@ -384,6 +392,10 @@ class WholeRelay implements AnswerRelay {
     }
   }
 }
+
+/** Where the APIs keep what an answer cost. */
+const usageKeys: ReadonlySet<string> = new Set(['usage', 'prompt_eval_count', 'eval_count'])
+const usageWords = ['"usage"', '_count"']
 
 /** Embeddings of a large batch are some megabytes; what is longer streams through unread. */
 const wholeBytesMax = 8 * 1024 * 1024

@@ -29,6 +29,7 @@ export function account(state: GatewayState, exchange: Exchange): void {
       status,
     })
   }
+  if (!state.accessLog.wanted) return
   state.accessLog.write({
     time: new Date().toISOString(),
     requestId: exchange.id,
