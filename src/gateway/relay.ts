@@ -331,7 +331,12 @@ class WholeRelay implements AnswerRelay {
     const headers = withoutNames(this.#headers, ['content-length', ''])
     this.#writer.begin(this.#status, [...headers, 'content-length', String(body.length)])
     this.#options.exchange.bytesOut += body.length
-    this.#options.exchange.response.end(body)
+    if (body.length <= oneWriteBytesMax) {
+      // Node puts head and body into one write when the body is text; Latin-1 keeps every byte.
+      this.#options.exchange.response.end(body.toString('latin1'), 'latin1')
+    } else {
+      this.#options.exchange.response.end(body)
+    }
   }
 
   interrupt(): void {
@@ -392,6 +397,9 @@ class WholeRelay implements AnswerRelay {
     }
   }
 }
+
+/** Beyond this, copying costs more than a second buffer in the same system call. */
+const oneWriteBytesMax = 16 * 1024
 
 /** Where the APIs keep what an answer cost. */
 const usageKeys: ReadonlySet<string> = new Set(['usage', 'prompt_eval_count', 'eval_count'])
