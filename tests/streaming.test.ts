@@ -202,6 +202,41 @@ test('line 13: a slow reader slows its engine and nobody else', async () => {
   aborter.abort()
 })
 
+test('line 14: pings keep a waiting client, between events only, and by option only', async () => {
+  const slow = await engine({ faults: ['slow-first-token:500ms'] })
+  for (const pingMs of [0, 50]) {
+    const { url } = await fleet({ endpoints: endpointsOf({ slow }), gateway: { pingMs } })
+    const { text, events, broken } = await readEvents(await chat(url, { stream: true }))
+    expect(text.includes(': ping\n\n')).toBe(pingMs > 0)
+    expect(broken).toBe(false)
+    expect(events.at(-1)).toBe('[DONE]')
+    for (const each of events.slice(0, -1)) expect(() => JSON.parse(each)).not.toThrow()
+  }
+})
+
+test('line 14: an error after a ping is an event of the stream', async () => {
+  const bad = await engine({ faults: ['hang'] })
+  const { url } = await fleet({
+    endpoints: endpointsOf({ bad }),
+    gateway: { pingMs: 40, timeouts: { firstByteMs: 200 } },
+  })
+  const { events, broken } = await readEvents(await chat(url, { stream: true }))
+  expect(JSON.parse(events.at(-1) as string).error.code).toBe('engine_timeout')
+  expect(broken).toBe(true)
+})
+
+test('line 15: a frame that comes in a thousand pieces is put together once', async () => {
+  const long = event('x'.repeat(1_000_000))
+  const pieces = await scripted((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (let at = 0; at < long.length; at += 1000) response.write(long.slice(at, at + 1000))
+    response.end(last + done)
+  })
+  const { url } = await fleet({ endpoints: endpointsOf({ pieces }) })
+  const { events } = await readEvents(await chat(url, { stream: true }))
+  expect(contentOf(events)).toHaveLength(1_000_000)
+})
+
 test('line 16: the end marker comes once, and a forgotten one is added to a whole answer', async () => {
   for (const fault of [[], ['no-done']]) {
     const one = await engine({ faults: fault })

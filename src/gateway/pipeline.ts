@@ -20,6 +20,7 @@ import { ClientGoneError, type RequestBody, receiveBody } from '#gateway/request
 import { account } from '#gateway/stages/account.ts'
 import { presentedKey } from '#gateway/stages/authenticate.ts'
 import { forward } from '#gateway/stages/forward.ts'
+import { keepAlive } from '#gateway/stages/keep-alive.ts'
 import { type ModelNames, parseFormRequest, parseJsonRequest } from '#gateway/stages/parse.ts'
 import { MultipartFieldFinder, multipartBoundary } from '#std/multipart-field-finder.ts'
 
@@ -38,14 +39,17 @@ export async function serveApi(
   })
   state.inFlight++
   let admission: Admission | null = null
+  let stopPings = (): void => {}
   try {
     exchange.key = state.keys.authenticate(presentedKey(request.headers))
     if (state.draining) throw new MotleyError('draining', null, { retryAfterSeconds: 1 })
     exchange.asked = await receiveAndParse(state, exchange)
     checkModelAllowed(exchange.key, exchange.asked.modelText, exchange.asked.model)
     admission = state.keys.admit(exchange.key, tokensToReserve(exchange), state.nowMs())
+    stopPings = keepAlive(exchange, state.config.gateway.pingMs)
     await forward(state, exchange)
   } catch (error) {
+    stopPings()
     if (!(error instanceof ClientGoneError) && !exchange.clientGone) {
       const told = asMotleyError(error)
       exchange.errorCode = told.code
@@ -60,6 +64,7 @@ export async function serveApi(
       ])
     }
   } finally {
+    stopPings()
     admission?.release(usedTokens(exchange))
     void exchange.body?.dispose()
     state.inFlight--
