@@ -58,22 +58,22 @@ export function listen(options: ListenOptions): Promise<Listener> {
   // Node ends a connection as soon as the client closes its sending side, answer or not. Some
   // clients do that after each request and still read; see `onHalfClose` for telling them apart.
   Object.assign(server, { httpAllowHalfOpen: true })
-  const sockets = new Set<Socket>()
+  const sockets: OpenSockets = new Map()
   server.on('connection', (socket) => {
-    sockets.add(socket)
+    sockets.set(socket, null)
     socket.on('close', () => sockets.delete(socket))
-    socket.on('end', () => onHalfClose(socket, options.halfClose()))
+    socket.on('end', () => onHalfClose(socket, sockets.get(socket) ?? null, options.halfClose()))
   })
-  server.on('request', (_request, response) => noteResponse(response))
+  server.on('request', (request, response) => sockets.set(request.socket, response))
   server.on('checkContinue', (request, response) => {
-    noteResponse(response)
+    sockets.set(request.socket, response)
     options.handle(request, response)
   })
   server.on('checkExpectation', (_request, response) =>
     sendError(response, null, new MotleyError('expectation_failed'), ['connection', 'close']),
   )
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    refuseMalformed(error, socket as Socket)
+    refuseMalformed(error, socket as Socket, sockets.get(socket as Socket) ?? null)
   })
   server.on('upgrade', (_request, socket) => {
     refuse(socket as Socket, 'invalid_request', 'This gateway does not take Upgrade.')
@@ -87,7 +87,10 @@ export function listen(options: ListenOptions): Promise<Listener> {
   })
 }
 
-function listenerOf(server: Server, sockets: ReadonlySet<Socket>): Listener {
+/** Every open connection, with the response that was begun on it last. */
+type OpenSockets = Map<Socket, ServerResponse | null>
+
+function listenerOf(server: Server, sockets: OpenSockets): Listener {
   const { address, port, family } = server.address() as AddressInfo
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
@@ -97,7 +100,7 @@ function listenerOf(server: Server, sockets: ReadonlySet<Socket>): Listener {
         server.closeIdleConnections()
       }),
     destroy: () => {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of sockets.keys()) socket.destroy()
     },
     get openConnections() {
       return sockets.size
@@ -105,20 +108,17 @@ function listenerOf(server: Server, sockets: ReadonlySet<Socket>): Listener {
   }
 }
 
-const responses = new WeakMap<Socket, ServerResponse>()
-
-function noteResponse(response: ServerResponse): void {
-  if (response.socket !== null) responses.set(response.socket, response)
-}
-
 /**
  * The client will send no more. It may have closed only that side, and wait for its answer, or be
  * gone altogether: both look alike until something is sent. So something is: an interim 102
  * answer, which every HTTP/1.1 client must skip, and which a closed socket answers with a reset.
  */
-function onHalfClose(socket: Socket, policy: 'keep' | 'cancel'): void {
-  const response = responses.get(socket)
-  if (response === undefined || response.writableEnded) {
+function onHalfClose(
+  socket: Socket,
+  response: ServerResponse | null,
+  policy: 'keep' | 'cancel',
+): void {
+  if (response === null || response.writableEnded) {
     socket.end()
     return
   }
@@ -150,9 +150,12 @@ function probe(response: ServerResponse): void {
   else if (filler !== undefined) response.write(filler)
 }
 
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  const response = responses.get(socket)
-  if (response !== undefined && !response.writableEnded && response.headersSent) {
+function refuseMalformed(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  response: ServerResponse | null,
+): void {
+  if (response !== null && !response.writableEnded && response.headersSent) {
     // Rubbish behind a request whose answer is under way: the answer cannot be trusted to end.
     socket.destroy()
     return
