@@ -67,6 +67,11 @@ export function jsonMembers(body: Buffer): JsonMember[] {
  * Throws {@link JsonScanError} when it is no JSON value.
  */
 export function memberValue(body: Buffer, member: JsonMember): unknown {
+  // Nearly every value that is asked for is a plain name; finding that out beats parsing it.
+  if (body[member.valueStart] === quote && member.valueEnd - member.valueStart < 200) {
+    const inner = body.toString('utf8', member.valueStart + 1, member.valueEnd - 1)
+    if (/^[\w ./:@+-]*$/.test(inner)) return inner
+  }
   try {
     return JSON.parse(body.toString('utf8', member.valueStart, member.valueEnd))
   } catch {
