@@ -3,21 +3,11 @@
 import { Agent, request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import type { Emulator } from '#emulator/emulator.ts'
+import { seededChance } from '#testing/seeded-chance.ts'
 import { afterTest, endpointsOf, engine, fleet, question } from './harness/fleet.ts'
 
 const requests = Number(process.env['SOAK_REQUESTS'] ?? 10_000)
 const seed = Number(process.env['SOAK_SEED'] ?? 20261121)
-
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-function seeded(start: number): () => number {
-  let state = start >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 const faults = [
   [],
@@ -31,7 +21,7 @@ const faults = [
 ]
 
 test(`${requests} aborts, resets, stalls and 5xx over 8 endpoints leave nothing in flight (repeat: SOAK_SEED=${seed} SOAK_REQUESTS=${requests} npx vitest run tests/soak.test.ts)`, async () => {
-  const chance = seeded(seed)
+  const chance = seededChance(seed)
   const engines: Record<string, Emulator> = {}
   for (const [index, list] of faults.entries()) {
     engines[`e${index}`] = await engine({ faults: list, seed: seed + index })
