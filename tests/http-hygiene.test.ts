@@ -144,6 +144,8 @@ test('line 41: paths, methods and models that are not there are told apart', asy
   const { url } = await oneEngine()
   const status = async (path: string, init: RequestInit) => (await fetch(url + path, init)).status
   expect(await status('/v1/nothing', {})).toBe(404)
+  expect(await status('/v1/models/%E0%A4%A', {})).toBe(404)
+  expect(await status('/admin/v1/decisions/%', {})).toBe(404)
   const wrong = await fetch(`${url}/v1/chat/completions`, { method: 'PUT' })
   expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST, OPTIONS'])
   expect(await status('/health', { method: 'POST' })).toBe(405)

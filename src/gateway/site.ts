@@ -93,7 +93,7 @@ function pageAt(path: string): Page | null {
     return {
       access: 'admin',
       answer: (state) => {
-        const id = decodeURIComponent(path.slice(decisionsPath.length))
+        const id = decoded(path.slice(decisionsPath.length))
         const record = state.decisions.get(id)
         if (record === null) {
           throw new MotleyError(
@@ -109,7 +109,7 @@ function pageAt(path: string): Page | null {
     return {
       access: 'key',
       answer: (state, key) => {
-        const name = decodeURIComponent(path.slice(modelPath.length))
+        const name = decoded(path.slice(modelPath.length))
         const model = state.fleet.resolve(name)
         const page = mayUse(key, model) ? modelPage(state, modelName(model)) : null
         if (page === null) {
@@ -163,4 +163,13 @@ export async function servePage(
 function healthAnswer(state: GatewayState): Answer {
   const page = healthPage(state)
   return json(page.healthy_count > 0 ? 200 : 503, page)
+}
+
+/** A name in a path; one that is not well-formed stands for itself, and is then not found. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
