@@ -11,7 +11,7 @@ import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
-import type { Exchange } from '#gateway/exchange.ts'
+import type { Exchange, UnderWay } from '#gateway/exchange.ts'
 import { forwardedRequestHeaders, retryAfterSeconds } from '#gateway/headers.ts'
 import { type AnswerRelay, relayFor } from '#gateway/relay.ts'
 import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
@@ -56,8 +56,6 @@ export interface AttemptOptions {
   /** Counts the request out at its endpoint. */
   readonly finish: (evidence: Evidence | null) => void
   readonly deadlines: Deadlines
-  /** Keeps how to end this attempt when the gateway stops; returns how to forget it. */
-  readonly onEndAll: (end: () => void) => () => void
   readonly nowMs: () => number
   /** Headers of ours for the answer. */
   readonly answerHeaders: () => readonly string[]
@@ -70,12 +68,11 @@ export function attempt(options: AttemptOptions): Promise<AttemptEnd> {
   return new Promise((resolve) => new Attempt(options, resolve).start())
 }
 
-class Attempt implements Dispatcher.DispatchHandler {
+class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   readonly #options: AttemptOptions
   readonly #resolve: (end: AttemptEnd) => void
   readonly #watchdog: Watchdog
   readonly #finish: (evidence: Evidence | null) => void
-  readonly #forgetEnd: () => void
   readonly #startedMs: number
   /** A kept connection may have been closed by the other side just as we used it. */
   readonly #mayBeStale: boolean
@@ -94,7 +91,6 @@ class Attempt implements Dispatcher.DispatchHandler {
     const { endpoint } = options
     this.#mayBeStale = this.#startedMs - endpoint.progressAtMs < keptConnectionMs
     this.#finish = options.finish
-    this.#forgetEnd = options.onEndAll(() => this.#cut())
     this.#watchdog = new Watchdog(options.deadlines, options.nowMs, (what, limitMs) =>
       this.#expired(what, limitMs),
     )
@@ -102,9 +98,9 @@ class Attempt implements Dispatcher.DispatchHandler {
 
   start(): void {
     const { exchange, endpoint, served } = this.#options
-    exchange.onClientGone = () => this.#clientGone()
+    exchange.underWay = this
     if (exchange.clientGone) {
-      this.#clientGone()
+      this.clientGone()
       return
     }
     const body = bodyFor(exchange, endpoint, served)
@@ -273,7 +269,7 @@ class Attempt implements Dispatcher.DispatchHandler {
 
   #expired(what: Phase | 'total', limitMs: number): void {
     if (what === 'write-stall') {
-      this.#clientGone()
+      this.clientGone()
       this.#options.exchange.response.destroy()
       return
     }
@@ -332,7 +328,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     })
   }
 
-  #clientGone(): void {
+  clientGone(): void {
     if (this.#over) return
     this.#options.exchange.usage ??= this.#relay?.usage() ?? null
     this.#close('client-abort', null, 'the client left')
@@ -340,8 +336,7 @@ class Attempt implements Dispatcher.DispatchHandler {
     this.#resolve({ kind: 'client-gone' })
   }
 
-  /** The gateway stops. */
-  #cut(): void {
+  shutDown(): void {
     if (this.#over) return
     const relay = this.#relay
     const begun = relay !== null && this.#options.exchange.response.headersSent
@@ -359,10 +354,9 @@ class Attempt implements Dispatcher.DispatchHandler {
   #close(outcome: Outcome, evidence: Evidence | null, words: string): void {
     this.#over = true
     this.#watchdog.stop()
-    this.#forgetEnd()
     this.#relay?.release()
     const { endpoint, exchange, model } = this.#options
-    exchange.onClientGone = null
+    exchange.underWay = null
     const durationMs = this.#options.nowMs() - this.#startedMs
     exchange.attempts.push({ endpoint: endpoint.id, model, outcome: words, durationMs })
     endpoint.stats.end(outcome)

@@ -39,6 +39,16 @@ export interface AskedFor {
   readonly askUsage: { readonly start: number; readonly end: number; readonly text: string } | null
 }
 
+/**
+ * What a request waits for right now: room, or an endpoint's answer. The object that waits, not a
+ * closure over it: measured, closures here keep whole requests alive until a full collection.
+ */
+export interface UnderWay {
+  clientGone(): void
+  /** The gateway stops. */
+  shutDown(): void
+}
+
 export class Exchange {
   readonly id: RequestId
   readonly request: IncomingMessage
@@ -64,8 +74,7 @@ export class Exchange {
   errorCode: ErrorCode | null = null
   /** The client went away before the end. */
   clientGone = false
-  /** What must stop when the client goes away. */
-  onClientGone: (() => void) | null = null
+  underWay: UnderWay | null = null
   #settled = false
 
   constructor(options: {
@@ -83,7 +92,7 @@ export class Exchange {
     options.response.once('close', () => {
       if (options.response.writableFinished) return
       this.clientGone = true
-      this.onClientGone?.()
+      this.underWay?.clientGone()
     })
   }
 

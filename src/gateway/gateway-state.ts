@@ -4,6 +4,7 @@ import type { EndpointId } from '#core/ids.ts'
 import type { AccessLog } from '#gateway/access-log.ts'
 import type { DecisionLog } from '#gateway/decision-log.ts'
 import type { Endpoint, Instant } from '#gateway/endpoint.ts'
+import type { Exchange } from '#gateway/exchange.ts'
 import { Fleet } from '#gateway/fleet.ts'
 import { KeyRing } from '#gateway/key-ring.ts'
 import type { GatewayMetrics } from '#gateway/metrics.ts'
@@ -27,10 +28,8 @@ export class GatewayState {
   readonly suspect: (endpoint: EndpointId) => void
   draining = false
   /** API requests that are not over. */
-  inFlight = 0
+  readonly running = new Set<Exchange>()
   readonly #log: (line: string) => void
-  /** Ends of running requests, for the end of a drain. */
-  readonly #enders = new Set<() => void>()
   readonly #instant: Instant
 
   constructor(options: {
@@ -91,15 +90,9 @@ export class GatewayState {
     this.#log(`bug in ${where.slice(0, 200)}: ${stack}`)
   }
 
-  /** Keeps how to end a running request; returns how to forget it. */
-  onEndAll(end: () => void): () => void {
-    this.#enders.add(end)
-    return () => this.#enders.delete(end)
-  }
-
   /** Ends every running request with an error that says why. */
   endAll(): void {
-    for (const end of [...this.#enders]) end()
+    for (const exchange of [...this.running]) exchange.underWay?.shutDown()
   }
 
   #newBudget(): RetryBudget {

@@ -135,7 +135,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     get vitals() {
       return {
-        inFlight: state.inFlight,
+        inFlight: state.running.size,
         queued: state.waiting.count,
         openConnections: listener.openConnections,
         inFlightByEndpoint: Object.fromEntries(

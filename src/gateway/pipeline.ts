@@ -37,7 +37,7 @@ export async function serveApi(
     route,
     startedMs: state.nowMs(),
   })
-  state.inFlight++
+  state.running.add(exchange)
   let admission: Admission | null = null
   let stopPings = (): void => {}
   try {
@@ -67,7 +67,7 @@ export async function serveApi(
     stopPings()
     admission?.release(usedTokens(exchange))
     void exchange.body?.dispose()
-    state.inFlight--
+    state.running.delete(exchange)
     account(state, exchange)
   }
 }

@@ -11,7 +11,7 @@ export function endpointRows(state: GatewayState) {
       uptimeSeconds: Math.round((nowMs - state.startedMs) / 1000),
       strategy: state.config.routing.strategy,
       draining: state.draining,
-      inFlight: state.inFlight,
+      inFlight: state.running.size,
       queued: state.waiting.count,
     },
     endpoints: [...state.fleet.endpoints, ...state.fleet.leaving].map((endpoint) => ({

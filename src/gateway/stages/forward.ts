@@ -95,7 +95,6 @@ async function tryModel(
       served,
       finish,
       deadlines: deadlinesOf(state, exchange, model),
-      onEndAll: (ending) => state.onEndAll(ending),
       nowMs: state.nowMs,
       answerHeaders: () => answerHeaders(exchange),
     })
@@ -197,8 +196,7 @@ function choosePlace(
   const sinceMs = state.nowMs()
   return new Promise((resolve, reject) => {
     const over = (): void => {
-      forgetEnd()
-      exchange.onClientGone = null
+      exchange.underWay = null
       exchange.queueMs += state.nowMs() - sinceMs
     }
     const ticket = state.waiting.enter(
@@ -217,15 +215,17 @@ function choosePlace(
         reject(waitedInVain(state, exchange, model))
       },
     )
-    const forgetEnd = state.onEndAll(() => {
-      ticket.leave()
-      over()
-      reject(new MotleyError('draining', null, { retryAfterSeconds: 1 }))
-    })
-    exchange.onClientGone = () => {
-      ticket.leave()
-      over()
-      resolve({ kind: 'gone' })
+    exchange.underWay = {
+      clientGone() {
+        ticket.leave()
+        over()
+        resolve({ kind: 'gone' })
+      },
+      shutDown() {
+        ticket.leave()
+        over()
+        reject(new MotleyError('draining', null, { retryAfterSeconds: 1 }))
+      },
     }
   })
 }
