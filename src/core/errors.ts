@@ -147,6 +147,12 @@ export const errorCatalog = {
     message: 'This gateway is shutting down and takes nothing new.',
     hint: 'Send the request to another gateway, or again in a moment.',
   },
+  spool_failed: {
+    status: 503,
+    retryable: true,
+    message: 'The gateway has no place to keep a body of this size.',
+    hint: 'The operator should give it a temporary folder with room (TMPDIR), or raise gateway.limits.memoryBytes.',
+  },
   internal_error: {
     status: 500,
     retryable: true,

@@ -9,43 +9,37 @@ import type { Dispatcher } from 'undici'
 import type { ServedModel } from '#core/endpoint.ts'
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
-import type { Endpoint } from '#gateway/endpoint.ts'
+import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
 import type { Exchange, UnderWay } from '#gateway/exchange.ts'
 import { forwardedRequestHeaders, retryAfterSeconds } from '#gateway/headers.ts'
-import { type AnswerRelay, relayFor } from '#gateway/relay.ts'
+import type { AnswerRelay } from '#gateway/relay.ts'
+import { relayFor } from '#gateway/relays/index.ts'
 import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
 import { errorMessageIn, isContextOverflow } from '#openai/engine-error.ts'
+import type { FailureKind } from '#routing/retry.ts'
 
 export type AttemptEnd =
   /** The exchange is over as far as the client is concerned. */
   | { readonly kind: 'answered' }
   | { readonly kind: 'client-gone' }
   /** The gateway stops, and nothing reached the client. */
-  | { readonly kind: 'cut' }
+  | { readonly kind: 'shut-down' }
+  /** The endpoint had just closed the connection that was used: the request never began. */
+  | { readonly kind: 'stale' }
   | { readonly kind: 'failed'; readonly failure: AttemptFailure }
 
 /** Why nothing reached the client. */
 export interface AttemptFailure {
-  readonly kind:
-    | 'unreachable'
-    | 'reset'
-    | 'timeout'
-    | 'server-error'
-    | 'unavailable'
-    | 'rate-limited'
-    /** The request does not fit this endpoint; one with larger limits may take it. */
-    | 'too-large'
-    /** The request is wrong, and would be everywhere. */
-    | 'refused'
+  readonly kind: FailureKind
   /** What was seen, in a few words, for people. */
   readonly detail: string
   readonly status: number | null
   readonly retryAfterSeconds: number | null
+  /** What the engine said, whole. */
+  readonly engineMessage: string | null
   /** The engine's own answer, for errors that are passed on as they are. */
   readonly answer: { readonly headers: IncomingHttpHeaders; readonly body: Buffer } | null
-  /** It broke on a kept connection before any byte: the endpoint may just have closed that. */
-  readonly stale: boolean
 }
 
 export interface AttemptOptions {
@@ -56,9 +50,9 @@ export interface AttemptOptions {
   /** Counts the request out at its endpoint. */
   readonly finish: (evidence: Evidence | null) => void
   readonly deadlines: Deadlines
+  /** Whether a kept connection that broke at once may be reported as stale. */
+  readonly mayResend: boolean
   readonly nowMs: () => number
-  /** Headers of ours for the answer. */
-  readonly answerHeaders: () => readonly string[]
 }
 
 /** Error answers are read up to here; engines say what is wrong in far less. */
@@ -74,22 +68,20 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   readonly #watchdog: Watchdog
   readonly #finish: (evidence: Evidence | null) => void
   readonly #startedMs: number
-  /** A kept connection may have been closed by the other side just as we used it. */
-  readonly #mayBeStale: boolean
   #controller: Dispatcher.DispatchController | null = null
   #relay: AnswerRelay | null = null
   #status = 0
   #headers: IncomingHttpHeaders = {}
   #errorBody: Buffer[] | null = null
   #errorBytes = 0
+  /** Whether a usage event was asked for that the client did not ask for. */
+  #asksUsage = false
   #over = false
 
   constructor(options: AttemptOptions, resolve: (end: AttemptEnd) => void) {
     this.#options = options
     this.#resolve = resolve
     this.#startedMs = options.nowMs()
-    const { endpoint } = options
-    this.#mayBeStale = this.#startedMs - endpoint.progressAtMs < keptConnectionMs
     this.#finish = options.finish
     this.#watchdog = new Watchdog(options.deadlines, options.nowMs, (what, limitMs) =>
       this.#expired(what, limitMs),
@@ -103,11 +95,12 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       this.clientGone()
       return
     }
-    const body = bodyFor(exchange, endpoint, served)
+    this.#asksUsage = exchange.asked?.askUsage != null && endpoint.supportsStreamUsage
+    const body = bodyFor(exchange, served, this.#asksUsage)
     endpoint.stats.bytesIn += body.length
     endpoint.pool.dispatch(
       {
-        path: endpoint.path(exchange.request.url ?? '/'),
+        path: endpoint.path(enginePath(exchange)),
         method: 'POST',
         headers: requestHeaders(exchange, endpoint, body.length),
         body: body.content,
@@ -142,9 +135,19 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       this.#errorBody = []
       return
     }
+    if (status >= 300 || status === 204 || status === 205) {
+      this.#broken(`it answered with status ${status}, which is no answer`, 'response-error')
+      return
+    }
+    const { exchange, model, served, nowMs } = this.#options
     this.#relay = relayFor(
       {
-        ...this.#options,
+        exchange,
+        endpoint,
+        nowMs,
+        rename: served.servedName === model ? null : { from: served.servedName, to: model },
+        hidesUsage: this.#asksUsage,
+        writeStallMs: this.#options.deadlines.writeStallMs,
         pause: () => {
           controller.pause()
           this.#watchdog.note('write-stall', this.#options.nowMs())
@@ -157,7 +160,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       status,
       headers,
     )
-    if (!this.#relay.streams && this.#options.exchange.response.headersSent) {
+    if (!this.#relay.streams && exchange.response.headersSent) {
       this.#broken('it answered a stream with something else', 'response-error')
     }
   }
@@ -207,6 +210,11 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       this.#refused(Buffer.concat(this.#errorBody))
       return
     }
+    if (this.#isStale(error)) {
+      this.#close('response-error', null, 'had closed the kept connection')
+      this.#resolve({ kind: 'stale' })
+      return
+    }
     const nonsense = code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW'
     this.#broken(
       nonsense ? `it sent malformed HTTP (${code})` : `it ${describe(error)}`,
@@ -214,13 +222,27 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     )
   }
 
+  /**
+   * Both sides may end a kept connection at any time. When the other side did as we sent, it broke
+   * at once, without a byte, and had carried an answer before.
+   */
+  #isStale(error: Error): boolean {
+    return (
+      this.#options.mayResend &&
+      this.#status === 0 &&
+      this.#options.nowMs() - this.#startedMs < staleWithinMs &&
+      carriedAnAnswer(error)
+    )
+  }
+
   /** The answer was whole. */
   #complete(): void {
     const { endpoint, exchange } = this.#options
     const relay = this.#relay as AnswerRelay
-    if (exchange.ttftMs !== null && relay.streams) {
-      endpoint.noteTtft(this.#options.nowMs() - this.#startedMs - relay.sinceFirstByteMs())
-      endpoint.stats.ttftMs.add(exchange.ttftMs)
+    if (relay.streams && relay.firstByteAtMs !== null) {
+      const ttftMs = relay.firstByteAtMs - this.#startedMs
+      endpoint.noteTtft(ttftMs)
+      endpoint.stats.ttftMs.add(ttftMs)
     }
     exchange.usage = relay.usage()
     if (exchange.usage !== null) {
@@ -237,8 +259,10 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   }
 
   /** An HTTP error of the engine, whole. */
-  #refused(body: Buffer): void {
+  #refused(sent: Buffer): void {
     const status = this.#status
+    const { endpoint, model } = this.#options
+    const body = endpoint.withoutItsKey(sent)
     const message = errorMessageIn(body.toString('utf8'))
     const detail = message === null ? `${status}` : `${status} "${message.slice(0, 200)}"`
     const after = retryAfterSeconds(header(this.#headers['retry-after']), Date.now())
@@ -246,11 +270,10 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       detail,
       status,
       retryAfterSeconds: after,
+      engineMessage: message,
       answer: { headers: this.#headers, body },
-      stale: false,
     }
     if (status === 429) {
-      const { endpoint, model } = this.#options
       endpoint.cool(model, this.#options.nowMs() + Math.min(after ?? 1, coolSecondsMax) * 1000)
       this.#fail({ ...failure, kind: 'rate-limited' }, 'rate-limited', null)
     } else if (status === 503) {
@@ -284,20 +307,16 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     if (what === 'connect') {
       this.#fail({ kind: 'unreachable', detail }, 'connect-error', { kind: 'unreachable', detail })
     } else {
-      this.#broken(`it ${detail}`, 'timeout')
+      this.#broken(`it ${detail}`, 'timeout', what === 'total' ? 'out-of-time' : 'timeout')
     }
   }
 
   /** The answer broke off, before or after its first byte. */
-  #broken(detail: string, outcome: Outcome): void {
-    const evidence: Evidence = { kind: 'failure', detail }
+  #broken(detail: string, outcome: Outcome, kind: FailureKind = 'reset'): void {
+    // A request that lost its time elsewhere says nothing about this endpoint.
+    const evidence: Evidence | null = kind === 'out-of-time' ? null : { kind: 'failure', detail }
     if (this.#relay === null || !this.#relay.reachedClient) {
-      const stale = outcome === 'response-error' && this.#mayBeStale && this.#relay === null
-      this.#fail(
-        { kind: outcome === 'timeout' ? 'timeout' : 'reset', detail, stale },
-        outcome,
-        stale ? null : evidence,
-      )
+      this.#fail({ kind, detail }, outcome, evidence)
       return
     }
     const relay = this.#relay
@@ -321,8 +340,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       failure: {
         status: null,
         retryAfterSeconds: null,
+        engineMessage: null,
         answer: null,
-        stale: false,
         ...failure,
       },
     })
@@ -344,7 +363,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#close('shutdown', null, 'was cut by the end of the gateway')
     this.#abort()
     if (begun) relay.interrupt('the gateway is shutting down')
-    this.#resolve({ kind: begun ? 'answered' : 'cut' })
+    this.#resolve({ kind: begun ? 'answered' : 'shut-down' })
   }
 
   #abort(): void {
@@ -365,16 +384,23 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   }
 }
 
-/** A little over the time that we keep connections; see `keepAliveMs` of the endpoint. */
-const keptConnectionMs = 5_000
+/** Well over a round trip of any network on which machines share their work. */
+const staleWithinMs = 500
 
 /** A 429 never rests a model for longer than this: the endpoint may have been generous. */
 const coolSecondsMax = 60
 
+/** The engine's own path for what was asked, whatever spelling of it the client used. */
+function enginePath({ request, route }: Exchange): string {
+  const url = request.url ?? ''
+  const question = url.indexOf('?')
+  return (route.api.paths[0] ?? '') + (question === -1 ? '' : url.slice(question))
+}
+
 function bodyFor(
   exchange: Exchange,
-  endpoint: Endpoint,
   served: ServedModel,
+  asksUsage: boolean,
 ): { readonly content: Buffer | Readable; readonly length: number } {
   const { body, asked } = exchange
   if (body === null || asked === null) return { content: Buffer.alloc(0), length: 0 }
@@ -382,7 +408,7 @@ function bodyFor(
   if (asked.modelSpan !== null && served.servedName !== asked.modelText) {
     splices.push({ ...asked.modelSpan, text: asked.writeModel(served.servedName) })
   }
-  if (asked.askUsage !== null && endpoint.supportsStreamUsage) splices.push(asked.askUsage)
+  if (asked.askUsage !== null && asksUsage) splices.push(asked.askUsage)
   body.splice(splices)
   return { content: body.toSend(), length: body.sentLength }
 }

@@ -1,6 +1,6 @@
 /** Tells a client what went wrong, in the shape of the API it called. */
 import type { ServerResponse } from 'node:http'
-import { errorCatalog, MotleyError } from '#core/errors.ts'
+import { type ErrorCode, errorCatalog, MotleyError } from '#core/errors.ts'
 import type { Api } from '#openai/api.ts'
 import { openAiErrorBody } from '#openai/error.ts'
 import type { WireError } from '#openai/stream-shape.ts'
@@ -46,7 +46,12 @@ export function sendError(
     'application/json',
     'content-length',
     String(body.length),
-    ...(retryAfter === null ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfter)))]),
+    ...(retryAfter === null
+      ? []
+      : [
+          'retry-after',
+          String(Math.min(retryAfterSecondsMax, Math.max(1, Math.ceil(retryAfter)))),
+        ]),
     ...(status === 401 ? ['www-authenticate', 'Bearer, Basic realm="motley"'] : []),
     ...(alreadyRetried.has(error.code) ? ['x-should-retry', 'false'] : []),
     ...headers,
@@ -54,8 +59,11 @@ export function sendError(
   response.end(body)
 }
 
+/** An hour: by then everything may be different, whatever an engine said. */
+const retryAfterSecondsMax = 3_600
+
 /** Retried here, so the client's library should not multiply it; OpenAI's clients heed this. */
-const alreadyRetried: ReadonlySet<string> = new Set([
+const alreadyRetried: ReadonlySet<ErrorCode> = new Set([
   'engine_failed',
   'engine_timeout',
   'queue_timeout',

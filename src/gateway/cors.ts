@@ -23,15 +23,16 @@ export function allowedOrigin(
   )
 }
 
-export function corsHeaders(origin: string): readonly (readonly [string, string])[] {
+/** `asked` are the header names that a preflight asks for; of an origin that may come, all may. */
+export function corsHeaders(
+  origin: string,
+  asked: string | undefined,
+): readonly (readonly [string, string])[] {
   return [
     ['access-control-allow-origin', origin],
-    ['vary', 'Origin'],
+    ['vary', 'Origin, Access-Control-Request-Headers'],
     ['access-control-allow-methods', 'GET, HEAD, POST, OPTIONS'],
-    [
-      'access-control-allow-headers',
-      'authorization, content-type, x-api-key, x-request-id, x-stainless-arch, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout',
-    ],
+    ['access-control-allow-headers', asked ?? 'authorization, content-type, x-api-key'],
     [
       'access-control-expose-headers',
       'x-request-id, x-motley-endpoint, x-motley-attempts, x-motley-queue-ms, x-motley-model, retry-after',

@@ -4,7 +4,7 @@
  * through what that returns, whatever happens in between, so that the count of requests in flight
  * comes back to zero and never goes below.
  */
-import { Pool } from 'undici'
+import { buildConnector, Pool } from 'undici'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
 import type { EndpointLoad, EndpointState, EndpointView, ServedModel } from '#core/endpoint.ts'
 import {
@@ -111,6 +111,13 @@ export class Endpoint implements EndpointView {
     if (state === 'draining') return 'removed from the configuration'
     if (state === 'busy' && this.health.reason === null) return 'at its limit of requests'
     return this.health.reason
+  }
+
+  /** Engines quote the key that they refuse; what leaves here does not. */
+  withoutItsKey(body: Buffer): Buffer {
+    const { apiKey } = this.config
+    if (apiKey === undefined || !body.includes(apiKey)) return body
+    return Buffer.from(body.toString('utf8').replaceAll(apiKey, '***'))
   }
 
   get pool(): Pool {
@@ -232,9 +239,40 @@ function newPool(config: EndpointConfig): Pool {
     // Every phase has its own deadline in the relay, which also knows the model.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connectTimeout: 10_000,
-    maxHeaderSize: 64 * 1024,
+    maxHeaderSize: answerHeaderBytesMax,
+    connect: notingConnector(),
   })
+}
+
+/** Engines send a few hundred bytes; twice what is taken from clients. */
+const answerHeaderBytesMax = 64 * 1024
+
+/** The relay's own deadline comes first; this one only frees what it left behind. */
+const connectGiveUpMs = 120_000
+
+/** Errors of connections that had carried an answer before they broke. */
+const errorsAfterAnswers = new WeakSet<Error>()
+
+/** Whether the connection that broke with this error was a kept one. */
+export function carriedAnAnswer(error: Error): boolean {
+  const { socket } = error as { socket?: { bytesRead?: number } }
+  return errorsAfterAnswers.has(error) || (socket?.bytesRead ?? 0) > 0
+}
+
+/** undici tells of a broken connection with the system's error, which does not say whose it was. */
+function notingConnector(): buildConnector.connector {
+  const connect = buildConnector({ timeout: connectGiveUpMs })
+  return (options, callback) =>
+    connect(options, (error, socket) => {
+      if (error !== null) {
+        callback(error, null)
+        return
+      }
+      socket.on('error', (broken: Error) => {
+        if (socket.bytesRead > 0) errorsAfterAnswers.add(broken)
+      })
+      callback(null, socket)
+    })
 }
 
 function pathPrefix(config: EndpointConfig): string {

@@ -1,7 +1,6 @@
 /**
  * One client request from its first byte to its last: what was asked, what was tried, what came of
- * it. It is over exactly once, through {@link Exchange.settle}; everything that counts, logs or
- * frees something hangs on that.
+ * it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ErrorCode } from '#core/errors.ts'
@@ -27,8 +26,6 @@ export interface AskedFor {
   readonly modelText: string
   readonly model: ModelName
   readonly stream: boolean
-  /** Whether the client itself asked for a usage event. */
-  readonly wantsUsage: boolean
   /** The most tokens it wants back; null when it set no limit. */
   readonly maxTokens: number | null
   /** Where in the body the model name stands, with its quotes if it has any. */
@@ -75,7 +72,6 @@ export class Exchange {
   /** The client went away before the end. */
   clientGone = false
   underWay: UnderWay | null = null
-  #settled = false
 
   constructor(options: {
     readonly id: RequestId
@@ -94,12 +90,5 @@ export class Exchange {
       this.clientGone = true
       this.underWay?.clientGone()
     })
-  }
-
-  /** True for the first caller only. */
-  settle(): boolean {
-    if (this.#settled) return false
-    this.#settled = true
-    return true
   }
 }

@@ -2,13 +2,13 @@
 import type { MotleyConfig } from '#core/config/document.ts'
 import type { EndpointId } from '#core/ids.ts'
 import type { AccessLog } from '#gateway/access-log.ts'
+import { AdmissionQueue } from '#gateway/admission-queue.ts'
 import type { DecisionLog } from '#gateway/decision-log.ts'
 import type { Endpoint, Instant } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { Fleet } from '#gateway/fleet.ts'
 import { KeyRing } from '#gateway/key-ring.ts'
 import type { GatewayMetrics } from '#gateway/metrics.ts'
-import { WaitingRoom } from '#gateway/waiting-room.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
 export class GatewayState {
@@ -22,7 +22,7 @@ export class GatewayState {
   readonly decisions: DecisionLog
   readonly fleet: Fleet
   readonly keys = new KeyRing()
-  readonly waiting = new WaitingRoom()
+  readonly queue = new AdmissionQueue()
   readonly startedMs: number
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
@@ -65,9 +65,13 @@ export class GatewayState {
     const before = this.config
     this.config = config
     this.keys.configure(config.gateway.keys, this.nowMs())
-    if (before.gateway.retries !== config.gateway.retries) this.budget = this.#newBudget()
+    const { budgetRatio, minPerSecond } = before.gateway.retries
+    const { retries } = config.gateway
+    if (budgetRatio !== retries.budgetRatio || minPerSecond !== retries.minPerSecond) {
+      this.budget = this.#newBudget()
+    }
     this.fleet.configure(config)
-    this.waiting.callAll()
+    this.queue.wake()
   }
 
   /** Moves the moment for which endpoints are looked at to now. */
@@ -79,8 +83,7 @@ export class GatewayState {
   /** A request left this endpoint: somebody who waits may have its place. */
   roomAt(endpoint: Endpoint): void {
     this.tick()
-    if (this.waiting.count > 0 && endpoint.models !== null)
-      this.waiting.call(endpoint.models.keys())
+    if (this.queue.length > 0) this.queue.wake()
     if (endpoint.health.draining) this.fleet.forgetLeft()
   }
 

@@ -90,7 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     report(report) {
       state.tick()
       const endpoint = state.fleet.apply(report)
-      if (endpoint !== null) state.waiting.callAll()
+      if (endpoint !== null) state.queue.wake()
     },
     reload(config) {
       const notes: string[] = []
@@ -136,7 +136,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     get vitals() {
       return {
         inFlight: state.running.size,
-        queued: state.waiting.count,
+        queued: state.queue.length,
         openConnections: listener.openConnections,
         inFlightByEndpoint: Object.fromEntries(
           [...state.fleet.endpoints, ...state.fleet.leaving].map(({ id, inFlight }) => [
@@ -155,9 +155,10 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const url = request.url ?? '/'
-    const question = url.indexOf('?')
-    const path = question === -1 ? url : url.slice(0, question)
+    if (request.headers.host === undefined && request.httpVersionMinor > 0) {
+      throw new MotleyError('malformed_http', 'The request has no Host header.')
+    }
+    const path = pathOf(request.url ?? '/')
     const { origin } = request.headers
     if (origin !== undefined) {
       if (!allowedOrigin(origin, state.config.gateway, request.headers.host)) {
@@ -166,7 +167,8 @@ async function handle(
           `Web pages of "${origin.slice(0, 200)}" may not use this gateway.`,
         )
       }
-      for (const [name, value] of corsHeaders(origin)) response.setHeader(name, value)
+      const asked = request.headers['access-control-request-headers']
+      for (const [name, value] of corsHeaders(origin, asked)) response.setHeader(name, value)
     }
     if (state.draining) response.setHeader('connection', 'close')
     const route = routesByPath.get(path)
@@ -194,6 +196,14 @@ async function handle(
       ...(request.complete ? [] : ['connection', 'close']),
     ])
   }
+}
+
+/** The path of a target in origin form, or in the absolute form that clients of proxies send. */
+function pathOf(target: string): string {
+  const start = /^https?:\/\//i.test(target) ? target.indexOf('/', target.indexOf('//') + 2) : 0
+  if (start === -1) return '/'
+  const question = target.indexOf('?', start)
+  return target.slice(start, question === -1 ? undefined : question)
 }
 
 function answerOptions(response: ServerResponse, isApi: boolean): void {

@@ -32,7 +32,19 @@ const endsHere = new Set([
   'x-request-id',
 ])
 
-const answerEndsHere = new Set(['content-length', 'server', 'date', 'set-cookie', 'alt-svc'])
+const answerEndsHere = new Set([
+  'content-length',
+  'server',
+  'date',
+  'set-cookie',
+  'alt-svc',
+  'www-authenticate',
+  'x-request-id',
+])
+
+const ours = new Set(
+  ['endpoint', 'attempts', 'queue-ms', 'model'].map((name) => `x-motley-${name}`),
+)
 
 /** Headers of a client's request that go on to the endpoint, as name, value, name, value … */
 export function forwardedRequestHeaders(rawHeaders: readonly string[]): string[] {
@@ -54,6 +66,8 @@ export function forwardedAnswerHeaders(headers: IncomingHttpHeaders): string[] {
   for (const name in headers) {
     if (hopByHop.has(name) || answerEndsHere.has(name) || named?.has(name)) continue
     if (name.startsWith('access-control-')) continue
+    // Ours to say. What an emulator says of itself passes.
+    if (ours.has(name)) continue
     const value = headers[name]
     if (value === undefined) continue
     if (Array.isArray(value)) for (const one of value) kept.push(name, one)

@@ -13,16 +13,22 @@ export interface ApiKey {
   readonly admin: boolean
   readonly models: ReadonlySet<string> | null
   readonly digest: Buffer
-  readonly requests: TokenBucket | null
-  readonly tokens: TokenBucket | null
   readonly maxParallel: number | null
+  readonly usage: KeyUsage
+}
+
+/** What a key has used; it outlives reloads, for requests under way count themselves out here. */
+interface KeyUsage {
   inFlight: number
+  /** Requests and tokens that are left this minute; null where they are not limited. */
+  requests: TokenBucket | null
+  tokens: TokenBucket | null
 }
 
 /** What a request holds of its key until it is over. */
 export interface Admission {
-  /** `usedTokens` is what it came to, or null when nobody said: then the reservation stands. */
-  release(usedTokens: number | null): void
+  /** `usedTokens` is what it came to. */
+  release(usedTokens: number): void
 }
 
 const nothingHeld: Admission = { release() {} }
@@ -34,18 +40,16 @@ export class KeyRing {
   configure(configs: readonly KeyConfig[], nowMs: number): void {
     const before = new Map(this.#keys.map((key) => [key.name, key]))
     this.#keys = configs.map((config) => {
-      const known = before.get(config.name)
-      const kept = <Bucket extends TokenBucket | null>(bucket: Bucket, capacity?: number) =>
-        bucket?.capacity === capacity ? bucket : undefined
+      const usage = before.get(config.name)?.usage ?? { inFlight: 0, requests: null, tokens: null }
+      usage.requests = perMinute(usage.requests, config.rpm, nowMs)
+      usage.tokens = perMinute(usage.tokens, config.tpm, nowMs)
       return {
         name: config.name,
         admin: config.admin,
         models: config.models === undefined ? null : new Set(config.models),
         digest: digestOf(config),
-        requests: kept(known?.requests ?? null, config.rpm) ?? perMinute(config.rpm, nowMs),
-        tokens: kept(known?.tokens ?? null, config.tpm) ?? perMinute(config.tpm, nowMs),
         maxParallel: config.maxParallel ?? null,
-        inFlight: known?.inFlight ?? 0,
+        usage,
       }
     })
   }
@@ -68,41 +72,45 @@ export class KeyRing {
   /** Reserves what the request may use. Throws `rate_limited` when that is not there. */
   admit(key: ApiKey | null, tokens: number, nowMs: number): Admission {
     if (key === null) return nothingHeld
-    if (key.maxParallel !== null && key.inFlight >= key.maxParallel) {
+    const { usage } = key
+    if (key.maxParallel !== null && usage.inFlight >= key.maxParallel) {
       throw limited(key, `it runs ${key.maxParallel} requests at a time already`, 1)
     }
     // Everything is looked at before anything is taken, so that a refusal costs nothing.
-    const requestWaitMs = key.requests?.waitMs(1, nowMs) ?? 0
+    const requestWaitMs = usage.requests?.waitMs(1, nowMs) ?? 0
     if (requestWaitMs > 0) {
       throw limited(
         key,
-        `${key.requests?.capacity} requests a minute are used up`,
+        `${usage.requests?.capacity} requests a minute are used up`,
         requestWaitMs / 1000,
       )
     }
-    const tokenWaitMs = key.tokens?.waitMs(tokens, nowMs) ?? 0
+    const tokenWaitMs = usage.tokens?.waitMs(tokens, nowMs) ?? 0
     if (tokenWaitMs > 0) {
-      throw limited(key, `${key.tokens?.capacity} tokens a minute are used up`, tokenWaitMs / 1000)
+      throw limited(
+        key,
+        `${usage.tokens?.capacity} tokens a minute are used up`,
+        tokenWaitMs / 1000,
+      )
     }
-    key.requests?.tryTake(1, nowMs)
-    key.tokens?.tryTake(tokens, nowMs)
-    key.inFlight++
+    usage.requests?.tryTake(1, nowMs)
+    usage.tokens?.tryTake(tokens, nowMs)
+    usage.inFlight++
     let held = true
     return {
       release(usedTokens) {
         if (!held) return
         held = false
-        key.inFlight--
-        if (usedTokens !== null) key.tokens?.settle(tokens - usedTokens)
+        usage.inFlight--
+        usage.tokens?.settle(tokens - usedTokens)
       },
     }
   }
 }
 
-/** Throws `model_not_allowed`. `names` are all the names under which the model is known. */
+/** Throws `model_not_allowed`. */
 export function checkModelAllowed(key: ApiKey | null, asked: string, model: ModelName): void {
-  if (key === null || key.models === null) return
-  if (key.models.has(model) || key.models.has(asked)) return
+  if (key === null || mayUse(key, asked, model)) return
   throw new MotleyError(
     'model_not_allowed',
     `The key "${key.name}" may not use the model "${asked.slice(0, 100)}".`,
@@ -110,8 +118,10 @@ export function checkModelAllowed(key: ApiKey | null, asked: string, model: Mode
   )
 }
 
-export function mayUse(key: ApiKey | null, model: string): boolean {
-  return key === null || key.models === null || key.models.has(model)
+/** Whether the key may use a model that is known under any of these names. */
+export function mayUse(key: ApiKey | null, ...names: readonly string[]): boolean {
+  const models = key?.models ?? null
+  return models === null || names.some((name) => models.has(name))
 }
 
 function limited(key: ApiKey, why: string, afterSeconds: number): MotleyError {
@@ -120,8 +130,14 @@ function limited(key: ApiKey, why: string, afterSeconds: number): MotleyError {
   })
 }
 
-function perMinute(amount: number | undefined, nowMs: number): TokenBucket | null {
-  return amount === undefined ? null : new TokenBucket(amount, amount / 60, nowMs)
+/** The bucket of before while its size is the same, else a full one. */
+function perMinute(
+  before: TokenBucket | null,
+  amount: number | undefined,
+  nowMs: number,
+): TokenBucket | null {
+  if (amount === undefined) return null
+  return before?.capacity === amount ? before : new TokenBucket(amount, amount / 60, nowMs)
 }
 
 function digestOf(config: KeyConfig): Buffer {

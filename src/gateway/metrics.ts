@@ -6,13 +6,13 @@ import type { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 
 /** TTFT from an idle GPU, 20 ms, to a long prefill on a CPU, minutes. */
-const ttftBuckets = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120]
-const durationBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
+const ttftBucketsSeconds = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120]
+const durationBucketsSeconds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
 
 /** What is read off at a scrape and not counted as it happens. */
 export interface GaugeValues {
   readonly endpoints: readonly (EndpointView & { readonly stats: EndpointStats })[]
-  readonly waiting: number
+  readonly waitingRequests: number
   readonly logLinesDropped: number
 }
 
@@ -55,21 +55,21 @@ export class GatewayMetrics {
       name: 'motley_time_to_first_token_seconds',
       help: 'Time from a request to the first byte of its streamed answer.',
       labelNames: ['model'],
-      buckets: ttftBuckets,
+      buckets: ttftBucketsSeconds,
       registers,
     })
     this.duration = new Histogram({
       name: 'motley_request_duration_seconds',
       help: 'Time from a request to the end of its answer.',
       labelNames: ['model'],
-      buckets: durationBuckets,
+      buckets: durationBucketsSeconds,
       registers,
     })
     this.queueWait = new Histogram({
       name: 'motley_queue_wait_seconds',
       help: 'Time that requests waited in the gateway for room at an endpoint.',
       labelNames: ['model'],
-      buckets: ttftBuckets,
+      buckets: ttftBucketsSeconds,
       registers,
     })
     this.retriesRefused = new Counter({
@@ -140,7 +140,7 @@ export class GatewayMetrics {
         this.attempts.inc({ endpoint: id, outcome }, count)
       }
     }
-    this.#waiting.set(now.waiting)
+    this.#waiting.set(now.waitingRequests)
     this.#logLinesDropped.set(now.logLinesDropped)
     return this.registry.metrics()
   }

@@ -105,13 +105,24 @@ export function receiveBody(
     if (source === null) return
 
     const discard = (): void => {
-      void written.then(() => spool).then((file) => file?.close())
+      // A file that could not be opened or written has nothing to close, and was told of already.
+      written
+        .then(() => spool)
+        .then((file) => file?.close())
+        .catch(() => {})
     }
+    let over = false
     const fail = (error: unknown): void => {
+      if (over) return
+      over = true
       source.removeAllListeners('data')
       source.resume()
       discard()
       reject(error)
+    }
+    const done = (body: RequestBody): void => {
+      over = true
+      resolve(body)
     }
     const flush = (): void => {
       spool ??= openSpool()
@@ -124,7 +135,7 @@ export function receiveBody(
           await file.appendFile(Buffer.concat(toWrite))
           source.resume()
         })
-        .catch(fail)
+        .catch((error: unknown) => fail(spoolFailed(error)))
     }
     source.on('data', (piece: Buffer) => {
       length += piece.length
@@ -144,10 +155,13 @@ export function receiveBody(
     source.on('end', () => {
       if (spool === null) {
         const memory = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
-        resolve(new RequestBody(memory, null, length))
+        done(new RequestBody(memory, null, length))
       } else {
         const opened = spool
-        void written.then(async () => resolve(new RequestBody(null, await opened, length)))
+        written
+          .then(() => opened)
+          .then((file) => done(new RequestBody(null, file, length)))
+          .catch((error: unknown) => fail(spoolFailed(error)))
       }
     })
     source.on('error', (error: Error) =>
@@ -161,10 +175,7 @@ export function receiveBody(
       ),
     )
     request.on('close', () => {
-      if (!request.readableEnded) {
-        discard()
-        reject(new ClientGoneError())
-      }
+      if (!request.readableEnded) fail(new ClientGoneError())
     })
   })
 }
@@ -198,6 +209,15 @@ function decoded(
       )
       return null
   }
+}
+
+function spoolFailed(error: unknown): MotleyError {
+  const { code } = error as NodeJS.ErrnoException
+  return new MotleyError(
+    'spool_failed',
+    `The request body is too large for memory and cannot be kept in ${tmpdir()} (${code ?? String(error)}).`,
+    { retryAfterSeconds: 10 },
+  )
 }
 
 /** A file without a name: the system frees it with the last handle, however the process ends. */

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { type ErrorCode, errorCatalog, MotleyError } from '#core/errors.ts'
 import { sendError } from '#gateway/client-error.ts'
+import { onHalfClose } from '#gateway/half-close.ts'
 import { openAiErrorBody } from '#openai/error.ts'
 
 /** Tools send their definitions in bodies; 32 KiB of headers is a mistake or an attack. */
@@ -51,7 +52,8 @@ export function listen(options: ListenOptions): Promise<Listener> {
       keepAliveTimeout: keepAliveTimeoutMs,
       noDelay: true,
       insecureHTTPParser: false,
-      requireHostHeader: true,
+      // Refused by the pipeline, with a body that says so.
+      requireHostHeader: false,
     },
     options.handle,
   )
@@ -75,9 +77,6 @@ export function listen(options: ListenOptions): Promise<Listener> {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     refuseMalformed(error, socket as Socket, sockets.get(socket as Socket) ?? null)
   })
-  server.on('upgrade', (_request, socket) => {
-    refuse(socket as Socket, 'invalid_request', 'This gateway does not take Upgrade.')
-  })
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, () => {
@@ -98,6 +97,10 @@ function listenerOf(server: Server, sockets: OpenSockets): Listener {
       new Promise((resolve) => {
         server.close(() => resolve())
         server.closeIdleConnections()
+        // A connection whose answer is under way becomes idle when that is over.
+        for (const response of sockets.values()) {
+          response?.once('close', () => setImmediate(() => server.closeIdleConnections()))
+        }
       }),
     destroy: () => {
       for (const socket of sockets.keys()) socket.destroy()
@@ -108,55 +111,18 @@ function listenerOf(server: Server, sockets: OpenSockets): Listener {
   }
 }
 
-/**
- * The client will send no more. It may have closed only that side, and wait for its answer, or be
- * gone altogether: both look alike until something is sent. So something is: an interim 102
- * answer, which every HTTP/1.1 client must skip, and which a closed socket answers with a reset.
- */
-function onHalfClose(
-  socket: Socket,
-  response: ServerResponse | null,
-  policy: 'keep' | 'cancel',
-): void {
-  if (response === null || response.writableEnded) {
-    socket.end()
-    return
-  }
-  if (policy === 'cancel') {
-    socket.destroy()
-    return
-  }
-  // The first packet is answered with a reset, and the second finds the socket closed by it.
-  probe(response)
-  setTimeout(() => {
-    if (!socket.destroyed && !response.writableEnded) probe(response)
-  }, probeGapMs).unref()
-}
-
-/** Over a round trip on a local network, and far below the 100 ms in which an abort must pass. */
-const probeGapMs = 20
-
-/** Bytes that mean nothing to the reader of a streamed answer, by response. */
-const fillers = new WeakMap<ServerResponse, string>()
-
-/** Says what may be written between two frames of this answer without changing it. */
-export function noteFiller(response: ServerResponse, filler: string): void {
-  fillers.set(response, filler)
-}
-
-function probe(response: ServerResponse): void {
-  const filler = fillers.get(response)
-  if (!response.headersSent) response.writeProcessing()
-  else if (filler !== undefined) response.write(filler)
-}
-
 function refuseMalformed(
   error: NodeJS.ErrnoException,
   socket: Socket,
   response: ServerResponse | null,
 ): void {
-  if (response !== null && !response.writableEnded && response.headersSent) {
-    // Rubbish behind a request whose answer is under way: the answer cannot be trusted to end.
+  if (response !== null && !response.writableEnded && response.req.complete) {
+    // Rubbish behind a good request: that one gets its answer, and the connection ends with it.
+    if (!response.headersSent) response.setHeader('connection', 'close')
+    response.once('finish', () => socket.destroySoon())
+    return
+  }
+  if (response?.headersSent === true && !response.writableEnded) {
     socket.destroy()
     return
   }

@@ -52,7 +52,7 @@ const pages: Readonly<Record<string, Page>> = {
         type: state.metrics.registry.contentType,
         body: await state.metrics.page({
           endpoints: state.fleet.endpoints,
-          waiting: state.waiting.count,
+          waitingRequests: state.queue.length,
           logLinesDropped: state.accessLog.dropped,
         }),
       }

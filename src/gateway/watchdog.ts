@@ -17,7 +17,7 @@ export interface Deadlines {
 export class Watchdog {
   readonly #deadlines: Deadlines
   readonly #nowMs: () => number
-  readonly #expire: (what: Phase | 'total', limitMs: number) => void
+  readonly #expire: (what: Phase | 'total', phaseLimitMs: number) => void
   #phase: Phase = 'connect'
   #sinceMs: number
   #timer: NodeJS.Timeout | null = null
@@ -26,7 +26,7 @@ export class Watchdog {
   constructor(
     deadlines: Deadlines,
     nowMs: () => number,
-    expire: (what: Phase | 'total', limitMs: number) => void,
+    expire: (what: Phase | 'total', phaseLimitMs: number) => void,
   ) {
     this.#deadlines = deadlines
     this.#nowMs = nowMs
@@ -83,7 +83,7 @@ export class Watchdog {
     if (nowMs < this.#dueMs()) {
       this.#arm(nowMs)
     } else if (nowMs >= this.#deadlines.totalAtMs) {
-      this.#expire('total', this.#deadlines.totalAtMs)
+      this.#expire('total', this.#limitMs())
     } else {
       this.#expire(this.#phase, this.#limitMs())
     }

@@ -13,3 +13,5 @@ export const modelConfig = z.strictObject({
     .default({})
     .describe('How long a request for this model may take; over gateway.timeouts.'),
 })
+
+export type ModelConfig = z.infer<typeof modelConfig>

@@ -12,7 +12,7 @@ export function endpointRows(state: GatewayState) {
       strategy: state.config.routing.strategy,
       draining: state.draining,
       inFlight: state.running.size,
-      queued: state.waiting.count,
+      queued: state.queue.length,
     },
     endpoints: [...state.fleet.endpoints, ...state.fleet.leaving].map((endpoint) => ({
       name: endpoint.id,

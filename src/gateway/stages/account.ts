@@ -1,4 +1,4 @@
-/** The end of every request: counted, logged, recorded; once, however it came to its end. */
+/** The end of every request: counted, logged, recorded, however it came to its end. */
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 
@@ -6,7 +6,6 @@ import type { GatewayState } from '#gateway/gateway-state.ts'
 const clientClosedRequest = 499
 
 export function account(state: GatewayState, exchange: Exchange): void {
-  if (!exchange.settle()) return
   const totalMs = state.nowMs() - exchange.startedMs
   const status =
     exchange.clientGone && exchange.errorCode === null

@@ -26,7 +26,15 @@ export function parseJsonRequest(api: Api, body: Buffer, names: ModelNames): Ask
 
 function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
   const members = new Map<string, JsonMember>()
-  for (const member of jsonMembers(body)) members.set(member.key, member)
+  for (const member of jsonMembers(body)) {
+    // Engines in Go read names whatever their case: one key, and not two, says which model it is.
+    if (member.key !== 'model' && /^model$/i.test(member.key)) {
+      throw new MotleyError('invalid_request', `"${member.key}" must be written "model".`, {
+        param: 'model',
+      })
+    }
+    members.set(member.key, member)
+  }
   const value = (key: string): unknown => {
     const member = members.get(key)
     return member === undefined ? undefined : memberValue(body, member)
@@ -47,7 +55,6 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
     modelText,
     model: names.resolve(modelText),
     stream,
-    wantsUsage,
     maxTokens: readCount(
       value('max_completion_tokens') ?? value('max_tokens') ?? value('max_output_tokens'),
     ),
@@ -96,7 +103,6 @@ export function parseFormRequest(
     modelText,
     model: names.resolve(modelText),
     stream: api.stream !== null && (stream === 'true' || stream === 'True' || stream === '1'),
-    wantsUsage: false,
     maxTokens: null,
     modelSpan: field === undefined ? null : { start: field.start, end: field.end },
     writeModel: (servedName) => servedName,

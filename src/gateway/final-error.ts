@@ -1,0 +1,115 @@
+/** What a client is told when no endpoint answered it. */
+import { MotleyError } from '#core/errors.ts'
+import type { AttemptFailure } from '#gateway/attempt.ts'
+import type { Exchange } from '#gateway/exchange.ts'
+import type { GatewayState } from '#gateway/gateway-state.ts'
+import type { WhyNone } from '#routing/decision.ts'
+
+/** An endpoint that is down is checked again within this time. */
+const nextCheckSeconds = 2
+
+/** `failure` is the last attempt's, null when there was none; `none` why there was no other. */
+export function finalError(
+  state: GatewayState,
+  exchange: Exchange,
+  failure: AttemptFailure | null,
+  none: WhyNone | null,
+): MotleyError {
+  if (failure === null) return neverAttempted(state, exchange, none)
+  const text = attemptsText(exchange)
+  const { retryAfterSeconds } = failure
+  switch (failure.kind) {
+    case 'rate-limited':
+      return new MotleyError('engine_rate_limited', text, {
+        retryAfterSeconds: retryAfterSeconds ?? 1,
+      })
+    case 'timeout':
+    case 'out-of-time':
+      return new MotleyError('engine_timeout', text, { retryAfterSeconds })
+    case 'unavailable':
+    case 'unreachable':
+      return new MotleyError('no_ready_endpoint', text, {
+        retryAfterSeconds: retryAfterSeconds ?? nextCheckSeconds,
+      })
+    case 'reset':
+    case 'server-error':
+    case 'too-large':
+    case 'refused':
+      return new MotleyError('engine_failed', text, { retryAfterSeconds })
+  }
+}
+
+function neverAttempted(
+  state: GatewayState,
+  exchange: Exchange,
+  none: WhyNone | null,
+): MotleyError {
+  if (none?.kind === 'cooling') {
+    return new MotleyError(
+      'engine_rate_limited',
+      `Every endpoint of "${exchange.asked?.modelText}" answered 429 and rests.`,
+      { retryAfterSeconds: (none.untilMs - state.nowMs()) / 1000 },
+    )
+  }
+  return new MotleyError('no_ready_endpoint', stateText(state, exchange), {
+    retryAfterSeconds: nextCheckSeconds,
+  })
+}
+
+/** Every attempt by name, so that a person need not look for it in a log. */
+export function attemptsText(exchange: Exchange): string {
+  const model = exchange.asked?.modelText ?? ''
+  const tries = exchange.attempts.map(
+    ({ endpoint, outcome, durationMs }) =>
+      `${endpoint} ${outcome.replace(/^it /, '')} after ${Math.round(durationMs)} ms`,
+  )
+  if (tries.length === 0) return `No endpoint had room for "${model}" before its time was over.`
+  const count = tries.length === 1 ? 'One attempt' : `${tries.length} attempts`
+  return `No endpoint could answer for "${model}". ${count}: ${tries.join('; ')}.`
+}
+
+function stateText(state: GatewayState, exchange: Exchange): string {
+  const asked = exchange.asked
+  const endpoints = asked === null ? [] : state.fleet.serving(asked.model, exchange.route.task)
+  const states = endpoints.map(
+    (endpoint) =>
+      `${endpoint.id} is ${endpoint.state}${endpoint.reason === null ? '' : ` (${endpoint.reason})`}`,
+  )
+  return `No endpoint that serves "${asked?.modelText}" is ready: ${states.join('; ')}.`
+}
+
+/** Nobody serves the model, or nobody is known to. */
+export function notServed(state: GatewayState, exchange: Exchange): MotleyError {
+  const { fleet } = state
+  const asked = exchange.asked
+  const name = asked?.modelText.slice(0, 200) ?? ''
+  if (asked !== null && fleet.knows(asked.model)) {
+    return new MotleyError(
+      'model_not_found',
+      `The model "${name}" is served here, but not for ${exchange.route.api.name}.`,
+      { param: 'model' },
+    )
+  }
+  const unread = fleet.unread.map((endpoint) =>
+    endpoint.reason === null ? endpoint.id : `${endpoint.id} (${endpoint.reason})`,
+  )
+  if (unread.length > 0) {
+    return new MotleyError(
+      'no_ready_endpoint',
+      `No endpoint is known to serve "${name}", and these have not said yet what they serve: ${unread.join(', ')}.`,
+      { retryAfterSeconds: nextCheckSeconds },
+    )
+  }
+  if (fleet.endpoints.length === 0) {
+    return new MotleyError(
+      'no_ready_endpoint',
+      'This gateway has no endpoints: name some under "endpoints" in its configuration.',
+    )
+  }
+  const known = [...fleet.models.keys()].slice(0, 20)
+  return new MotleyError(
+    'model_not_found',
+    `No endpoint of this fleet serves "${name}"; there is ${known.map((model) => `"${model}"`).join(', ')}.`,
+    { param: 'model' },
+  )
+}

@@ -1,0 +1,205 @@
+/**
+ * Relays an event stream. Events go out complete or not at all, so that an error event never lands
+ * inside another one.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import { emptyComment, noteFiller } from '#gateway/half-close.ts'
+import { forwardedAnswerHeaders } from '#gateway/headers.ts'
+import type { AnswerRelay, RelayOptions } from '#gateway/relay.ts'
+import { ClientWriter, withoutNames } from '#gateway/relays/client-writer.ts'
+import type { StreamShape } from '#openai/stream-shape.ts'
+import type { Usage } from '#openai/usage.ts'
+import { FrameSplitter } from '#std/frame-splitter.ts'
+import { spliceBytes } from '#std/splice-bytes.ts'
+import { sseData } from '#std/sse-data.ts'
+
+const streamHeaders = ['cache-control', 'no-cache', 'x-accel-buffering', 'no']
+
+/** How many of the last frames are kept, to see how the answer ended: answer, usage, end marker. */
+const framesKept = 4
+
+/** A frame longer than this ends the answer: it is held back whole until its end comes. */
+const frameBytesMax = 16 * 1024 * 1024
+
+export class StreamRelay implements AnswerRelay {
+  readonly streams = true
+  reachedClient = false
+  engineFailed = false
+  readonly #options: RelayOptions
+  readonly #shape: StreamShape
+  readonly #writer: ClientWriter
+  readonly #splitter: FrameSplitter
+  /** The name to replace in each event, and what with, as JSON. */
+  readonly #rename: { readonly from: string; readonly to: string } | null
+  readonly #last: Buffer[] = []
+  firstByteAtMs: number | null = null
+  #usage: Usage | null = null
+  /** Frames of the current piece that go out together. */
+  #out: Buffer[] = []
+
+  constructor(
+    options: RelayOptions,
+    status: number,
+    headers: IncomingHttpHeaders,
+    shape: StreamShape,
+  ) {
+    this.#options = options
+    this.#shape = shape
+    this.#splitter = new FrameSplitter(shape.framing)
+    this.#writer = new ClientWriter(options)
+    const { exchange, rename } = options
+    this.#rename =
+      rename === null ? null : { from: JSON.stringify(rename.from), to: JSON.stringify(rename.to) }
+    const kept = forwardedAnswerHeaders(headers)
+    this.#writer.begin(status, [...withoutNames(kept, streamHeaders), ...streamHeaders])
+    exchange.response.flushHeaders()
+    noteFiller(exchange.response, shape.framing === 'sse' ? emptyComment : '\n')
+  }
+
+  push(chunk: Buffer): string | null {
+    this.firstByteAtMs ??= this.#options.nowMs()
+    let wrong: string | null = null
+    this.#splitter.push(chunk, (frame) => {
+      wrong ??= this.#take(frame)
+    })
+    this.#flush()
+    if (wrong === null && this.#splitter.heldBytes > frameBytesMax) {
+      return `it sent an event of more than ${frameBytesMax} bytes`
+    }
+    return wrong
+  }
+
+  end(): string | null {
+    const rest = this.#splitter.takeRest()
+    if (rest !== null) {
+      // The last event may lack its blank line; half of one is no event.
+      const wrong = this.#take(rest)
+      if (wrong !== null) return wrong
+      this.#flush()
+    }
+    let complete = false
+    for (const frame of this.#last) {
+      const data = this.#dataOf(frame)
+      if (data === null) continue
+      const meaning = this.#shape.meaning(data)
+      if (meaning === 'end') return null
+      if (meaning === 'error') {
+        this.engineFailed = true
+        return null
+      }
+      if (meaning === 'complete') complete = true
+    }
+    if (!complete) return 'it ended its answer without saying that it was done'
+    if (this.#shape.endMarker !== null) this.#writer.write(this.#shape.endMarker)
+    return null
+  }
+
+  finish(): void {
+    this.#writer.end()
+  }
+
+  interrupt(detail: string): void {
+    const { exchange, endpoint } = this.#options
+    exchange.errorCode = 'stream_interrupted'
+    const { response } = exchange
+    response.write(
+      this.#shape.errorFrame({
+        status: 502,
+        code: 'stream_interrupted',
+        message: `The engine on "${endpoint.id}" stopped in the middle of its answer: ${detail}.`,
+        param: null,
+      }),
+    )
+    // A clean end would look like a whole answer: the connection ends without one.
+    response.socket?.destroySoon()
+  }
+
+  usage(): Usage | null {
+    if (this.#usage !== null) return this.#usage
+    for (const frame of this.#last.toReversed()) {
+      const data = this.#dataOf(frame)
+      const usage = data === null ? null : this.#shape.readUsage(data)
+      if (usage !== null) return usage
+    }
+    return null
+  }
+
+  release(): void {
+    this.#writer.release()
+  }
+
+  #take(frame: Buffer): string | null {
+    if (looksBroken(frame, this.#shape.framing) && this.#isBroken(frame)) {
+      return 'it sent an event that is not valid JSON'
+    }
+    if (this.#options.hidesUsage && isUsageOnly(frame)) {
+      const data = this.#dataOf(frame)
+      const usage = data === null ? null : this.#shape.readUsage(data)
+      // Azure begins with an event that has no choices and a usage of null: that is no usage event.
+      if (usage !== null) {
+        this.#usage = usage
+        return null
+      }
+    }
+    if (frame[0] === colon && this.#dataOf(frame) === null) {
+      this.#out.push(frame)
+      return null
+    }
+    this.#options.exchange.events++
+    this.#last.push(frame)
+    if (this.#last.length > framesKept) this.#last.shift()
+    this.#out.push(this.#rename === null ? frame : renamed(frame, this.#rename))
+    return null
+  }
+
+  #flush(): void {
+    if (this.#out.length === 0) return
+    this.reachedClient = true
+    this.#writer.write(this.#out.length === 1 ? (this.#out[0] as Buffer) : Buffer.concat(this.#out))
+    this.#out = []
+  }
+
+  #dataOf(frame: Buffer): string | null {
+    return this.#shape.framing === 'sse' ? sseData(frame) : frame.toString('utf8')
+  }
+
+  #isBroken(frame: Buffer): boolean {
+    const data = this.#dataOf(frame)
+    if (data === null || !data.trimStart().startsWith('{')) return false
+    try {
+      JSON.parse(data)
+      return false
+    } catch {
+      return true
+    }
+  }
+}
+
+const colon = 0x3a
+const openBrace = 0x7b
+const closeBrace = 0x7d
+
+/**
+ * Whether an event that begins like JSON does not end like it, seen from two bytes. Most events
+ * are cleared by that, and only the others are parsed.
+ */
+function looksBroken(frame: Buffer, framing: 'sse' | 'ndjson'): boolean {
+  let end = frame.length - 1
+  while (end >= 0 && (frame[end] as number) <= 0x20) end--
+  if (frame[end] === closeBrace) return false
+  return framing === 'ndjson' || frame.includes(openBrace)
+}
+
+/** Whether this may be the extra event of `include_usage`: a usage and no choices. */
+function isUsageOnly(frame: Buffer): boolean {
+  return frame.includes('"usage"') && /"choices":\s*\[\s*\]/.test(frame.toString('latin1'))
+}
+
+function renamed(frame: Buffer, names: { readonly from: string; readonly to: string }): Buffer {
+  const at = frame.indexOf('"model"')
+  if (at === -1) return frame
+  const start = frame.indexOf(names.from, at + 7)
+  if (start === -1 || start > at + 10) return frame
+  const end = start + Buffer.byteLength(names.from)
+  return spliceBytes(frame, [{ start, end, text: names.to }])
+}
