@@ -42,7 +42,6 @@ export interface EndpointHealth {
   readonly failuresInARow: number
   /** The last outcomes, newest in the lowest bit, 1 for a failure. */
   readonly recentBits: number
-  readonly recentCount: number
   /** The last sign of life: a good check, or a whole answer. */
   readonly aliveAtMs: number
   /** A check is overdue although requests are running. */
@@ -81,7 +80,6 @@ export function newHealth(nowMs: number): EndpointHealth {
     openings: 0,
     failuresInARow: 0,
     recentBits: 0,
-    recentCount: 0,
     aliveAtMs: nowMs,
     slowToCheck: false,
     draining: false,
@@ -225,7 +223,6 @@ function closed(health: EndpointHealth, nowMs: number): EndpointHealth {
     openings: 0,
     failuresInARow: 0,
     recentBits: 0,
-    recentCount: 0,
     rampFromMs: nowMs,
     reason: null,
   }
@@ -247,7 +244,6 @@ function countOutcome(health: EndpointHealth, bit: 0 | 1): EndpointHealth {
   return {
     ...health,
     recentBits: ((health.recentBits << 1) | bit) & (2 ** recentWindow - 1),
-    recentCount: Math.min(recentWindow, health.recentCount + 1),
   }
 }
 

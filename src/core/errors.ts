@@ -49,7 +49,7 @@ export const errorCatalog = {
     status: 403,
     retryable: false,
     message: 'Web pages of this origin may not use this gateway.',
-    hint: 'Add the origin to gateway.origins.',
+    hint: 'Add it to gateway.origins, as https://name.',
   },
   not_found: {
     status: 404,

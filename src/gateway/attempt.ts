@@ -34,6 +34,7 @@ export interface AttemptFailure {
   readonly kind: FailureKind
   /** What was seen, in a few words, for people. */
   readonly detail: string
+  /** The HTTP status of an engine's refusal; null when none came. */
   readonly status: number | null
   readonly retryAfterSeconds: number | null
   /** What the engine said, whole. */
@@ -323,7 +324,10 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#options.exchange.usage = relay.usage()
     this.#close(outcome, evidence, detail)
     this.#abort()
-    relay.interrupt(detail)
+    relay.interrupt(
+      'stream_interrupted',
+      `The engine on "${this.#options.endpoint.id}" stopped in the middle of its answer: ${detail}.`,
+    )
     this.#resolve({ kind: 'answered' })
   }
 
@@ -362,7 +366,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#options.exchange.usage ??= relay?.usage() ?? null
     this.#close('shutdown', null, 'was cut by the end of the gateway')
     this.#abort()
-    if (begun) relay.interrupt('the gateway is shutting down')
+    if (begun)
+      relay.interrupt('draining', 'The gateway is shutting down, and this answer is not whole.')
     this.#resolve({ kind: begun ? 'answered' : 'shut-down' })
   }
 
@@ -377,7 +382,13 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     const { endpoint, exchange, model } = this.#options
     exchange.underWay = null
     const durationMs = this.#options.nowMs() - this.#startedMs
-    exchange.attempts.push({ endpoint: endpoint.id, model, outcome: words, durationMs })
+    exchange.attempts.push({
+      endpoint: endpoint.id,
+      model,
+      outcome: words,
+      loggedOutcome: this.#errorBody === null ? words : String(this.#status),
+      durationMs,
+    })
     endpoint.stats.end(outcome)
     endpoint.stats.totalMs.add(durationMs)
     this.#finish(evidence)

@@ -23,6 +23,21 @@ export function allowedOrigin(
   )
 }
 
+/**
+ * Whether a page under this host name may read a gateway without keys. A name that somebody else
+ * points at this machine (DNS rebinding) makes its pages same-origin: no Origin header tells them.
+ * Such a name is a public one; names without a dot and those of local networks are not.
+ */
+export function trustedHost(host: string, config: Pick<GatewayConfig, 'origins'>): boolean {
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  return (
+    !name.includes('.') ||
+    /^[\d.]+$|^\[.*\]$/.test(name) ||
+    /\.(localhost|local|lan|home|internal|home\.arpa)$/.test(name) ||
+    config.origins.some((origin) => origin === '*' || origin.endsWith(`://${host}`))
+  )
+}
+
 /** `asked` are the header names that a preflight asks for; of an origin that may come, all may. */
 export function corsHeaders(
   origin: string,

@@ -50,7 +50,6 @@ export class Endpoint implements EndpointView {
   supportsStreamUsage = false
   load: EndpointLoad | null = null
   lastCheck: EndpointReport['check'] | null = null
-  lastCheckAtMs = 0
   /** When the state that people see changed last. */
   stateSinceMs: number
   /** Null until the configuration or the endpoint itself has said what it serves. */
@@ -89,9 +88,14 @@ export class Endpoint implements EndpointView {
     return this.config.labels
   }
 
+  /** Whether what it serves will be known after its first check. */
+  get isUnchecked(): boolean {
+    return this.models === null && this.health.presence === null
+  }
+
   get state(): EndpointState {
     // Nobody knows yet what it serves, so it cannot be sent anything.
-    if (this.models === null && this.health.presence === null) return 'loading'
+    if (this.isUnchecked) return 'loading'
     return stateOf(this.health, {
       nowMs: this.#instant.ms,
       inFlight: this.inFlight,
@@ -107,7 +111,7 @@ export class Endpoint implements EndpointView {
   get reason(): string | null {
     const state = this.state
     if (state === 'ready') return null
-    if (this.models === null && this.health.presence === null) return 'not asked yet'
+    if (this.isUnchecked) return 'not asked yet'
     if (state === 'draining') return 'removed from the configuration'
     if (state === 'busy' && this.health.reason === null) return 'at its limit of requests'
     return this.health.reason
@@ -150,7 +154,6 @@ export class Endpoint implements EndpointView {
 
   apply(report: EndpointReport): void {
     this.lastCheck = report.check
-    this.lastCheckAtMs = report.atMs
     if (report.engine !== null) this.engine = report.engine
     if (report.engineVersion !== null) this.engineVersion = report.engineVersion
     if (report.load !== null) this.load = report.load

@@ -17,6 +17,8 @@ export interface AttemptRecord {
   readonly model: ModelName
   /** What came of it, in a few words. */
   readonly outcome: string
+  /** The same without the engine's words, which may quote what was asked. */
+  readonly loggedOutcome: string
   readonly durationMs: number
 }
 

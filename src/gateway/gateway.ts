@@ -6,7 +6,7 @@ import type { EndpointId } from '#core/ids.ts'
 import { openAccessLog } from '#gateway/access-log.ts'
 import { routesByPath } from '#gateway/api-table.ts'
 import { asMotleyError, sendError } from '#gateway/client-error.ts'
-import { allowedOrigin, corsHeaders } from '#gateway/cors.ts'
+import { allowedOrigin, corsHeaders, trustedHost } from '#gateway/cors.ts'
 import { DecisionLog } from '#gateway/decision-log.ts'
 import { GatewayState } from '#gateway/gateway-state.ts'
 import { GatewayMetrics } from '#gateway/metrics.ts'
@@ -182,6 +182,15 @@ async function handle(
     }
     if (route !== undefined) {
       throw new MotleyError('method_not_allowed', `${path} takes POST, not ${request.method}.`)
+    }
+    const { host } = request.headers
+    if (!state.keys.required && !path.startsWith('/health') && host !== undefined) {
+      if (!trustedHost(host, state.config.gateway)) {
+        throw new MotleyError(
+          'origin_not_allowed',
+          `Without keys, pages are not shown under the name "${host.slice(0, 200)}".`,
+        )
+      }
     }
     if (await servePage(state, path, request, response)) return
     throw new MotleyError(

@@ -20,15 +20,24 @@ export function onHalfClose(
     socket.destroy()
     return
   }
-  // The first packet is answered with a reset, and the second finds the socket closed by it.
+  // A client that is gone answers the first packet with a reset, and the second finds the socket
+  // closed by that. One that waits may still go later, and says nothing more when it does.
+  const again = (afterMs: number): void => {
+    setTimeout(() => {
+      if (socket.destroyed || response.writableEnded) return
+      probe(response)
+      again(afterMs === probeGapMs ? probePauseMs : probeGapMs)
+    }, afterMs).unref()
+  }
   probe(response)
-  setTimeout(() => {
-    if (!socket.destroyed && !response.writableEnded) probe(response)
-  }, probeGapMs).unref()
+  again(probeGapMs)
 }
 
 /** Over a round trip on a local network, and far below the 100 ms in which an abort must pass. */
 const probeGapMs = 20
+
+/** How soon a client is missed that left after it closed its sending side. */
+const probePauseMs = 1_000
 
 /** Bytes that mean nothing to the reader of a streamed answer, by response. */
 const fillers = new WeakMap<ServerResponse, string>()

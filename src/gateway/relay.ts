@@ -34,8 +34,8 @@ export interface AnswerRelay {
   end(): string | null
   /** Ends the client's answer well. */
   finish(): void
-  /** Says in the stream that the answer is incomplete, and breaks the connection. */
-  interrupt(detail: string): void
+  /** Says in the stream why the answer is incomplete, and breaks the connection. */
+  interrupt(code: 'stream_interrupted' | 'draining', message: string): void
   usage(): Usage | null
   /** Lets go of the response; nothing is sent after it but what `finish` or `interrupt` sends. */
   release(): void

@@ -3,7 +3,7 @@
  * to be clients. Knows nothing of APIs; hands every request on.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { type ErrorCode, errorCatalog, MotleyError } from '#core/errors.ts'
 import { sendError } from '#gateway/client-error.ts'
 import { onHalfClose } from '#gateway/half-close.ts'
@@ -95,11 +95,11 @@ function listenerOf(server: Server, sockets: OpenSockets): Listener {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     stopAccepting: () =>
       new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeIdleConnections()
-        // A connection whose answer is under way becomes idle when that is over.
-        for (const response of sockets.values()) {
-          response?.once('close', () => setImmediate(() => server.closeIdleConnections()))
+        // The close of http.Server takes a connection for idle while its client still reads.
+        NetServer.prototype.close.call(server, () => resolve())
+        for (const [socket, response] of sockets) {
+          if (response === null || response.writableFinished) socket.destroySoon()
+          else response.once('close', () => socket.destroySoon())
         }
       }),
     destroy: () => {

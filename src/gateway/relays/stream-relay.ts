@@ -3,6 +3,7 @@
  * inside another one.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { errorCatalog } from '#core/errors.ts'
 import { emptyComment, noteFiller } from '#gateway/half-close.ts'
 import { forwardedAnswerHeaders } from '#gateway/headers.ts'
 import type { AnswerRelay, RelayOptions } from '#gateway/relay.ts'
@@ -98,18 +99,12 @@ export class StreamRelay implements AnswerRelay {
     this.#writer.end()
   }
 
-  interrupt(detail: string): void {
-    const { exchange, endpoint } = this.#options
-    exchange.errorCode = 'stream_interrupted'
+  interrupt(code: 'stream_interrupted' | 'draining', message: string): void {
+    const { exchange } = this.#options
+    exchange.errorCode = code
     const { response } = exchange
-    response.write(
-      this.#shape.errorFrame({
-        status: 502,
-        code: 'stream_interrupted',
-        message: `The engine on "${endpoint.id}" stopped in the middle of its answer: ${detail}.`,
-        param: null,
-      }),
-    )
+    const { status } = errorCatalog[code]
+    response.write(this.#shape.errorFrame({ status, code, message, param: null }))
     // A clean end would look like a whole answer: the connection ends without one.
     response.socket?.destroySoon()
   }

@@ -69,8 +69,8 @@ export class WholeRelay implements AnswerRelay {
     this.#writer.end(body)
   }
 
-  interrupt(): void {
-    this.#options.exchange.errorCode = 'stream_interrupted'
+  interrupt(code: 'stream_interrupted' | 'draining'): void {
+    this.#options.exchange.errorCode = code
     this.#options.exchange.response.destroy()
   }
 

@@ -40,7 +40,9 @@ export function account(state: GatewayState, exchange: Exchange): void {
     status,
     error: exchange.errorCode,
     endpoint: exchange.answeredBy,
-    attempts: exchange.attempts.map(({ endpoint, outcome }) => `${endpoint}: ${outcome}`),
+    attempts: exchange.attempts.map(
+      ({ endpoint, loggedOutcome }) => `${endpoint}: ${loggedOutcome}`,
+    ),
     queueMs: Math.round(exchange.queueMs),
     ttftMs: exchange.ttftMs === null ? null : Math.round(exchange.ttftMs),
     totalMs: Math.round(totalMs),

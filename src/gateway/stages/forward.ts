@@ -8,7 +8,7 @@ import type { ModelConfig } from '#core/config/models.ts'
 import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import { type AttemptFailure, attempt } from '#gateway/attempt.ts'
-import { choosePlace } from '#gateway/choose-place.ts'
+import { choosePlace, firstReports } from '#gateway/choose-place.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { finalError, notServed } from '#gateway/final-error.ts'
@@ -35,7 +35,9 @@ type ModelEnd =
 
 /** Resolves when the client has its answer or has left; throws what it must be told instead. */
 export async function forward(state: GatewayState, exchange: Exchange): Promise<void> {
+  if (modelsToTry(state, exchange).length === 0) await firstReports(state, exchange)
   const models = modelsToTry(state, exchange)
+  if (models.length === 0 && !exchange.clientGone) throw notServed(state, exchange)
   let failure: AttemptFailure | null = null
   let none: WhyNone | null = null
   for (const [index, model] of models.entries()) {
@@ -45,6 +47,7 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
     none = end.none ?? none
     if (!end.mayFallBack) break
   }
+  if (exchange.clientGone) return
   if (failure?.kind === 'refused' || failure?.kind === 'too-large') passRefusal(exchange, failure)
   else throw finalError(state, exchange, failure, none)
 }
@@ -57,11 +60,7 @@ function modelsToTry(state: GatewayState, exchange: Exchange): ModelName[] {
   const fallbacks = (modelConfig(state, asked.model)?.fallback ?? [])
     .filter((name) => mayUse(key, name, fleet.resolve(name)))
     .map((name) => fleet.resolve(name))
-  const models = [asked.model, ...fallbacks].filter(
-    (model) => fleet.serving(model, route.task).length > 0,
-  )
-  if (models.length === 0) throw notServed(state, exchange)
-  return models
+  return [asked.model, ...fallbacks].filter((model) => fleet.serving(model, route.task).length > 0)
 }
 
 async function tryModel(

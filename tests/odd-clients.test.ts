@@ -1,0 +1,127 @@
+/** Clients that do what few do, and that the rules of HTTP allow, or do not. */
+import { connect, type Socket } from 'node:net'
+import { expect, test } from 'vitest'
+import { afterTest, chat, endpointsOf, fleet, question } from './harness/fleet.ts'
+import { answerWith, scripted } from './harness/scripted.ts'
+
+const body = JSON.stringify(question)
+const head = (more: string) =>
+  `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n${more}\r\n`
+
+/** Opens a connection, sends, and collects what comes back. */
+function raw(url: string, text: string): { readonly socket: Socket; received: string } {
+  const { hostname, port } = new URL(url)
+  const client = { socket: connect(Number(port), hostname), received: '' }
+  client.socket.on('data', (bytes) => {
+    client.received += bytes.toString('latin1')
+  })
+  client.socket.on('error', () => {})
+  client.socket.write(text)
+  afterTest(() => client.socket.destroy())
+  return client
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('a client that offers HTTP/2 over Upgrade, as Java does, is answered in HTTP/1.1', async () => {
+  const engine = await scripted((response) => answerWith(response))
+  const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
+  const upgrade =
+    'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n'
+  const client = raw(url, head(upgrade) + body)
+  await until(() => client.received.includes('fine'))
+  expect(client.received).toMatch(/^HTTP\/1\.1 200 OK/)
+})
+
+test('connections that offer Upgrade and break do not harm the gateway', async () => {
+  const engine = await scripted((response) => answerWith(response))
+  const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
+  for (let count = 0; count < 300; count++) {
+    const client = raw(
+      url,
+      'GET /health HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n',
+    )
+    await new Promise((resolve) => client.socket.once('connect', resolve))
+    client.socket.resetAndDestroy()
+  }
+  expect((await chat(url)).status).toBe(200)
+})
+
+test('the absolute form of a target is understood', async () => {
+  const { url } = await fleet({ endpoints: [] })
+  const client = raw(url, 'GET http://any.name/health/live HTTP/1.1\r\nhost: any\r\n\r\n')
+  await until(() => client.received.includes('alive'))
+})
+
+test('a request without Host is refused in JSON', async () => {
+  const { url } = await fleet({ endpoints: [] })
+  const client = raw(url, 'GET /health HTTP/1.1\r\n\r\n')
+  await until(() => client.received.includes('malformed_http'))
+  expect(client.received).toMatch(/^HTTP\/1\.1 400/)
+})
+
+test('rubbish behind a good request costs it nothing', async () => {
+  const engine = await scripted((response) => {
+    setTimeout(() => answerWith(response), 50)
+  })
+  const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
+  const client = raw(url, `${head('')}${body}RUBBISH\r\n\r\n`)
+  await until(() => client.socket.readyState === 'closed')
+  expect(client.received).toMatch(/^HTTP\/1\.1 200 OK/)
+  expect(client.received).toContain('fine')
+})
+
+test.each([0, 10, 100])(
+  'a client that closes its sending side and leaves %d ms later is missed',
+  async (gapMs) => {
+    const engine = await scripted(() => {})
+    const { url, gateway } = await fleet({ endpoints: endpointsOf({ engine }) })
+    const client = raw(url, head('') + body)
+    await until(() => engine.asked.length === 1)
+    client.socket.end()
+    setTimeout(() => client.socket.destroy(), gapMs)
+    await until(() => gateway.vitals.inFlight === 0)
+  },
+)
+
+test('a client that never reads its whole answer is cut when the write-stall limit is over', async () => {
+  const engine = await scripted((response) => answerWith(response, 'x'.repeat(7_000_000)))
+  const { url, gateway } = await fleet({
+    gateway: { writeStallMs: 200 },
+    endpoints: endpointsOf({ engine }),
+  })
+  const before = gateway.vitals.openConnections
+  const client = raw(url, head('') + body)
+  client.socket.pause()
+  await until(() => engine.asked.length === 1 && gateway.vitals.inFlight === 0)
+  await until(() => gateway.vitals.openConnections <= before)
+  expect(client.received).toBe('')
+})
+
+test('the end of a drain waits for a client that is still reading, and for no idle one', async () => {
+  const content = 'x'.repeat(6_000_000)
+  const engine = await scripted((response) => answerWith(response, content))
+  const { url, gateway } = await fleet({
+    gateway: { drainMs: 60_000 },
+    endpoints: endpointsOf({ engine }),
+  })
+  raw(url, '')
+  const client = raw(url, head('') + body)
+  client.socket.pause()
+  await until(() => engine.asked.length === 1 && gateway.vitals.inFlight === 0)
+  const drained = gateway.drain()
+  client.socket.resume()
+  await drained
+  await until(() => client.socket.readyState === 'closed')
+  expect(client.received.length).toBeGreaterThan(content.length)
+})
+
+test('without keys, pages are not shown under a public name that somebody pointed here', async () => {
+  const { url } = await fleet({ endpoints: [] })
+  const port = new URL(url).port
+  const client = raw(url, `GET /stats HTTP/1.1\r\nhost: evil.example:${port}\r\n\r\n`)
+  await until(() => client.received.includes('origin_not_allowed'))
+  expect((await fetch(`${url}/stats`)).status).toBe(200)
+})
