@@ -1,37 +1,8 @@
 /** gateway-checklist.md, cancellation and lifetime: lines 1 to 7. */
-import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import {
-  afterTest,
-  chat,
-  endpointsOf,
-  engine,
-  fleet,
-  question,
-  readEvents,
-} from './harness/fleet.ts'
-
-/** Sends a chat request on a bare socket, so that the test decides how it closes. */
-function rawChat(url: string, body: Record<string, unknown> = {}): Promise<Socket> {
-  const text = JSON.stringify({ ...question, ...body })
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => {
-      socket.write(
-        `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-      )
-      resolve(socket)
-    })
-    socket.on('error', reject)
-    afterTest(() => socket.destroy())
-  })
-}
-
-/** Resolves with how long it took until `condition` held. */
-async function untilTrue(condition: () => boolean): Promise<number> {
-  const startMs = performance.now()
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2))
-  return performance.now() - startMs
-}
+import { chat, endpointsOf, engine, fleet, readEvents } from './harness/fleet.ts'
+import { rawChat } from './harness/raw-http.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 /** The promise is 100 ms; a loaded test machine gets some of its own time on top. */
 const abortMsMax = 100 + 150
@@ -42,13 +13,15 @@ test('line 1: a client that leaves the queue never reaches an engine', async () 
     endpoints: endpointsOf({ one }, { maxInFlight: 1 }),
   })
   const first = await rawChat(url)
-  await until(([row]) => row?.inFlight === 1)
+  await until('one request is in flight', ([row]) => row?.inFlight === 1)
   const second = await rawChat(url)
-  await untilTrue(() => gateway.vitals.queued === 1)
+  await untilTrue('the second request waits', () => gateway.vitals.queued === 1)
   second.destroy()
-  expect(await untilTrue(() => gateway.vitals.queued === 0)).toBeLessThan(abortMsMax)
+  expect(await untilTrue('nobody waits', () => gateway.vitals.queued === 0)).toBeLessThan(
+    abortMsMax,
+  )
   first.destroy()
-  await untilTrue(() => gateway.vitals.inFlight === 0)
+  await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0)
   expect(one.stats().started).toBe(1)
 })
 
@@ -61,11 +34,13 @@ test.each([
     const one = await engine({ faults: ['hang'] })
     const { url, gateway, until } = await fleet({ endpoints: endpointsOf({ one }) })
     const socket = await rawChat(url, { stream })
-    await until(([row]) => row?.inFlight === 1)
-    await untilTrue(() => one.stats().inFlight === 1)
+    await until('one request is in flight', ([row]) => row?.inFlight === 1)
+    await untilTrue('the engine has the request', () => one.stats().inFlight === 1)
     socket.destroy()
-    expect(await untilTrue(() => one.stats().inFlight === 0)).toBeLessThan(abortMsMax)
-    await untilTrue(() => gateway.vitals.inFlight === 0)
+    expect(await untilTrue('the engine is free', () => one.stats().inFlight === 0)).toBeLessThan(
+      abortMsMax,
+    )
+    await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0)
     expect(gateway.vitals.inFlightByEndpoint).toEqual({ one: 0 })
   },
 )
@@ -78,10 +53,12 @@ test('line 3: a client that leaves while the engine is silent in mid-stream ends
   socket.on('data', (chunk) => {
     received += chunk
   })
-  await untilTrue(() => received.split('data:').length > 3)
+  await untilTrue('three events came', () => received.split('data:').length > 3)
   socket.destroy()
-  expect(await untilTrue(() => one.stats().inFlight === 0)).toBeLessThan(abortMsMax)
-  await untilTrue(() => gateway.vitals.inFlight === 0)
+  expect(await untilTrue('the engine is free', () => one.stats().inFlight === 0)).toBeLessThan(
+    abortMsMax,
+  )
+  await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0)
 })
 
 test('line 4: a client that closes only its sending side still gets its answer', async () => {
@@ -105,13 +82,15 @@ test('line 4: where halfClose is cancel, closing the sending side ends the reque
     gateway: { halfClose: 'cancel' },
   })
   const socket = await rawChat(url)
-  await until(([row]) => row?.inFlight === 1)
+  await until('one request is in flight', ([row]) => row?.inFlight === 1)
   socket.end()
-  expect(await untilTrue(() => gateway.vitals.inFlight === 0)).toBeLessThan(abortMsMax)
+  expect(await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0)).toBeLessThan(
+    abortMsMax,
+  )
 })
 
 test.each([
-  { how: 'ok', faults: [], status: 200 },
+  { how: 'a whole answer', faults: [], status: 200 },
   { how: 'a 4xx', faults: ['status:400'], status: 400 },
   { how: 'a 5xx', faults: ['status:500'], status: 502 },
   { how: 'a reset before headers', faults: ['reset'], status: 502 },
@@ -130,7 +109,7 @@ test.each([
   const response = await chat(url, { stream: true })
   if (status !== null) expect(response.status).toBe(status)
   await readEvents(response)
-  await untilTrue(() => gateway.vitals.inFlight === 0)
+  await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0)
   expect(gateway.vitals.inFlightByEndpoint).toEqual({ one: 0 })
   expect((await rows())[0]?.inFlight).toBe(0)
 })
@@ -140,9 +119,9 @@ test('line 7: clients that leave are not counted against the engine', async () =
   const { url, gateway, until, rows } = await fleet({ endpoints: endpointsOf({ one }) })
   for (let count = 0; count < 12; count++) {
     const socket = await rawChat(url)
-    await until(([row]) => row?.inFlight === 1)
+    await until('one request is in flight', ([row]) => row?.inFlight === 1)
     socket.destroy()
-    await untilTrue(() => gateway.vitals.inFlight === 0)
+    await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0)
   }
   expect((await rows())[0]).toMatchObject({ state: 'ready', errorsTotal: 0, clientAbortsTotal: 12 })
 })

@@ -4,6 +4,7 @@ import { embed, generateText, streamText } from 'ai'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
 import { endpointsOf, engine, fleet } from './harness/fleet.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 const model = 'llama-3.1-8b'
 const messages = [{ role: 'user' as const, content: 'Say something.' }]
@@ -16,7 +17,7 @@ async function served(faults: string[] = []) {
   return { one, client, sdk, ...made }
 }
 
-test('openai: chat, stream with usage, completions, embeddings and models', async () => {
+test('the openai package reads the same answer streamed and whole, with its usage', async () => {
   const { client } = await served()
   const whole = await client.chat.completions.create({ model, messages, max_tokens: 8, seed: 1 })
   let streamed = ''
@@ -31,14 +32,32 @@ test('openai: chat, stream with usage, completions, embeddings and models', asyn
     usage = chunk.usage ?? usage
   }
   expect(streamed).toBe(whole.choices[0]?.message.content)
+  expect(streamed).not.toBe('')
   expect(usage).toMatchObject({ completion_tokens: 8 })
-  expect((await client.completions.create({ model, prompt: 'Once' })).choices[0]?.text).toBeTruthy()
-  const vectors = await client.embeddings.create({ model: 'bge-m3', input: ['a', 'b'] })
-  expect(vectors.data).toHaveLength(2)
-  expect((await client.models.list()).data.map(({ id }) => id)).toContain(model)
 })
 
-test('openai: tool calls pass through, streamed and whole', async () => {
+test('the openai package reads completions', async () => {
+  const { client } = await served()
+  const { choices } = await client.completions.create({ model, prompt: 'Once', max_tokens: 4 })
+  expect(choices[0]?.text).toBeTruthy()
+})
+
+test('the openai package reads embeddings', async () => {
+  const { client } = await served()
+  const vectors = await client.embeddings.create({ model: 'bge-m3', input: ['a', 'b'] })
+  expect(vectors.data.map(({ index }) => index)).toEqual([0, 1])
+  expect(vectors.data[0]?.embedding.length).toBeGreaterThan(1)
+})
+
+test('the openai package lists the models of the fleet', async () => {
+  const { client } = await served()
+  expect((await client.models.list()).data.map(({ id }) => id).toSorted()).toEqual([
+    'bge-m3',
+    model,
+  ])
+})
+
+test('the openai package gets tool calls, streamed and whole', async () => {
   const { client } = await served()
   const tools = [
     {
@@ -57,61 +76,61 @@ test('openai: tool calls pass through, streamed and whole', async () => {
   expect(name).toBe('weather')
 })
 
-test('openai: errors are its typed exceptions, in mid-stream too', async () => {
-  const { client } = await served()
-  await expect(client.chat.completions.create({ model: 'nope', messages })).rejects.toBeInstanceOf(
-    OpenAI.NotFoundError,
-  )
-  const cut = await served(['cut:5'])
-  const reading = async () => {
-    for await (const _ of await cut.client.chat.completions.create({
-      model,
-      messages,
-      stream: true,
-    })) {
-      // Read to the end, which is an error.
-    }
-  }
-  await expect(reading()).rejects.toBeInstanceOf(OpenAI.APIError)
-  const limited = await served(['429:9s'])
-  await expect(limited.client.chat.completions.create({ model, messages })).rejects.toBeInstanceOf(
-    OpenAI.RateLimitError,
-  )
-  const wrong = await served(['status:400'])
-  await expect(wrong.client.chat.completions.create({ model, messages })).rejects.toBeInstanceOf(
-    OpenAI.BadRequestError,
+test.each([
+  { what: 'a 404 for an unknown model', faults: [], ask: 'nope', error: OpenAI.NotFoundError },
+  { what: 'a 429 of the engine', faults: ['429:9s'], ask: model, error: OpenAI.RateLimitError },
+  {
+    what: 'a 400 of the engine',
+    faults: ['status:400'],
+    ask: model,
+    error: OpenAI.BadRequestError,
+  },
+])('the openai package throws its typed error for $what', async ({ faults, ask, error }) => {
+  const { client } = await served(faults)
+  await expect(client.chat.completions.create({ model: ask, messages })).rejects.toBeInstanceOf(
+    error,
   )
 })
 
-test('openai: an aborted stream ends at the engine', async () => {
+test('the openai package throws when a stream breaks off', async () => {
+  const { client } = await served(['cut:5'])
+  const stream = await client.chat.completions.create({ model, messages, stream: true })
+  let chunks = 0
+  const reading = async () => {
+    for await (const _ of stream) chunks++
+  }
+  await expect(reading()).rejects.toBeInstanceOf(OpenAI.APIError)
+  expect(chunks).toBeGreaterThan(0)
+})
+
+test('a stream that the openai package aborts ends at the engine', async () => {
   const { client, one } = await served(['stall:3:60s'])
   const stream = await client.chat.completions.create({ model, messages, stream: true })
   let chunks = 0
   for await (const _ of stream) if (++chunks === 2) break
   stream.controller.abort()
-  while (one.stats().inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await untilTrue('the engine is free', () => one.stats().inFlight === 0)
   expect(one.stats().aborted + one.stats().faulted).toBe(1)
 })
 
-test('the AI SDK: text, stream, embedding and a failed call', async () => {
+test('the AI SDK reads the same text streamed and whole', async () => {
   const { sdk } = await served()
-  const whole = await generateText({
-    model: sdk(model),
-    prompt: 'Say something.',
-    maxOutputTokens: 8,
-    seed: 1,
-  })
-  const streamed = streamText({
-    model: sdk(model),
-    prompt: 'Say something.',
-    maxOutputTokens: 8,
-    seed: 1,
-  })
+  const ask = { model: sdk(model), prompt: 'Say something.', maxOutputTokens: 8, seed: 1 }
+  const whole = await generateText(ask)
   let text = ''
-  for await (const part of streamed.textStream) text += part
+  for await (const part of streamText(ask).textStream) text += part
   expect(text).toBe(whole.text)
+  expect(text).not.toBe('')
+})
+
+test('the AI SDK reads an embedding', async () => {
+  const { sdk } = await served()
   const { embedding } = await embed({ model: sdk.embeddingModel('bge-m3'), value: 'a' })
   expect(embedding.length).toBeGreaterThan(1)
+})
+
+test('the AI SDK throws an error that carries the status', async () => {
+  const { sdk } = await served()
   await expect(
     generateText({ model: sdk('nope'), prompt: 'Hi', maxRetries: 0 }),
   ).rejects.toMatchObject({ statusCode: 404 })

@@ -1,16 +1,17 @@
 /** gateway-checklist.md, health: lines 27 to 33. */
 import { expect, test } from 'vitest'
 import { chat, endpointsOf, engine, fleet, readEvents } from './harness/fleet.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 test('line 27: an engine that loads is shown as loading and answers when it is done', async () => {
   const slow = await engine({ engine: 'llama-server', loadMs: 400 })
   const { url, until } = await fleet({ endpoints: endpointsOf({ slow }) }, { settled: false })
-  const [row] = await until(([first]) => first?.reason !== 'not asked yet')
+  const [row] = await until('it was asked', ([first]) => first?.reason !== 'not asked yet')
   expect(row).toMatchObject({ state: 'loading', errorsTotal: 0 })
   const health = await fetch(`${url}/health`)
   expect(health.status).toBe(503)
   expect(await health.json()).toMatchObject({ healthy_count: 0, unhealthy_count: 1 })
-  await until(([first]) => first?.state === 'ready')
+  await until('it is ready', ([first]) => first?.state === 'ready')
   expect((await chat(url)).status).toBe(200)
 })
 
@@ -20,7 +21,7 @@ test('line 27: a request for a model that is loading waits for it', async () => 
     { endpoints: endpointsOf({ slow }, { models: ['llama-3.1-8b'] }) },
     { settled: false },
   )
-  await until(([first]) => first?.state === 'loading')
+  await until('it is loading', ([first]) => first?.state === 'loading')
   const response = await chat(url)
   expect(response.status).toBe(200)
   expect(Number(response.headers.get('x-motley-queue-ms'))).toBeGreaterThan(0)
@@ -34,7 +35,7 @@ test('line 28: an engine too busy for its health page stays while its streams fl
   })
   const { url, until } = await fleet({ endpoints: endpointsOf({ busy }) })
   const response = await chat(url, { stream: true, max_tokens: 150 })
-  const [row] = await until(([first]) => first?.state !== 'ready')
+  const [row] = await until('it is not ready', ([first]) => first?.state !== 'ready')
   expect(row).toMatchObject({ state: 'busy', reason: 'slow to answer its health check' })
   const { events, broken } = await readEvents(response)
   expect(broken).toBe(false)
@@ -64,7 +65,7 @@ test('line 29: a dead endpoint is out within five seconds of silence at the defa
   const { until } = await fleet({ endpoints: [{ name: 'dies', url: dies.url }] })
   const diedMs = performance.now()
   await dies.close()
-  await until(([row]) => row?.state === 'failed')
+  await until('it is failed', ([row]) => row?.state === 'failed')
   expect(performance.now() - diedMs).toBeLessThan(5_000)
 })
 
@@ -83,45 +84,83 @@ test('line 31: health tells live from ready, and asking costs the engine no toke
   const { url, until } = await fleet({ endpoints: endpointsOf({ one }) })
   expect((await fetch(`${url}/health/ready`)).status).toBe(200)
   await one.close()
-  await until(([row]) => row?.state === 'failed')
+  await until('it is failed', ([row]) => row?.state === 'failed')
   expect((await fetch(`${url}/health/live`)).status).toBe(200)
   expect((await fetch(`${url}/health/ready`)).status).toBe(503)
   expect((await fetch(`${url}/health`)).status).toBe(503)
   expect(one.stats().started).toBe(0)
 })
 
-test('line 32: a failing endpoint gets one probe at a time, and comes back with slow start', async () => {
-  const sick = await engine({ faults: ['lying-health@first=5'] })
+/** A fleet of two in which `sick`, which is always preferred, has failed until its breaker opened. */
+async function oneThatFailed(routing: Record<string, unknown> = {}) {
+  const sick = await engine({ faults: ['lying-health'] })
   const good = await engine()
-  const { url, until, rows } = await fleet({
-    endpoints: endpointsOf({ sick, good }),
-    routing: { slowStartMs: 60_000 },
+  const made = await fleet({
+    endpoints: [
+      { ...endpointsOf({ sick })[0], weight: 100 },
+      { ...endpointsOf({ good })[0], weight: 1 },
+    ],
+    routing,
   })
-  const state = async () => (await rows()).find(({ name }) => name === 'sick')
-  for (let count = 0; (await state())?.state !== 'failed' && count < 200; count++) await chat(url)
-  expect((await state())?.state).toBe('failed')
-  await until((now) => now.find(({ name }) => name === 'sick')?.state === 'failing')
-  for (let count = 0; (await state())?.state !== 'ready' && count < 500; count++) await chat(url)
-  const back = await state()
+  const row = async () => (await made.rows()).find(({ name }) => name === 'sick')
+  for (let count = 0; (await row())?.state !== 'failed' && count < 200; count++) {
+    await chat(made.url)
+  }
+  expect((await row())?.state).toBe('failed')
+  await made.until(
+    'the failed endpoint may be tried again',
+    (now) => now.find(({ name }) => name === 'sick')?.state === 'failing',
+  )
+  return { sick, good, row, ...made }
+}
+
+test('line 32: a failing endpoint gets one request at a time, however many come', async () => {
+  const { url, sick, good, gateway } = await oneThatFailed()
+  const startedBefore = sick.stats().started
+  const finishedBefore = good.stats().finished
+  sick.setFaults(['hang'])
+  const aborter = new AbortController()
+  const asked = Array.from({ length: 10 }, () =>
+    chat(url, {}, { signal: aborter.signal }).catch(() => null),
+  )
+  await untilTrue(
+    'the other endpoint answered nine',
+    () => good.stats().finished === finishedBefore + 9,
+    { seen: () => gateway.vitals },
+  )
+  expect(sick.stats().started).toBe(startedBefore + 1)
+  aborter.abort()
+  await Promise.all(asked)
+})
+
+test('line 32: an endpoint that works again comes back with a slow start', async () => {
+  const { url, sick, row } = await oneThatFailed({ slowStartMs: 60_000 })
+  sick.setFaults([])
+  for (let count = 0; (await row())?.state !== 'ready' && count < 500; count++) await chat(url)
+  const back = await row()
   expect(back?.state).toBe('ready')
-  expect(back?.effectiveWeight).toBeLessThan(0.5)
+  expect(back?.effectiveWeight).toBeLessThan(50)
 })
 
 test('line 33: a drained gateway finishes what runs, takes nothing new, and cuts at the limit', async () => {
   const one = await engine({ speed: 1, decodeTokensPerSecond: 100 })
   const { url, gateway } = await fleet({
     endpoints: endpointsOf({ one }),
-    gateway: { drainMs: 2_000 },
+    gateway: { drainMs: 1_500 },
   })
   const short = await chat(url, { stream: true, max_tokens: 30 })
   const long = await chat(url, { stream: true, max_tokens: 5_000 })
+  const startedMs = performance.now()
   const drained = gateway.drain()
   await expect(chat(url)).rejects.toThrow()
   const shortEvents = await readEvents(short)
   expect(shortEvents.events.at(-1)).toBe('[DONE]')
   const longEvents = await readEvents(long)
+  expect(performance.now() - startedMs).toBeGreaterThan(1_400)
   expect(JSON.parse(longEvents.events.at(-1) as string).error.message).toContain('shutting down')
   await drained
+  // The second after the limit is for the error events to go out.
+  expect(performance.now() - startedMs).toBeLessThan(1_500 + 1_000 + 300)
   expect(gateway.vitals.inFlight).toBe(0)
 })
 

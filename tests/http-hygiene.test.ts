@@ -1,23 +1,18 @@
 /** gateway-checklist.md, HTTP hygiene, data and fairness: lines 34 to 49. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { motleyConfig } from '#core/config/document.ts'
 import { startGateway } from '#gateway/gateway.ts'
+import { listen } from '#gateway/server.ts'
+import { afterTest } from './harness/after-test.ts'
 import { chat, endpointsOf, engine, fleet, post, question } from './harness/fleet.ts'
-
-/** Sends bytes and resolves with all that comes back until the other side closes. */
-function raw(url: string, bytes: string): Promise<string> {
-  return new Promise((resolve) => {
-    let received = ''
-    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(bytes))
-    socket.on('data', (chunk) => {
-      received += chunk
-    })
-    socket.on('error', () => resolve(received))
-    socket.on('close', () => resolve(received))
-  })
-}
+import { chatBytes, raw } from './harness/raw-http.ts'
+import { scriptedEngine, wholeChat } from './harness/scripted-engine.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 async function oneEngine(config: Record<string, unknown> = {}) {
   const one = await engine()
@@ -26,20 +21,53 @@ async function oneEngine(config: Record<string, unknown> = {}) {
 
 const body = JSON.stringify(question)
 
-test('line 34: headers of one connection, and credentials, end at the gateway', async () => {
+test('line 34: headers of the connection to a client, and credentials, end at the gateway', async () => {
   const { one, url } = await oneEngine()
-  const secret = 'Bearer client-secret'
-  const answer = await raw(
-    url,
-    `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: ${secret}\r\ncookie: a=b\r\nx-api-key: k\r\nconnection: close, x-hop\r\nx-hop: 1\r\nte: trailers\r\nx-keep: yes\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-  )
-  expect(answer).toContain('200 OK')
+  const lines = [
+    'authorization: Bearer client-secret',
+    'cookie: a=b',
+    'x-api-key: k',
+    'connection: close, x-hop',
+    'x-hop: 1',
+    'te: trailers',
+    'x-keep: yes',
+  ]
+  expect(await raw(url, chatBytes({}, lines))).toContain('200 OK')
   const sent = one.received().findLast(({ method }) => method === 'POST')?.headers ?? {}
   for (const name of ['authorization', 'cookie', 'x-api-key', 'x-hop', 'te']) {
     expect(sent[name]).toBeUndefined()
   }
   expect(sent['x-keep']).toBe('yes')
   expect(sent['host']).toBe(new URL(one.url).host)
+})
+
+test('line 34: headers of the connection to an engine, and its cookies, end at the gateway', async () => {
+  const body = JSON.stringify(wholeChat)
+  const talkative = await scriptedEngine(({ response }) => {
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      connection: 'x-hop, keep-alive',
+      'x-hop': 'of-the-engine',
+      'keep-alive': 'timeout=7777',
+      'proxy-authenticate': 'of-the-engine',
+      upgrade: 'of-the-engine',
+      server: 'of-the-engine',
+      'set-cookie': ['a=of-the-engine', 'b=of-the-engine'],
+      'access-control-allow-origin': 'of-the-engine',
+      'alt-svc': 'of-the-engine',
+      'x-kept': 'yes',
+    })
+    response.end(body)
+  })
+  const { url } = await fleet({ endpoints: endpointsOf({ talkative }) })
+  const answer = await raw(url, chatBytes({}, ['connection: close']))
+  const head = answer.slice(0, answer.indexOf('\r\n\r\n')).toLowerCase()
+  expect(head).toContain('200 ok')
+  expect(head).toContain('x-kept: yes')
+  expect(head).not.toContain('of-the-engine')
+  expect(head).not.toContain('7777')
+  expect(head.match(/^content-length: .*$/gm)).toEqual([`content-length: ${body.length}`])
 })
 
 test('line 34: the key of an endpoint goes there and nowhere else', async () => {
@@ -103,7 +131,7 @@ test('line 38: a connection that the engine closed while idle costs no request',
   for (let count = 0; count < 30; count++) expect((await chat(url)).status).toBe(200)
 })
 
-test('line 39: headers that trickle in are cut off with a JSON 408', async () => {
+test('line 39: headers of more than 32 KiB get a JSON 431', async () => {
   const { one, url } = await oneEngine()
   const huge = await raw(
     url,
@@ -112,6 +140,35 @@ test('line 39: headers that trickle in are cut off with a JSON 408', async () =>
   expect(huge).toMatch(/^HTTP\/1\.1 431/)
   expect(huge).toContain('headers_too_large')
   expect(one.stats().started).toBe(0)
+})
+
+test('line 39: headers that trickle in are cut off with a JSON 408', async () => {
+  let handled = 0
+  const listener = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    headersTimeoutMs: 300,
+    halfClose: () => 'keep',
+    handle: () => handled++,
+  })
+  afterTest(() => listener.destroy())
+  const socket = connect(Number(new URL(listener.url).port), '127.0.0.1')
+  afterTest(() => socket.destroy())
+  let received = ''
+  socket.on('data', (chunk) => {
+    received += chunk
+  })
+  socket.on('error', () => {})
+  socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n')
+  // A line of headers now and then: never silent, and never done.
+  const trickle = setInterval(() => socket.write('x-a: 1\r\n'), 20)
+  const tookMs = await untilTrue('the connection is closed', () => socket.closed)
+  clearInterval(trickle)
+  expect(received).toMatch(/^HTTP\/1\.1 408/)
+  expect(received).toContain('"request_timeout"')
+  expect(tookMs).toBeGreaterThan(290)
+  expect(handled).toBe(0)
+  expect(listener.openConnections).toBe(0)
 })
 
 test('line 39: a body over the limit of its path gets a clear 413', async () => {
@@ -140,7 +197,7 @@ test('line 40: a form is routed by its model wherever that stands, its bytes unt
   }
 })
 
-test('line 41: paths, methods and models that are not there are told apart', async () => {
+test('line 41: a path that is not there, a wrong method and an unknown model are told apart', async () => {
   const { url } = await oneEngine()
   const status = async (path: string, init: RequestInit) => (await fetch(url + path, init)).status
   expect(await status('/v1/nothing', {})).toBe(404)
@@ -149,25 +206,48 @@ test('line 41: paths, methods and models that are not there are told apart', asy
   const wrong = await fetch(`${url}/v1/chat/completions`, { method: 'PUT' })
   expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST, OPTIONS'])
   expect(await status('/health', { method: 'POST' })).toBe(405)
-  expect(await status('/v1/models', { method: 'HEAD' })).toBe(200)
   expect((await chat(url, { model: 'nope' })).status).toBe(404)
+})
+
+test('line 41: HEAD answers as GET does, without a body', async () => {
+  const { url } = await oneEngine()
+  const head = await fetch(`${url}/v1/models`, { method: 'HEAD' })
+  const get = await fetch(`${url}/v1/models`)
+  expect([head.status, await head.text()]).toEqual([200, ''])
+  expect(head.headers.get('content-length')).toBe(String((await get.text()).length))
+})
+
+test('line 41: a page of this machine may ask first, and then ask', async () => {
+  const { url } = await oneEngine()
+  const origin = 'http://localhost:3000'
   const preflight = await fetch(`${url}/v1/chat/completions`, {
     method: 'OPTIONS',
-    headers: { origin: 'http://localhost:3000' },
+    headers: { origin, 'access-control-request-method': 'POST' },
   })
   expect(preflight.status).toBe(204)
-  expect(preflight.headers.get('access-control-allow-origin')).toBe('http://localhost:3000')
+  expect(preflight.headers.get('access-control-allow-origin')).toBe(origin)
+  const headers = { origin, 'content-type': 'application/json' }
+  const response = await chat(url, {}, { headers })
+  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+    200,
+    origin,
+  ])
+})
+
+test('line 41: a page of another site gets 403 and reaches no engine', async () => {
+  const { one, url } = await oneEngine()
   const foreign = await post(`${url}/v1/chat/completions`, question, {
     headers: { origin: 'https://evil.example' },
   })
   expect(foreign.status).toBe(403)
+  expect(one.stats().started).toBe(0)
 })
 
 test('line 41: a known model whose endpoints are all down is a 503, not a 404', async () => {
   const one = await engine()
   const { url, until } = await fleet({ endpoints: endpointsOf({ one }) })
   await one.close()
-  await until(([row]) => row?.state === 'failed')
+  await until('it is failed', ([row]) => row?.state === 'failed')
   const response = await chat(url)
   expect(response.status).toBe(503)
   const { error } = (await response.json()) as { error: { message: string } }
@@ -208,63 +288,163 @@ test('line 47: no prompt, answer or key gets into metrics, stats or the decision
   }
 })
 
-test('line 49: a clock that jumps does not fire timeouts, since time only goes forward', async () => {
-  const one = await engine({ faults: ['slow-first-token:200ms'] })
-  const { url } = await fleet({
-    endpoints: endpointsOf({ one }),
-    gateway: { timeouts: { firstByteMs: 5_000 } },
+test('line 47: no prompt, answer or key gets into the access log or the log', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'motley-log-'))
+  afterTest(() => rm(folder, { recursive: true }))
+  const accessLog = join(folder, 'access.log')
+  const one = await engine({ apiKey: 'engine-secret', faults: ['status:500@model=breaks'] })
+  const { url, log } = await fleet(
+    {
+      endpoints: endpointsOf(
+        { one },
+        { apiKey: 'engine-secret', models: [question.model, 'breaks'] },
+      ),
+      gateway: { accessLog, keys: [{ name: 'app', key: 'client-secret', admin: true }] },
+    },
+    { adminKey: 'client-secret' },
+  )
+  const messages = [{ role: 'user', content: 'the-secret-prompt' }]
+  const ask = (key: string, model: string) =>
+    chat(
+      url,
+      { messages, model },
+      { headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } },
+    )
+  const response = await ask('client-secret', question.model)
+  const answer = (await response.json()) as typeof wholeChat
+  expect((await ask('client-secret', 'breaks')).status).toBe(502)
+  expect((await ask('client-secret', 'made-up-by-a-client')).status).toBe(404)
+  expect((await ask('a-wrong-secret', question.model)).status).toBe(401)
+  let lines: string[] = []
+  await untilTrue('every request has its line', async () => {
+    lines = (await readFile(accessLog, 'utf8')).trim().split('\n')
+    return lines.length === 4
   })
-  const now = Date.now
-  const pending = chat(url)
-  Date.now = () => now() + 86_400_000
-  try {
-    expect((await pending).status).toBe(200)
-  } finally {
-    Date.now = now
+  expect(JSON.parse(lines[0] as string)).toMatchObject({
+    requestId: response.headers.get('x-request-id'),
+    key: 'app',
+    status: 200,
+  })
+  for (const secret of [
+    'the-secret-prompt',
+    answer.choices[0]?.message.content as string,
+    'client-secret',
+    'engine-secret',
+    'a-wrong-secret',
+  ]) {
+    expect(lines.join('\n')).not.toContain(secret)
+    expect(log.join('\n')).not.toContain(secret)
   }
 })
 
-test('keys: wrong, missing, limited to models, to requests, tokens and parallel ones', async () => {
-  const one = await engine({ models: ['a', 'b'], faults: ['slow-first-token:100ms'] })
-  const keys = [
-    { name: 'app', key: 'app-secret', models: ['a'], rpm: 3 },
-    { name: 'narrow', key: 'narrow-secret', maxParallel: 1 },
-    { name: 'tokens', key: 'tokens-secret', tpm: 100 },
-    { name: 'operator', key: 'operator-secret', admin: true },
-  ]
-  const { url } = await fleet(
-    { endpoints: endpointsOf({ one }, { models: ['a', 'b'] }), gateway: { keys } },
-    { settled: false },
+/** Puts the machine's clock forward or back by a day, as somebody does who sets it by hand. */
+function jumpByDays(days: number): void {
+  const now = Date.now
+  afterTest(() => {
+    Date.now = now
+  })
+  Date.now = () => now() + days * 86_400_000
+}
+
+test('line 49: a clock that jumps forward does not end a request before its time', async () => {
+  const one = await engine({ faults: ['slow-first-token:400ms'] })
+  const { url, gateway } = await fleet({
+    endpoints: endpointsOf({ one }),
+    // The deadline of the connection makes the watchdog look at the clock while the engine thinks.
+    gateway: { timeouts: { connectMs: 150, firstByteMs: 5_000 } },
+  })
+  const pending = chat(url)
+  await untilTrue('the engine has the request', () => one.stats().inFlight === 1)
+  expect(gateway.vitals.inFlight).toBe(1)
+  jumpByDays(1)
+  expect((await pending).status).toBe(200)
+})
+
+test('line 49: a clock that jumps back does not keep a request beyond its time', async () => {
+  const one = await engine({ faults: ['hang'] })
+  const { url } = await fleet({
+    endpoints: endpointsOf({ one }),
+    gateway: { timeouts: { firstByteMs: 400 } },
+  })
+  const startedMs = performance.now()
+  const pending = chat(url)
+  await untilTrue('the engine has the request', () => one.stats().inFlight === 1)
+  jumpByDays(-1)
+  expect((await pending).status).toBe(504)
+  expect(performance.now() - startedMs).toBeLessThan(2_000)
+})
+
+/** One engine of two models behind a gateway with these keys, and how to ask it. */
+async function guarded(keys: Record<string, unknown>[], faults: string[] = []) {
+  const one = await engine({ models: ['a', 'b'], faults })
+  const operator = { name: 'operator', key: 'operator-secret', admin: true }
+  const made = await fleet(
+    { endpoints: endpointsOf({ one }), gateway: { keys: [operator, ...keys] } },
+    { adminKey: 'operator-secret' },
   )
-  const ask = (key: string | null, extra: Record<string, unknown> = {}) =>
-    chat(
-      url,
-      { model: 'a', ...extra },
-      {
-        headers: {
-          'content-type': 'application/json',
-          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-        },
-      },
-    )
-  expect((await ask(null)).status).toBe(401)
-  expect((await ask('wrong-secret')).status).toBe(401)
-  expect((await ask('app-secret')).status).toBe(200)
-  expect((await ask('app-secret', { model: 'b' })).status).toBe(403)
-  const pair = await Promise.all([ask('narrow-secret'), ask('narrow-secret')])
-  expect(pair.map(({ status }) => status).toSorted()).toEqual([200, 429])
-  const burst = await Promise.all(Array.from({ length: 20 }, () => ask('app-secret')))
-  expect(burst.filter(({ status }) => status === 200)).toHaveLength(2)
-  const tokens = await Promise.all(
+  const ask = async (key: string | null, body: Record<string, unknown> = {}) => {
+    const headers: Record<string, string> = { 'content-type': 'application/json' }
+    if (key !== null) headers['authorization'] = `Bearer ${key}`
+    const response = await chat(made.url, { model: 'a', ...body }, { headers })
+    await response.text()
+    return response.status
+  }
+  return { one, ask, ...made }
+}
+
+test('a request without a key, or with a wrong one, gets 401', async () => {
+  const { ask, one } = await guarded([])
+  expect([await ask(null), await ask('wrong-secret'), await ask('operator-secre')]).toEqual([
+    401, 401, 401,
+  ])
+  expect(one.stats().started).toBe(0)
+})
+
+test('a key that is limited to models gets 403 for others', async () => {
+  const { ask } = await guarded([{ name: 'app', key: 'app-secret', models: ['a'] }])
+  expect([await ask('app-secret'), await ask('app-secret', { model: 'b' })]).toEqual([200, 403])
+})
+
+test('a key runs as many requests at a time as it may, and no more', async () => {
+  const key = { name: 'narrow', key: 'narrow-secret', maxParallel: 2 }
+  const { ask } = await guarded([key], ['slow-first-token:100ms'])
+  const statuses = await Promise.all(Array.from({ length: 5 }, () => ask('narrow-secret')))
+  expect(statuses.toSorted()).toEqual([200, 200, 429, 429, 429])
+  expect(await ask('narrow-secret')).toBe(200)
+})
+
+test('line 45: of twenty requests at once a key gets the three a minute that it may send', async () => {
+  const { ask, one } = await guarded([{ name: 'app', key: 'app-secret', rpm: 3 }])
+  const statuses = await Promise.all(Array.from({ length: 20 }, () => ask('app-secret')))
+  expect(statuses.filter((status) => status === 200)).toHaveLength(3)
+  expect(statuses.filter((status) => status === 429)).toHaveLength(17)
+  expect(one.stats().started).toBe(3)
+})
+
+test('line 45: of twenty requests at once a key gets those that its tokens a minute allow', async () => {
+  const key = { name: 'tokens', key: 'tokens-secret', tpm: 100 }
+  const { ask } = await guarded([key], ['slow-first-token:100ms'])
+  // Each reserves about 20 tokens of prompt and 10 of answer while it runs.
+  const statuses = await Promise.all(
     Array.from({ length: 20 }, () => ask('tokens-secret', { max_tokens: 10 })),
   )
-  expect(tokens.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(3)
-  expect((await fetch(`${url}/stats`)).status).toBe(401)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(3)
+  expect(statuses.filter((status) => status === 429)).toHaveLength(17)
+})
+
+test('where there are keys, an operator reads the stats and a stranger does not', async () => {
+  const { url } = await guarded([])
   const stats = (key: string) =>
     fetch(`${url}/stats`, { headers: { authorization: `Basic ${btoa(`any:${key}`)}` } })
-  expect((await stats('app-secret')).status).toBe(401)
+  expect((await fetch(`${url}/stats`)).status).toBe(401)
+  expect((await stats('wrong-secret')).status).toBe(401)
   expect((await stats('operator-secret')).status).toBe(200)
+})
+
+test('where there are keys, health is open to all', async () => {
+  const { url } = await guarded([])
   expect((await fetch(`${url}/health/live`)).status).toBe(200)
+  expect((await fetch(`${url}/health`)).status).toBe(200)
 })
 
 test('a gateway is not started beyond loopback without keys', () => {

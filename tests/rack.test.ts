@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
-import { afterTest, chat, fleet, readEvents } from './harness/fleet.ts'
+import { afterTest } from './harness/after-test.ts'
+import { chat, fleet, readEvents } from './harness/fleet.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 interface Box {
   readonly url: string
@@ -28,7 +30,7 @@ async function box(port: number, slots: number): Promise<Box> {
   throw new Error('the emulator ended before it said its address')
 }
 
-test('the rack: weights shape the load, a SIGKILL costs no request that had no byte, and it comes back', async () => {
+test('a rack shares its load by weight, loses no unbegun answer to a SIGKILL, and takes the box back', async () => {
   const strong = await box(0, 256)
   const weak = await box(0, 256)
   const { url, rows, until, gateway } = await fleet({
@@ -38,13 +40,15 @@ test('the rack: weights shape the load, a SIGKILL costs no request that had no b
     ],
     routing: { slowStartMs: 3_000 },
   })
-  await until((now) => now.every((row) => row.effectiveWeight >= 1))
+  await until('slow start is nearly over', (now) => now.every((row) => row.effectiveWeight >= 1))
   const answers = Array.from({ length: 200 }, async (_, index) => {
     const response = await chat(url, { stream: true, max_tokens: 120, seed: index })
     const headersMs = performance.now()
     return { response, headersMs, ...(await readEvents(response)) }
   })
-  await until(() => gateway.vitals.inFlight === 200)
+  await untilTrue('all 200 requests are in flight', () => gateway.vitals.inFlight === 200, {
+    seen: () => gateway.vitals,
+  })
   const loaded = await rows()
   const inFlight = (name: string) => loaded.find((row) => row.name === name)?.inFlight ?? 0
   expect(inFlight('rtx') / inFlight('amd')).toBeGreaterThan(2.7)
@@ -66,12 +70,21 @@ test('the rack: weights shape the load, a SIGKILL costs no request that had no b
   }
   expect(finished + interrupted).toBe(200)
   expect(finished).toBeGreaterThanOrEqual(50)
-  await until((now) => now.find((row) => row.name === 'rtx')?.state === 'failed')
+  await until(
+    'the killed box is out',
+    (now) => now.find((row) => row.name === 'rtx')?.state === 'failed',
+  )
   expect((await chat(url)).headers.get('x-motley-endpoint')).toBe('amd')
 
   await box(Number(new URL(strong.url).port), 256)
-  const back = await until((now) => now.find((row) => row.name === 'rtx')?.state === 'ready')
+  const back = await until(
+    'the killed box is back',
+    (now) => now.find((row) => row.name === 'rtx')?.state === 'ready',
+  )
   expect(back.find((row) => row.name === 'rtx')?.effectiveWeight).toBeLessThan(3)
-  await until((now) => now.find((row) => row.name === 'rtx')?.effectiveWeight === 3)
+  await until(
+    'the killed box has its whole weight again',
+    (now) => now.find((row) => row.name === 'rtx')?.effectiveWeight === 3,
+  )
   expect(Object.values(gateway.vitals.inFlightByEndpoint)).toEqual([0, 0])
 })

@@ -4,7 +4,9 @@ import { Agent, request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import type { Emulator } from '#emulator/emulator.ts'
 import { seededChance } from '#testing/seeded-chance.ts'
-import { afterTest, endpointsOf, engine, fleet, question } from './harness/fleet.ts'
+import { afterTest } from './harness/after-test.ts'
+import { endpointsOf, engine, fleet, question } from './harness/fleet.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 const requests = Number(process.env['SOAK_REQUESTS'] ?? 10_000)
 const seed = Number(process.env['SOAK_SEED'] ?? 20261121)
@@ -20,7 +22,7 @@ const faults = [
   ['reset-at:2@p=0.2', 'garbage:2@p=0.1'],
 ]
 
-test(`${requests} aborts, resets, stalls and 5xx over 8 endpoints leave nothing in flight (repeat: SOAK_SEED=${seed} SOAK_REQUESTS=${requests} npx vitest run tests/soak.test.ts)`, async () => {
+test(`line 5: ${requests} aborts, resets, stalls and 5xx over 8 endpoints leave nothing in flight (repeat: SOAK_SEED=${seed} SOAK_REQUESTS=${requests} npx vitest run tests/soak.test.ts)`, async () => {
   const chance = seededChance(seed)
   const engines: Record<string, Emulator> = {}
   for (const [index, list] of faults.entries()) {
@@ -64,7 +66,9 @@ test(`${requests} aborts, resets, stalls and 5xx over 8 endpoints leave nothing 
   const round = async (count: number): Promise<number> => {
     left = count
     await Promise.all(Array.from({ length: 96 }, client))
-    while (gateway.vitals.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await untilTrue('nothing is in flight', () => gateway.vitals.inFlight === 0, {
+      seen: () => gateway.vitals,
+    })
     ;(globalThis as { gc?: () => void }).gc?.()
     return process.memoryUsage().heapUsed
   }
@@ -75,10 +79,13 @@ test(`${requests} aborts, resets, stalls and 5xx over 8 endpoints leave nothing 
     Object.fromEntries(Object.keys(engines).map((name) => [name, 0])),
   )
   expect(gateway.vitals.queued).toBe(0)
-  while (gateway.vitals.openConnections > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  await untilTrue('no connection is open', () => gateway.vitals.openConnections === 0, {
+    seen: () => gateway.vitals,
+  })
   for (const [name, emulator] of Object.entries(engines)) {
-    while (emulator.stats().inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 20))
-    expect([name, emulator.stats().inFlight]).toEqual([name, 0])
+    await untilTrue(`${name} is free`, () => emulator.stats().inFlight === 0, {
+      seen: () => emulator.stats(),
+    })
   }
   // Half the requests more must not mean much memory more; garbage not yet collected is allowed.
   expect(late).toBeLessThan(early * 1.5 + 40_000_000)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { FrameSplitter } from '#std/frame-splitter.ts'
 
 function framesOf(pieces: readonly Buffer[], framing: 'sse' | 'ndjson' = 'sse') {
@@ -32,4 +32,26 @@ test('however the bytes are cut, nothing is lost, added or moved', () => {
       for (const line of framesOf(pieces, 'ndjson').frames) expect(line.endsWith('\n')).toBe(true)
     }),
   )
+})
+
+test('a frame in a thousand pieces is put together once, not again at each piece', () => {
+  const piece = Buffer.alloc(1_000, 'x')
+  const pieces = [Buffer.from('data: '), ...Array.from({ length: 1_000 }, () => piece)]
+  const frameBytes = 6 + 1_000 * piece.length + 2
+  const splitter = new FrameSplitter('sse')
+  let copiedBytes = 0
+  const concat = Buffer.concat
+  const spy = vi.spyOn(Buffer, 'concat').mockImplementation((list, length) => {
+    const joined = concat(list, length)
+    copiedBytes += joined.length
+    return joined
+  })
+  const frames: number[] = []
+  for (const each of [...pieces, Buffer.from('\n\n')]) {
+    splitter.push(each, (frame) => frames.push(frame.length))
+  }
+  spy.mockRestore()
+  expect(frames).toEqual([frameBytes])
+  // Once to look for the line end at each seam, and once to join.
+  expect(copiedBytes).toBeLessThan(frameBytes * 3)
 })

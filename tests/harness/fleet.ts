@@ -1,23 +1,15 @@
 /** A gateway over real sockets in front of emulated engines, for tests that cross rooms. */
-
-import { afterEach } from 'vitest'
+import { once } from 'node:events'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { watchEndpoints } from '#agent/endpoint-watcher.ts'
 import { motleyConfig } from '#core/config/document.ts'
-import type { endpointId } from '#core/ids.ts'
+import type { EndpointId } from '#core/ids.ts'
 import { type Emulator, startEmulator } from '#emulator/emulator.ts'
 import type { EmulatorOptions } from '#emulator/options.ts'
 import { type Gateway, startGateway } from '#gateway/gateway.ts'
-
-const cleanups: (() => Promise<unknown> | unknown)[] = []
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
-})
-
-/** Runs after the test, the newest first. */
-export function afterTest(cleanup: () => Promise<unknown> | unknown): void {
-  cleanups.push(cleanup)
-}
+import { afterTest } from './after-test.ts'
+import { untilTrue } from './until-true.ts'
 
 /** An emulated engine without delays of its own. */
 export async function engine(options: Partial<EmulatorOptions> = {}): Promise<Emulator> {
@@ -34,8 +26,11 @@ export interface Fleet {
   readonly url: string
   readonly log: readonly string[]
   reload(config: ConfigText): ReturnType<Gateway['reload']>
-  /** Resolves once `condition` of GET /admin/v1/endpoints holds. */
-  until(condition: (rows: readonly EndpointRow[]) => boolean): Promise<readonly EndpointRow[]>
+  /** Resolves once `condition` of GET /admin/v1/endpoints holds; rejects with the last rows. */
+  until(
+    what: string,
+    condition: (rows: readonly EndpointRow[]) => boolean,
+  ): Promise<readonly EndpointRow[]>
   rows(): Promise<readonly EndpointRow[]>
 }
 
@@ -61,18 +56,20 @@ function complete(config: ConfigText) {
   })
 }
 
-/** `watched: false` leaves active checks out: only what requests see counts. */
-export async function fleet(
-  config: ConfigText,
-  options: {
-    readonly watched?: boolean
-    readonly settled?: boolean
-    readonly chance?: () => number
-  } = {},
-): Promise<Fleet> {
+export interface FleetOptions {
+  /** False leaves active checks out: only what requests see counts. */
+  readonly watched?: boolean
+  /** False returns before every endpoint is ready. */
+  readonly settled?: boolean
+  readonly chance?: () => number
+  /** With what to read the endpoints, for a gateway that has keys. */
+  readonly adminKey?: string
+}
+
+export async function fleet(config: ConfigText, options: FleetOptions = {}): Promise<Fleet> {
   const log: string[] = []
   const parsed = complete(config)
-  let suspect = (_id: ReturnType<typeof endpointId>): void => {}
+  let suspect = (_id: EndpointId): void => {}
   const gateway = await startGateway({
     config: parsed,
     log: (line) => log.push(line),
@@ -88,8 +85,8 @@ export async function fleet(
   suspect = (id) => watcher?.checkNow(id)
   afterTest(() => watcher?.close())
   const rows = async (): Promise<readonly EndpointRow[]> => {
-    const answer = await fetch(`${gateway.url}/admin/v1/endpoints`)
-    return ((await answer.json()) as { endpoints: EndpointRow[] }).endpoints
+    const page = await readPage(`${gateway.url}/admin/v1/endpoints`, options.adminKey ?? 'none')
+    return (JSON.parse(page) as { endpoints: EndpointRow[] }).endpoints
   }
   const made: Fleet = {
     gateway,
@@ -101,18 +98,31 @@ export async function fleet(
       if (outcome.applied) watcher?.update(complete(next).endpoints)
       return outcome
     },
-    until: async (condition) => {
-      for (;;) {
-        const now = await rows()
-        if (condition(now)) return now
-        await new Promise((resolve) => setTimeout(resolve, 15))
+    until: async (what, condition) => {
+      let last: readonly EndpointRow[] = []
+      const look = async () => {
+        last = await rows()
+        return condition(last)
       }
+      await untilTrue(what, look, { everyMs: 15, seen: () => last })
+      return last
     },
   }
   if (options.watched !== false && options.settled !== false) {
-    await made.until((now) => now.every(({ state }) => state === 'ready'))
+    await made.until('every endpoint is ready', (now) =>
+      now.every(({ state }) => state === 'ready'),
+    )
   }
   return made
+}
+
+/** On a connection of its own, that no test finds open when it counts them. */
+async function readPage(url: string, key: string): Promise<string> {
+  const request = httpGet(url, { agent: false, headers: { authorization: `Bearer ${key}` } })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const body = await text(response)
+  if (response.statusCode !== 200) throw new Error(`${url}: ${response.statusCode} ${body}`)
+  return body
 }
 
 /** Endpoint entries for emulators, checked often so that tests need not wait. */

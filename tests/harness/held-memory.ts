@@ -1,0 +1,12 @@
+/** How much memory of buffers is really held: what only waits for the collector does not count. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+/** Bytes of buffers that something still refers to. */
+export function heldBufferBytes(): number {
+  collect()
+  return process.memoryUsage().arrayBuffers
+}
