@@ -197,6 +197,49 @@ test('line 40: a form is routed by its model wherever that stands, its bytes unt
   }
 })
 
+const formPart = (parameters: string, value: string) =>
+  `--B\r\nContent-Disposition: form-data; ${parameters}\r\n\r\n${value}\r\n`
+const fakeModel = '\r\n--BX\r\nContent-Disposition: form-data; name="model"\r\n\r\nallowed'
+
+test.each([
+  {
+    how: 'a line in its file that begins like the boundary',
+    form: formPart('name="file"; filename="a"', `RIFF${fakeModel}`) + formPart('name="model"', 'x'),
+    status: 403,
+  },
+  {
+    how: 'a second model',
+    form: formPart('name="model"', 'allowed') + formPart('name="model"', 'x'),
+    status: 400,
+  },
+  {
+    how: 'a second model without quotes',
+    form: formPart('name="model"', 'allowed') + formPart('name=model', 'x'),
+    status: 400,
+  },
+])('line 40: a form with $how does not get a key past its models', async ({ form, status }) => {
+  const models = ['allowed', 'x']
+  const one = await engine({ tasks: ['transcription'], models })
+  const { url } = await fleet(
+    {
+      endpoints: endpointsOf({ one }, { models }),
+      gateway: { keys: [{ name: 'app', key: 'app-secret', models: ['allowed'], admin: true }] },
+    },
+    { adminKey: 'app-secret' },
+  )
+  const ask = (body: string) =>
+    post(`${url}/v1/audio/transcriptions`, body, {
+      headers: {
+        authorization: 'Bearer app-secret',
+        'content-type': 'multipart/form-data; boundary=B',
+      },
+    })
+  expect((await ask(`${form}--B--\r\n`)).status).toBe(status)
+  expect(one.stats().started).toBe(0)
+  const honest = formPart('name=model', 'allowed') + formPart('name="file"; filename="a"', 'RIFF')
+  expect((await ask(`${honest}--B--\r\n`)).status).toBe(200)
+})
+
 test('line 41: a path that is not there, a wrong method and an unknown model are told apart', async () => {
   const { url } = await oneEngine()
   const status = async (path: string, init: RequestInit) => (await fetch(url + path, init)).status

@@ -93,8 +93,12 @@ export function parseFormRequest(
   finder: MultipartFieldFinder,
   names: ModelNames,
 ): AskedFor {
-  if (!finder.complete) {
-    throw new MotleyError('invalid_request', 'The form ends before its closing boundary.')
+  if (finder.fault !== null) throw new MotleyError('invalid_request', finder.fault)
+  if (finder.countOf('model') > 1) {
+    // Which of them counts differs from engine to engine, and a key may be limited to one.
+    throw new MotleyError('invalid_request', 'The form has more than one "model".', {
+      param: 'model',
+    })
   }
   const field = finder.fields.find(({ name }) => name === 'model')
   const modelText = readModel(field?.value, names)
