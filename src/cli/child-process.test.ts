@@ -68,6 +68,25 @@ test('one that cannot start is told in its own words and not tried again', async
   expect(lines).toEqual([])
 })
 
+test('one that a restart cannot mend is given up, with its last words', async () => {
+  const child = await start('hopeless')
+  expect(await child.gaveUp).toBe('the model file is cut off')
+  child.startNow()
+  expect(child.pid).toBeNull()
+  expect(lines).toEqual([])
+})
+
+test('one that is retired runs on, and its end is neither mended nor told', async () => {
+  const child = await start('well')
+  child.retire()
+  expect(await answeringPid(child)).toBe(child.pid)
+  child.kill()
+  await vi.waitFor(() => expect(child.pid).toBeNull(), 10_000)
+  child.startNow()
+  expect(child.pid).toBeNull()
+  expect(lines).toEqual([])
+})
+
 test('stop() ends an engine, also one that does not listen to SIGTERM', async () => {
   for (const kind of ['well', 'deaf']) {
     const child = await start(kind)

@@ -2,12 +2,16 @@
  * Keeps an engine running as a process of its own:
  *
  *   starting ──prints its URL──▶ running ──ends by itself──▶ waiting ──time──▶ starting …
+ *                                   │
+ *                                   └──exit code 2──▶ given up: the next start would end alike
  *
+ *   retired, from any state: left to what it does, and not started again when it ends
  *   stopped, from any state: asked to end, then made to
  *
  * The child is asked for the same port again each time it starts, so that its endpoint stays what
  * it is. It shares a channel with this process and ends when the channel closes: a parent that is
- * killed leaves nobody behind.
+ * killed leaves nobody behind. A Ctrl-C reaches every process of a terminal; the child leaves it to
+ * this one, which knows what still runs.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -37,12 +41,22 @@ export interface SupervisedChild {
   kill(): void
   /** Starts it without waiting any longer; nothing when it is running. */
   startNow(): void
+  /**
+   * Resolves with its last words when it ended after it had said where it listens, and in a way
+   * that a restart cannot mend; else never.
+   */
+  readonly gaveUp: Promise<string>
+  /** Lets it run, and neither starts it again nor tells of its end. */
+  retire(): void
   /** Asks it to end, and after a while makes it. */
   stop(): Promise<void>
 }
 
 /** The child ended before it could say where it listens. The message says why in its own words. */
 export class ChildStartError extends Error {}
+
+/** What a program ends with when it was asked for something that it can never do. */
+const hopelessExitCode = 2
 
 /** A life this long was no failed start: the next restart is as quick as the first. */
 const longLifeMs = 30_000
@@ -62,8 +76,9 @@ export async function superviseChild(options: ChildOptions): Promise<SupervisedC
   let url = ''
   let port = 0
   let shortLives = 0
-  let stopped = false
+  let retired = false
   let restart: NodeJS.Timeout | null = null
+  const { promise: gaveUp, resolve: giveUp } = Promise.withResolvers<string>()
 
   const start = (): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -86,7 +101,9 @@ export async function superviseChild(options: ChildOptions): Promise<SupervisedC
         })
       }
       if (started.stderr !== null) {
-        createInterface({ input: started.stderr }).on('line', (line) => log(`${name}: ${line}`))
+        createInterface({ input: started.stderr }).on('line', (line) => {
+          if (!retired) log(`${name}: ${line}`)
+        })
       }
       started.on('error', (error) => {
         lastWords = error.message
@@ -95,7 +112,11 @@ export async function superviseChild(options: ChildOptions): Promise<SupervisedC
         child = null
         const why = lastWords ?? (signal === null ? `exit code ${code}` : signal)
         reject(new ChildStartError(why))
-        if (stopped || url === '') return
+        if (retired || url === '') return
+        if (code === hopelessExitCode) {
+          giveUp(why)
+          return
+        }
         shortLives = performance.now() - startedMs > longLifeMs ? 1 : shortLives + 1
         const waitMs = restartMs(shortLives)
         log(`${name} has ended (${why}); it starts again in ${waitMs / 1000} s`)
@@ -112,6 +133,10 @@ export async function superviseChild(options: ChildOptions): Promise<SupervisedC
     )
   }
 
+  const retire = () => {
+    retired = true
+    if (restart !== null) clearTimeout(restart)
+  }
   const killNow = () => child?.kill('SIGKILL')
   process.on('exit', killNow)
 
@@ -130,11 +155,12 @@ export async function superviseChild(options: ChildOptions): Promise<SupervisedC
       child?.kill('SIGKILL')
     },
     startNow() {
-      if (restart !== null && !stopped) startAgain()
+      if (restart !== null && !retired) startAgain()
     },
+    gaveUp,
+    retire,
     async stop() {
-      stopped = true
-      if (restart !== null) clearTimeout(restart)
+      retire()
       const running = child
       if (running !== null) {
         await new Promise<void>((resolve) => {

@@ -17,6 +17,8 @@ export interface DemoFleet {
   listen(port: string): Promise<void>
   /** What there is, and how to break it. */
   text(gatewayUrl: string): string
+  /** Starts no engine again from now on. */
+  retire(): void
   stop(): Promise<void>
 }
 
@@ -111,6 +113,9 @@ export async function startDemoFleet(
       server = await listenForDemo(port, answer)
     },
     text: () => demoText(engines, children),
+    retire() {
+      for (const child of children.values()) child.retire()
+    },
     async stop() {
       server?.close()
       await Promise.all([...children.values()].map((child) => child.stop()))

@@ -21,6 +21,7 @@ function start(args: readonly string[]): Running {
   const child = spawn(process.execPath, [bin, ...args, '--listen', '127.0.0.1:0'], {
     cwd: folder,
     env: Object.fromEntries(own),
+    detached: true, // in a process group of its own, as a terminal starts it
   })
   const started: Running = { process: child, output: '', code: null }
   child.stdout.on('data', (chunk) => (started.output += chunk))
@@ -65,9 +66,24 @@ async function askTiny(url: string): Promise<Response> {
   })
 }
 
+/** An answer that has begun. */
+async function stream(url: string, body: Record<string, unknown>): Promise<Response> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      stream: true,
+      messages: [{ role: 'user', content: 'What is Motley?' }],
+      ...body,
+    }),
+  })
+  expect(response.status).toBe(200)
+  return response
+}
+
 test('motley up answers with the bundled model, also after its engine was killed, and stops at SIGTERM', async () => {
   const motley = start(['up'])
-  await says(motley, 'motley-tiny is loaded')
+  await says(motley, /motley-tiny is loaded(.|\n)* listens/)
   const url = urlOf(motley)
   const answer = (await (await askTiny(url)).json()) as {
     choices: { message: { content: string } }[]
@@ -91,6 +107,41 @@ test('an engine does not outlive a motley that is killed', async () => {
   const engine = enginePid(motley)
   motley.process.kill('SIGKILL')
   await vi.waitFor(() => expect(isAlive(engine)).toBe(false), 10_000)
+})
+
+/** One wish may arrive twice; the second counts when a person has had the time to press again. */
+async function pressAgain(motley: Running): Promise<void> {
+  const again = setInterval(() => motley.process.kill('SIGINT'), 100)
+  await vi.waitFor(() => expect(motley.code).toBe(0), 10_000).finally(() => clearInterval(again))
+}
+
+test.skipIf(process.platform === 'win32')(
+  'a Ctrl-C, which reaches every process, lets running answers finish',
+  async () => {
+    const motley = start(['up', '--demo'])
+    await says(motley, 'The demo fleet')
+    const url = urlOf(motley)
+    const answers = await Promise.all([
+      stream(url, { model: 'llama-3.1-8b', max_tokens: 100 }),
+      stream(url, { model: 'motley-tiny', max_tokens: 100 }),
+    ])
+    process.kill(-(motley.process.pid ?? 0), 'SIGINT')
+    for (const answer of answers) expect(await answer.text()).toMatch(/data: \[DONE\]\s*$/)
+    await pressAgain(motley)
+    expect(motley.output).toContain('stopping: 2 running answers have 30 s')
+    expect(motley.output).not.toMatch(/starts again|runs again|\.ts:\d/)
+  },
+)
+
+test('a second Ctrl-C stops at once, without a trace of what it cut', async () => {
+  const motley = start(['up'])
+  await says(motley, /Motley .* listens/)
+  const answer = await stream(urlOf(motley), { model: 'motley-tiny', max_tokens: 900 })
+  motley.process.kill('SIGINT')
+  await says(motley, 'stopping: 1 running answer has 30 s')
+  await pressAgain(motley)
+  await answer.text().catch(() => {}) // it was cut
+  expect(motley.output).not.toMatch(/starts again|\.ts:\d/)
 })
 
 test('a changed file is taken as a whole, a wrong one not at all', async () => {

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { type EndpointWatcher, watchEndpoints } from '#agent/endpoint-watcher.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
@@ -11,7 +12,8 @@ import { watchConfigFile } from '#cli/config-watch.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { logLine } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
-import type { EndpointConfig } from '#core/config/endpoints.ts'
+import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
+import { endpointId } from '#core/ids.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
 import { type Gateway, startGateway } from '#gateway/gateway.ts'
 
@@ -20,6 +22,8 @@ export interface ServeOptions {
   readonly config: MotleyConfig
   /** Endpoints that this command starts itself, beside those of the configuration. */
   readonly ownEndpoints: readonly EndpointConfig[]
+  /** Called at the first wish to stop, while answers may still run. */
+  readonly onStopping?: () => void
 }
 
 export interface Serving {
@@ -33,6 +37,12 @@ export interface Serving {
  * stop can arrive twice; a person takes longer to press it again.
  */
 const sameWishMs = 400
+
+/**
+ * What this command has started answers its first check within milliseconds, and then the first
+ * request can be answered. One that hangs does not keep the others from being offered.
+ */
+const firstReportMsMax = 1_000
 
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { ownEndpoints } = options
@@ -58,9 +68,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   } catch (error) {
     throw listenFailure(error, config.gateway.listen)
   }
+  const unheard = new Set(ownEndpoints.map((endpoint) => endpointId(endpointName(endpoint))))
+  const { promise: allHeard, resolve: noteAllHeard } = Promise.withResolvers<void>()
   const watcher = watchEndpoints({
     endpoints: config.endpoints,
-    report: (report) => gateway.report(report),
+    report(report) {
+      gateway.report(report)
+      if (unheard.delete(report.endpoint) && unheard.size === 0) noteAllHeard()
+    },
   })
   checkNow = (endpoint) => watcher.checkNow(endpoint)
 
@@ -72,14 +87,15 @@ export async function serve(options: ServeOptions): Promise<Serving> {
           logLine(`${file} is not watched (${message}): send SIGHUP after a change`),
         )
 
-  return {
-    url: gateway.url,
-    stopped: untilSignal(reload, options.config.gateway.drainMs, gateway).then(async () => {
-      fileWatch?.close()
-      watcher.close()
-      await gateway.close()
-    }),
+  const stopped = untilSignal(reload, options, gateway).then(async () => {
+    fileWatch?.close()
+    watcher.close()
+    await gateway.close()
+  })
+  if (unheard.size > 0) {
+    await Promise.race([allHeard, setTimeout(firstReportMsMax, undefined, { ref: false })])
   }
+  return { url: gateway.url, stopped }
 }
 
 /** All or nothing: the new configuration is used as a whole, or the old one stays. */
@@ -109,13 +125,18 @@ function reloadConfig(
 }
 
 /** Until SIGINT or SIGTERM, and then until running answers are over or a second signal comes. */
-function untilSignal(reload: () => void, drainMs: number, gateway: Gateway): Promise<void> {
+function untilSignal(
+  reload: () => void,
+  { config, onStopping }: ServeOptions,
+  gateway: Gateway,
+): Promise<void> {
   return new Promise((resolveStopped) => {
     let firstAtMs: number | null = null
     const stop = () => {
       if (firstAtMs === null) {
         firstAtMs = performance.now()
-        logLine(`stopping: running answers have ${drainMs / 1000} s; once more stops at once`)
+        logLine(stoppingText(gateway.vitals.inFlight, config.gateway.drainMs))
+        onStopping?.()
         gateway.drain().then(resolveStopped, resolveStopped)
       } else if (performance.now() - firstAtMs > sameWishMs) {
         resolveStopped()
@@ -130,6 +151,12 @@ function untilSignal(reload: () => void, drainMs: number, gateway: Gateway): Pro
       else reload()
     })
   })
+}
+
+function stoppingText(running: number, drainMs: number): string {
+  if (running === 0) return 'stopping'
+  const answers = running === 1 ? '1 running answer has' : `${running} running answers have`
+  return `stopping: ${answers} ${drainMs / 1000} s; once more stops at once`
 }
 
 function terminalIsThere(): boolean {

@@ -57,12 +57,12 @@ test.each([
   { args: ['--model', 'none.gguf'], says: /none.gguf does not exist/ },
   { args: [], says: /--model FILE is missing/ },
   { args: [...model, '--port', 'x'], says: /--port is x; it must be a whole number from 0/ },
-])('with $args it says in one line why it cannot run, and exits with 1', async ({ args, says }) => {
+])('with $args it says in one line why it cannot run, and exits with 2', async ({ args, says }) => {
   const child = start(args)
   const lines: string[] = []
   createInterface({ input: child.stdout as Readable }).on('line', (line) => lines.push(line))
   const [code] = await once(child, 'close')
-  expect(code).toBe(1)
+  expect(code).toBe(2)
   const last = JSON.parse(lines.at(-1) ?? '') as { readonly error: string }
   expect(last.error).toMatch(says)
   expect(lines.filter((line) => line.includes('error'))).toHaveLength(1)
@@ -94,6 +94,23 @@ test('ends when the process that forked it is gone', async () => {
   const nextLine = linesOf(child.stdout)
   await nextLine()
   child.disconnect() // what the kernel does to the channel when the parent is killed
+  expect(await once(child, 'exit')).toEqual([0, null])
+})
+
+test('a Ctrl-C is for the process that forked it: it goes on', async () => {
+  const child = fork(program, model, {
+    execPath: process.execPath,
+    execArgv,
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  started.push(child)
+  const nextLine = linesOf(child.stdout)
+  const { url } = await nextLine()
+  await nextLine()
+  child.kill('SIGINT')
+  child.kill('SIGHUP')
+  expect((await fetch(`${String(url)}/health`)).status).toBe(200)
+  child.kill('SIGTERM')
   expect(await once(child, 'exit')).toEqual([0, null])
 })
 

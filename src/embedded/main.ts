@@ -1,10 +1,15 @@
 /**
  * The embedded engine as a process of its own. It prints JSON lines on stdout and nothing else:
- * one when it listens, one when the model is ready, or one with `error` before it exits with 1.
+ * one when it listens, one when the model is ready, or one with `error` before it exits: with 2
+ * where the same start would fail again, because an option or the model file is wrong, else with 1.
  * Warnings go to stderr. It ends with the process that forked it.
  */
 import { parseArgs } from 'node:util'
+import { ModelFileError } from '#embedded/gguf-file.ts'
 import { startEmbeddedServer } from '#embedded/server.ts'
+
+/** An option is missing or not what it takes. */
+class OptionError extends Error {}
 
 /** A model that cannot be freed in time does not keep a process that was told to stop. */
 const closeMsMax = 1500
@@ -25,7 +30,7 @@ function readOptions(args: readonly string[]) {
       'watch-stdin': { type: 'boolean' },
     },
   })
-  if (values.model === undefined) throw new Error('--model FILE is missing.')
+  if (values.model === undefined) throw new OptionError('--model FILE is missing.')
   return {
     watchStdin: values['watch-stdin'] ?? false,
     server: {
@@ -52,7 +57,7 @@ function wholeNumber(
   if (text === undefined) return undefined
   const value = Number(text)
   if (/^\d+$/.test(text) && value >= min && value <= max) return value
-  throw new Error(`--${name} is ${text}; it must be a whole number from ${min} to ${max}.`)
+  throw new OptionError(`--${name} is ${text}; it must be a whole number from ${min} to ${max}.`)
 }
 
 /** Writes one line and waits until it has left: an exit right after must not lose it. */
@@ -81,10 +86,13 @@ async function run(): Promise<void> {
       () => process.exit(0),
     )
   }
-  // A listener that stays: a library inside node-llama-cpp ends the process itself when it finds none.
+  // Listeners that stay: a library inside node-llama-cpp ends the process itself when it finds none.
   process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  const hasParent = process.send !== undefined || watchStdin
+  // The terminal sends these to every process in it. The parent knows what still runs, and ends us.
+  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, hasParent ? () => {} : stop)
   process.once('disconnect', stop) // the IPC channel of a parent that has died
+  if (process.send !== undefined && !process.connected) stop()
   if (watchStdin) {
     process.stdin.once('end', stop)
     process.stdin.once('error', stop)
@@ -99,5 +107,5 @@ async function run(): Promise<void> {
 
 run().catch(async (error: unknown) => {
   await printLine({ error: error instanceof Error ? error.message : String(error) })
-  process.exit(1)
+  process.exit(error instanceof OptionError || error instanceof ModelFileError ? 2 : 1)
 })

@@ -74,7 +74,8 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       if (apiKey !== undefined) checkApiKey(request, apiKey)
       await route({ engine, request, response, signal })
     } catch (error) {
-      await answerError(response, error, gone.signal.aborted, warn)
+      const why = closing.signal.aborted ? stopping() : error
+      await answerError(response, why, gone.signal.aborted, warn)
     }
   }
 
@@ -193,6 +194,11 @@ async function answerError(
   // The rest of a refused body would otherwise be read as the next request.
   const headers: Record<string, string> = known.status === 413 ? { connection: 'close' } : {}
   sendJson(response, known.status, known.toBody(), headers)
+}
+
+/** Nothing has failed: what was cut is told as that, and to nobody else. */
+function stopping(): RequestError {
+  return new RequestError(503, 'The engine is stopping.', { code: 'stopping' })
 }
 
 function failed(error: unknown, warn: (message: string) => void): RequestError {

@@ -60,6 +60,17 @@ test('it goes with the process that forked it', async () => {
   expect(await exit).toEqual([0, null])
 })
 
+test('a Ctrl-C is for the process that forked it: it goes on', async () => {
+  const child = fork(main, ['--json'], { execArgv: [conditions], silent: true })
+  const exit = once(child, 'exit')
+  const [line] = await once(child.stdout ?? child, 'data')
+  child.kill('SIGINT')
+  child.kill('SIGHUP')
+  expect((await fetch(`${JSON.parse(String(line)).url}/health`)).status).toBe(200)
+  child.kill('SIGTERM')
+  expect(await exit).toEqual([0, null])
+})
+
 test('wrong usage is one line on stderr and exit code 2', async () => {
   const { child, exit } = launch('--engine', 'vlm')
   let errors = ''
