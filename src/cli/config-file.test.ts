@@ -258,12 +258,6 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
         '--listen: gateway.listen: found "here", allowed: host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535',
       ],
     },
-    {
-      what: 'a name for an embedded model that is not named',
-      text: '',
-      given: { flags: { name: 'llama' } },
-      said: ['--name: embedded.model: missing, required: the path of a file'],
-    },
   ])('$what', ({ text, said, given }) => {
     expect(problems(text, given)).toEqual(said)
   })
@@ -331,6 +325,12 @@ describe('values', () => {
     }
     expect(problems('', { env })).toEqual([])
     expect([...settingVariables().keys()].filter((name) => setByKubernetes.test(name))).toEqual([])
+  })
+
+  test('a name counts for the model of the configuration, and alone it names none', () => {
+    const flags = { name: 'llama' }
+    expect(parse('embedded: { model: /m.gguf, name: m }', { flags }).embedded?.name).toBe('llama')
+    expect(parse('', { flags }).embedded).toBeUndefined()
   })
 
   test('a model path starts at the folder of the file, one of an option where the user is', () => {

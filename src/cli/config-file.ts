@@ -81,6 +81,8 @@ export function parseConfig(
     for (const [name, at] of Object.entries(flagPaths)) {
       const value = flags[name as keyof ConfigFlags]
       if (value === undefined) continue
+      // Without a model file it names the bundled model, which is none of the configuration.
+      if (name === 'name' && document['embedded'] === undefined) continue
       put(document, at, value)
       sources.set(at.join('.'), `--${name}`)
     }
@@ -136,14 +138,8 @@ function located(
   file: string,
   yaml: YamlDocument,
 ): ConfigProblem {
-  const key = path.join('.')
-  const outside = sources.get(key)
+  const outside = sources.get(path.join('.'))
   if (outside !== undefined) return { source: outside, line: null, text }
-  // `--name` alone opens the section "embedded", whose model then is missing: no line has it.
-  const section = [...sources].find(
-    ([at]) => at.startsWith(`${path[0]}.`) && !yaml.has(path[0] ?? ''),
-  )
-  if (section !== undefined) return { source: section[1], line: null, text }
   return { source: file, line: yaml.line(path), text }
 }
 

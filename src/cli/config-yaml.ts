@@ -27,8 +27,6 @@ export interface YamlDocument {
   readonly problems: readonly ConfigProblem[]
   /** Where a setting was written; where it is missing, the line of what should hold it. */
   line(path: ConfigPath): number
-  /** Whether the file has this section. */
-  has(section: string | number): boolean
   /** Whether a variable is missing there, which is among the problems already. */
   unfilled(path: ConfigPath): boolean
   /** The variables that a value was made from. */
@@ -129,7 +127,6 @@ export function readYaml({ text, source, env, convert }: YamlOptions): YamlDocum
       }
       return 1
     },
-    has: (section) => lines.has(pathKey([section])),
     unfilled: (path) => unfilled.has(pathKey(path)),
     variables: (path) => variablesByPath.get(pathKey(path)) ?? [],
   }

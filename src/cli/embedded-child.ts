@@ -1,7 +1,7 @@
 /** The embedded engine as an endpoint of the gateway that this process runs. */
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import {
   backOffMs,
   ChildStartError,
@@ -11,15 +11,19 @@ import {
 import { CommandFailure } from '#cli/command-failure.ts'
 import { engineDirectory, isInstalled } from '#cli/data-directory.ts'
 import { packageFile, roomProgram } from '#cli/package-files.ts'
+import { asClause } from '#cli/terminal.ts'
 import { embeddedEndpointName } from '#core/config/document.ts'
 import type { EmbeddedConfig } from '#core/config/embedded.ts'
 import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
+import { checkGgufFile, ModelFileError } from '#embedded/gguf-file.ts'
 import { chooseVariant } from '#embedded/variant.ts'
 
 export interface EmbeddedChild {
   readonly child: SupervisedChild
   readonly endpoint: EndpointConfig
   readonly model: string
+  /** Whether the model can answer already; a large one is still being read from the disk. */
+  readonly loaded: boolean
 }
 
 /** The model that comes with Motley: it answers on a machine where nothing is set up. */
@@ -28,20 +32,34 @@ export const bundledModel: EmbeddedConfig = {
   name: 'motley-tiny',
 }
 
+/**
+ * How long the start waits for the model. A small one is loaded by then, and a file that llama.cpp
+ * refuses is known as such: both take well under a second on a disk that keeps up.
+ */
+const loadWaitMs = 5_000
+
+/** What is wrong with the file, as far as its first bytes tell; null when they look right. */
+export async function modelFileProblem(path: string): Promise<string | null> {
+  try {
+    await checkGgufFile(path)
+    return null
+  } catch (error) {
+    if (!(error instanceof ModelFileError)) throw error
+    return asClause(error.message)
+  }
+}
+
 /** @throws {CommandFailure} */
 export async function startEmbedded(
   config: EmbeddedConfig,
   log: (line: string) => void,
 ): Promise<EmbeddedChild> {
-  if (!existsSync(config.model)) {
-    throw new CommandFailure(
-      'wrong',
-      `there is no model file ${config.model}: name a GGUF file with --model or embedded.model`,
-    )
-  }
+  const problem = await modelFileProblem(config.model)
+  if (problem !== null) throw new CommandFailure('wrong', problem)
   const model = config.name ?? basename(config.model).replace(/\.gguf$/i, '')
   // Only this gateway may ask the engine: it listens where every user of the machine could.
   const key = randomBytes(24).toString('base64url')
+  const { promise: loading, resolve: noteLoaded } = Promise.withResolvers<'loaded'>()
   try {
     const child = await superviseChild({
       name: 'the embedded engine',
@@ -51,9 +69,17 @@ export async function startEmbedded(
       restartMs: backOffMs,
       log,
       onLine({ ready, loadMs }) {
-        if (ready === true) log(`${model} is loaded (${Number(loadMs) / 1000} s)`)
+        if (ready !== true) return
+        noteLoaded('loaded')
+        log(`${model} is loaded (${Number(loadMs) / 1000} s)`)
       },
     })
+    const first = await Promise.race([
+      loading,
+      child.gaveUp.then((why) => ({ why })),
+      setTimeout(loadWaitMs, 'loading' as const, { ref: false }),
+    ])
+    if (typeof first === 'object') throw new CommandFailure('wrong', asClause(first.why))
     const endpoint = endpointConfig.parse({
       name: embeddedEndpointName,
       url: child.url,
@@ -61,7 +87,7 @@ export async function startEmbedded(
       models: [model],
       apiKey: key,
     })
-    return { child, endpoint, model }
+    return { child, endpoint, model, loaded: first === 'loaded' }
   } catch (error) {
     if (!(error instanceof ChildStartError)) throw error
     throw new CommandFailure(

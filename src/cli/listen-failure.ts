@@ -1,32 +1,64 @@
-/** The gateway cannot listen where it should: who is in the way, and what to do. */
+/** A server cannot listen where it should: who is in the way, and what to do. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { CommandFailure } from '#cli/command-failure.ts'
 
+/** How a person asks for another address or port. */
+export interface ListenWords {
+  /** The option, with what starts the command where that is not `motley`: "--listen 127.0.0.1:1". */
+  readonly option: (host: string, port: number) => string
+}
+
+/** `npm start` needs two dashes before it hands an option on. */
+export const listenOption: ListenWords = {
+  option: (host, port) => {
+    const prefix = process.env['npm_lifecycle_event'] === 'start' ? 'npm start -- ' : ''
+    return `${prefix}--listen ${host}:${port}`
+  },
+}
+
+/**
+ * Rejects with the failure that listening there would end in. Asked before engines are started:
+ * the gateway itself listens last, when it knows where they are.
+ */
+export async function checkListen(listen: string): Promise<void> {
+  const { host, port } = hostAndPort(listen)
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(listenFailure(error, listen)))
+    server.listen(port, host.replace(/^\[|\]$/g, ''), () => server.close(() => resolve()))
+  })
+}
+
 /** Turns the error of a listening socket into one sentence; other errors come back as they are. */
-export function listenFailure(error: unknown, listen: string): unknown {
+export function listenFailure(error: unknown, listen: string, words = listenOption): unknown {
   const { code } = error as NodeJS.ErrnoException
-  const colon = listen.lastIndexOf(':')
-  const host = listen.slice(0, colon)
-  const port = Number(listen.slice(colon + 1))
+  const { host, port } = hostAndPort(listen)
   const sentence = () => {
     switch (code) {
       case 'EADDRINUSE': {
         const holder = portHolder(port)
-        return `port ${port} is taken${holder === null ? '' : ` by ${holder}`}: end that, or take another port, as --listen ${host}:${port + 1}, or any free one with --listen ${host}:0`
+        const next = port < 65_535 ? port + 1 : port - 1
+        return `port ${port} is taken${holder === null ? '' : ` by ${holder}`}: stop what listens there, or take another port, as ${words.option(host, next)}, or any free one with ${words.option(host, 0)}`
       }
       case 'EACCES':
-        return `this user may not listen on port ${port}: take one above 1023, as --listen ${host}:7070`
+        return `this user may not listen on port ${port}: take one above 1023, as ${words.option(host, 7070)}`
       case 'EADDRNOTAVAIL':
         return `this machine has no address ${host}: listen on 127.0.0.1, or on 0.0.0.0 for all addresses`
       case 'ENOTFOUND':
       case 'EAI_AGAIN':
-        return `"${host}" in --listen ${listen} is not known as a name of this machine: write an address`
+        return `"${host}" in ${words.option(host, port)} is not known as a name of this machine: write an address`
       default:
         return null
     }
   }
-  const words = sentence()
-  return words === null ? error : new CommandFailure('unreachable', words, { cause: error })
+  const text = sentence()
+  return text === null ? error : new CommandFailure('unreachable', text, { cause: error })
+}
+
+function hostAndPort(listen: string): { readonly host: string; readonly port: number } {
+  const colon = listen.lastIndexOf(':')
+  return { host: listen.slice(0, colon), port: Number(listen.slice(colon + 1)) }
 }
 
 /** The command and process id that listens on a port, where /proc tells this user. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +30,13 @@ function motley(args: readonly string[], { node = process.execPath, file = bin }
   })
 }
 
+const model = readFileSync(fileURLToPath(new URL('../../models/motley-tiny.gguf', import.meta.url)))
+writeFileSync(join(folder, 'cut.gguf'), model.subarray(0, 1_000_000))
+// Its first 24 bytes promise a sensible header, and then come bytes that make no sense.
+writeFileSync(
+  join(folder, 'garbled.gguf'),
+  Buffer.concat([model.subarray(0, 24), Buffer.alloc(1_000_000, 0xfe)]),
+)
 writeFileSync(join(folder, 'good.yaml'), 'endpoints: [{ url: "http://a" }, { url: "http://b" }]')
 writeFileSync(join(folder, 'bad.yaml'), 'gateway:\n  drainMs: soon\n  pingMs: often\n')
 
@@ -55,7 +62,22 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
   {
     args: ['up', '--model', 'none.gguf'],
     code: 2,
-    err: `motley: there is no model file ${join(folder, 'none.gguf')}: name a GGUF file with --model or embedded.model\n`,
+    err: `motley: the model file ${join(folder, 'none.gguf')} does not exist; name a GGUF file that does\n`,
+  },
+  {
+    args: ['up', '--listen', '127.0.0.1:0', '--model', '.'],
+    code: 2,
+    err: `motley: ${folder} is not a file; name the GGUF file itself\n`,
+  },
+  {
+    args: ['up', '--listen', '127.0.0.1:0', '--model', 'cut.gguf'],
+    code: 2,
+    err: `motley: the model file ${join(folder, 'cut.gguf')} cannot be loaded (tensor 'blk.1.ffn_down.weight' data is not within the file bounds, model is corrupted or incomplete); it may be damaged or too new for this engine: download it again or choose another\n`,
+  },
+  {
+    args: ['up', '--listen', '127.0.0.1:0', '--model', 'garbled.gguf'],
+    code: 2,
+    err: `motley: the model file ${join(folder, 'garbled.gguf')} cannot be loaded (its header makes no sense); it may be damaged or too new for this engine: download it again or choose another\n`,
   },
   { args: ['gatewy'], code: 2, err: "motley: unknown command 'gatewy'; did you mean gateway?\n" },
   {

@@ -61,9 +61,13 @@ const logDelayMs = 20
 export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
   const { modelPath } = options
   let reason: string | undefined
+  // What llama.cpp says of a file that it cannot load becomes one sentence, so it is held back
+  // until the file is loaded.
+  let held: string[] | null = []
   const warn = (message: string): void => {
     reason ??= /error loading model: (.*)/.exec(message)?.[1]
-    options.warn(message)
+    if (held === null) options.warn(message)
+    else held.push(message)
   }
   await checkGgufFile(modelPath)
   const module = await importLlama(options.engineDirectory)
@@ -81,6 +85,8 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
       await setTimeout(logDelayMs)
       throw unloadable(modelPath, cause, reason)
     })
+    for (const message of held) options.warn(message)
+    held = null
     const threads = options.threads ?? (model.size <= oneThreadBytes ? 1 : llama.cpuMathCores)
     const context = await createContext(llama, model, options, threads)
     const metadata = model.fileInfo.metadata.tokenizer
@@ -206,14 +212,20 @@ function factsOf(model: LlamaModel, vocabularyTokens: number): ModelFacts {
   }
 }
 
-function unloadable(
-  modelPath: string,
-  cause: unknown,
-  reason = cause instanceof Error ? cause.message : String(cause),
-): ModelFileError {
+function unloadable(modelPath: string, cause: unknown, reason = wordsOf(cause)): ModelFileError {
   const words = reason.replace(/[.\s]+$/, '')
   return new ModelFileError(
     `The model file ${modelPath} cannot be loaded (${words}); it may be damaged or too new for this engine: download it again or choose another.`,
     { cause },
   )
+}
+
+/**
+ * A number of the header that makes no sense fails somewhere in Node or JavaScript, whose words are
+ * about a variable and not about the file.
+ */
+function wordsOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const isSlip = [RangeError, TypeError, SyntaxError].some((kind) => cause instanceof kind)
+  return isSlip ? 'its header makes no sense' : cause.message
 }

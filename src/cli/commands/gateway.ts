@@ -1,3 +1,4 @@
+import { hostname, networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
 import { addServeOptions, type ServeFlags, serveRequest } from '#cli/serve-options.ts'
 import { logLine } from '#cli/terminal.ts'
@@ -8,18 +9,21 @@ export function addGatewayCommand(program: Command): void {
       'Serve one API over the endpoints of motley.yaml. Unlike "motley up" it starts no engine.',
     )
     .action(async (flags: ServeFlags) => {
-      const { readConfig } = await import('#cli/config-file.ts')
+      const { findConfigFile, readConfig } = await import('#cli/config-file.ts')
       const request = serveRequest(flags)
       const config = readConfig(request)
-      const [{ serve }, { endpointsText, readyText }] = await Promise.all([
-        import('#cli/serve.ts'),
-        import('#cli/ready-text.ts'),
-      ])
+      const file = findConfigFile(request)
+      const [{ serve }, { endpointsText, noEndpointsText, reachableUrl, readyText }] =
+        await Promise.all([import('#cli/serve.ts'), import('#cli/ready-text.ts')])
       const { url, stopped } = await serve({ request, config, ownEndpoints: [] })
-      console.log(readyText({ url, config, ownModels: [] }))
-      console.log(endpointsText(config))
-      if (config.endpoints.length === 0) {
-        logLine('no endpoints are configured, so every request is refused: see "motley up"')
+      const hasEndpoints = config.endpoints.length > 0
+      const shownUrl = reachableUrl(url, networkInterfaces(), hostname())
+      const none = { ownModels: [], loading: null }
+      console.log(readyText({ url: shownUrl, config, hasEndpoints, ...none }))
+      if (hasEndpoints) console.log(endpointsText(config))
+      else logLine(noEndpointsText(file, 'start "motley up", which brings an engine'))
+      if (config.embedded !== undefined) {
+        logLine(`this command starts no engine: "embedded" in ${file} is for "motley up"`)
       }
       await stopped
       process.exit(0)
