@@ -2,13 +2,13 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { chat, endpointsOf, fleet } from './harness/fleet.ts'
-import { answerWith, scripted } from './harness/scripted.ts'
+import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
 
 const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } })
 
 test('a reload while requests of a key run costs it none of its places', async () => {
   const open: ServerResponse[] = []
-  const engine = await scripted((response) => open.push(response))
+  const engine = await scriptedEngine(({ response }) => open.push(response))
   const config = (rpm: number) => ({
     gateway: { keys: [{ name: 'app', key: 'mk-app-123', maxParallel: 1, rpm }] },
     endpoints: endpointsOf({ engine }),
@@ -17,18 +17,18 @@ test('a reload while requests of a key run costs it none of its places', async (
   const running = chat(made.url, {}, bearer('mk-app-123'))
   while (open.length === 0) await new Promise(setImmediate)
   expect(made.reload(config(1001))).toMatchObject({ applied: true })
-  answerWith(open[0] as ServerResponse)
+  answerChat(open[0] as ServerResponse)
   expect((await running).status).toBe(200)
   const next = chat(made.url, {}, bearer('mk-app-123'))
   while (open.length === 1) await new Promise(setImmediate)
-  answerWith(open[1] as ServerResponse)
+  answerChat(open[1] as ServerResponse)
   expect((await next).status).toBe(200)
 })
 
 test('a stream that was left early is charged for what it brought, not for what it might have', async () => {
-  const engine = await scripted((response, request) => {
+  const engine = await scriptedEngine(({ response, request }) => {
     if (request.headers['x-kind'] !== 'stream') {
-      answerWith(response)
+      answerChat(response)
       return
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -57,15 +57,15 @@ test('a stream that was left early is charged for what it brought, not for what 
 })
 
 test('a fallback model is for keys that may use it', async () => {
-  const engine = await scripted(
-    (response) => {
-      if (JSON.parse(engine.asked.at(-1)?.body ?? '').model === 'b') answerWith(response)
+  const engine = await scriptedEngine(
+    ({ response }) => {
+      if (JSON.parse(String(engine.received.at(-1)?.body)).model === 'b') answerChat(response)
       else {
         response.writeHead(503)
         response.end('{}')
       }
     },
-    ['a', 'b'],
+    { models: ['a', 'b'] },
   )
   const { url } = await fleet(
     {
@@ -85,7 +85,7 @@ test('a fallback model is for keys that may use it', async () => {
 })
 
 test('a second spelling of "model" beside it is refused', async () => {
-  const engine = await scripted((response) => answerWith(response))
+  const engine = await scriptedEngine(({ response }) => answerChat(response))
   const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
   expect((await chat(url, { MODEL: 'another' })).status).toBe(400)
 })

@@ -1,8 +1,10 @@
 /** Clients that do what few do, and that the rules of HTTP allow, or do not. */
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { afterTest, chat, endpointsOf, fleet, question } from './harness/fleet.ts'
-import { answerWith, scripted } from './harness/scripted.ts'
+import { afterTest } from './harness/after-test.ts'
+import { chat, endpointsOf, fleet, question } from './harness/fleet.ts'
+import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 const body = JSON.stringify(question)
 const head = (more: string) =>
@@ -21,22 +23,18 @@ function raw(url: string, text: string): { readonly socket: Socket; received: st
   return client
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
 test('a client that offers HTTP/2 over Upgrade, as Java does, is answered in HTTP/1.1', async () => {
-  const engine = await scripted((response) => answerWith(response))
+  const engine = await scriptedEngine(({ response }) => answerChat(response))
   const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
   const upgrade =
     'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n'
   const client = raw(url, head(upgrade) + body)
-  await until(() => client.received.includes('fine'))
+  await untilTrue('the answer', () => client.received.includes('fine'))
   expect(client.received).toMatch(/^HTTP\/1\.1 200 OK/)
 })
 
 test('connections that offer Upgrade and break do not harm the gateway', async () => {
-  const engine = await scripted((response) => answerWith(response))
+  const engine = await scriptedEngine(({ response }) => answerChat(response))
   const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
   for (let count = 0; count < 300; count++) {
     const client = raw(
@@ -52,23 +50,23 @@ test('connections that offer Upgrade and break do not harm the gateway', async (
 test('the absolute form of a target is understood', async () => {
   const { url } = await fleet({ endpoints: [] })
   const client = raw(url, 'GET http://any.name/health/live HTTP/1.1\r\nhost: any\r\n\r\n')
-  await until(() => client.received.includes('alive'))
+  await untilTrue('the answer', () => client.received.includes('alive'))
 })
 
 test('a request without Host is refused in JSON', async () => {
   const { url } = await fleet({ endpoints: [] })
   const client = raw(url, 'GET /health HTTP/1.1\r\n\r\n')
-  await until(() => client.received.includes('malformed_http'))
+  await untilTrue('a refusal', () => client.received.includes('malformed_http'))
   expect(client.received).toMatch(/^HTTP\/1\.1 400/)
 })
 
 test('rubbish behind a good request costs it nothing', async () => {
-  const engine = await scripted((response) => {
-    setTimeout(() => answerWith(response), 50)
+  const engine = await scriptedEngine(({ response }) => {
+    setTimeout(() => answerChat(response), 50)
   })
   const { url } = await fleet({ endpoints: endpointsOf({ engine }) })
   const client = raw(url, `${head('')}${body}RUBBISH\r\n\r\n`)
-  await until(() => client.socket.readyState === 'closed')
+  await untilTrue('the end of the connection', () => client.socket.readyState === 'closed')
   expect(client.received).toMatch(/^HTTP\/1\.1 200 OK/)
   expect(client.received).toContain('fine')
 })
@@ -76,18 +74,18 @@ test('rubbish behind a good request costs it nothing', async () => {
 test.each([0, 10, 100])(
   'a client that closes its sending side and leaves %d ms later is missed',
   async (gapMs) => {
-    const engine = await scripted(() => {})
+    const engine = await scriptedEngine(() => {})
     const { url, gateway } = await fleet({ endpoints: endpointsOf({ engine }) })
     const client = raw(url, head('') + body)
-    await until(() => engine.asked.length === 1)
+    await untilTrue('the request at the engine', () => engine.received.length === 1)
     client.socket.end()
     setTimeout(() => client.socket.destroy(), gapMs)
-    await until(() => gateway.vitals.inFlight === 0)
+    await untilTrue('nothing in flight', () => gateway.vitals.inFlight === 0)
   },
 )
 
 test('a client that never reads its whole answer is cut when the write-stall limit is over', async () => {
-  const engine = await scripted((response) => answerWith(response, 'x'.repeat(7_000_000)))
+  const engine = await scriptedEngine(({ response }) => answerChat(response, 'x'.repeat(7_000_000)))
   const { url, gateway } = await fleet({
     gateway: { writeStallMs: 200 },
     endpoints: endpointsOf({ engine }),
@@ -95,14 +93,17 @@ test('a client that never reads its whole answer is cut when the write-stall lim
   const before = gateway.vitals.openConnections
   const client = raw(url, head('') + body)
   client.socket.pause()
-  await until(() => engine.asked.length === 1 && gateway.vitals.inFlight === 0)
-  await until(() => gateway.vitals.openConnections <= before)
+  await untilTrue(
+    'the answer under way',
+    () => engine.received.length === 1 && gateway.vitals.inFlight === 0,
+  )
+  await untilTrue('the connection is gone', () => gateway.vitals.openConnections <= before)
   expect(client.received).toBe('')
 })
 
 test('the end of a drain waits for a client that is still reading, and for no idle one', async () => {
   const content = 'x'.repeat(6_000_000)
-  const engine = await scripted((response) => answerWith(response, content))
+  const engine = await scriptedEngine(({ response }) => answerChat(response, content))
   const { url, gateway } = await fleet({
     gateway: { drainMs: 60_000 },
     endpoints: endpointsOf({ engine }),
@@ -110,11 +111,14 @@ test('the end of a drain waits for a client that is still reading, and for no id
   raw(url, '')
   const client = raw(url, head('') + body)
   client.socket.pause()
-  await until(() => engine.asked.length === 1 && gateway.vitals.inFlight === 0)
+  await untilTrue(
+    'the answer under way',
+    () => engine.received.length === 1 && gateway.vitals.inFlight === 0,
+  )
   const drained = gateway.drain()
   client.socket.resume()
   await drained
-  await until(() => client.socket.readyState === 'closed')
+  await untilTrue('the end of the connection', () => client.socket.readyState === 'closed')
   expect(client.received.length).toBeGreaterThan(content.length)
 })
 
@@ -122,6 +126,6 @@ test('without keys, pages are not shown under a public name that somebody pointe
   const { url } = await fleet({ endpoints: [] })
   const port = new URL(url).port
   const client = raw(url, `GET /stats HTTP/1.1\r\nhost: evil.example:${port}\r\n\r\n`)
-  await until(() => client.received.includes('origin_not_allowed'))
+  await untilTrue('a refusal', () => client.received.includes('origin_not_allowed'))
   expect((await fetch(`${url}/stats`)).status).toBe(200)
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { chat, endpointsOf, fleet } from './harness/fleet.ts'
-import { answerWith, scripted } from './harness/scripted.ts'
+import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
 
 interface Told {
   readonly error: { readonly code: string; readonly message: string }
@@ -13,7 +13,7 @@ interface Told {
 test.each(['constructor', 'toString', '__proto__'])(
   'a model named "%s" is a model like any other',
   async (model) => {
-    const one = await scripted((response) => answerWith(response), [model])
+    const one = await scriptedEngine(({ response }) => answerChat(response), { models: [model] })
     const { url, gateway } = await fleet({ endpoints: endpointsOf({ one }) })
     expect((await chat(url, { model })).status).toBe(200)
     expect(gateway.vitals.inFlightByEndpoint).toEqual({ one: 0 })
@@ -23,7 +23,7 @@ test.each(['constructor', 'toString', '__proto__'])(
 test('the key of an endpoint stays here, even when the engine quotes it', async () => {
   const apiKey = 'sk-node-secret-123'
   const file = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
-  const strict = await scripted((response) => {
+  const strict = await scriptedEngine(({ response }) => {
     response.writeHead(401, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ error: { message: `Incorrect API key provided: ${apiKey}` } }))
   })
@@ -42,7 +42,7 @@ test('the key of an endpoint stays here, even when the engine quotes it', async 
 
 test('what an engine quotes from a prompt is not logged', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
-  const chatty = await scripted((response) => {
+  const chatty = await scriptedEngine(({ response }) => {
     response.writeHead(400, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ error: { message: 'bad value "my password is hunter2"' } }))
   })
@@ -56,10 +56,10 @@ test('what an engine quotes from a prompt is not logged', async () => {
 })
 
 test("an engine's copies of the gateway's headers end at the gateway", async () => {
-  const copycat = await scripted((response) => {
+  const copycat = await scriptedEngine(({ response }) => {
     response.setHeader('x-request-id', 'theirs')
     response.setHeader('x-motley-endpoint', 'theirs')
-    answerWith(response)
+    answerChat(response)
   })
   const { url } = await fleet({ endpoints: endpointsOf({ copycat }) })
   const answer = await chat(url, {}, { headers: { 'x-request-id': 'mine' } })
@@ -77,11 +77,11 @@ test.each([
 ])(
   'an engine that answers with %s has failed, and another one answers',
   async (_what, status, headers, body) => {
-    const odd = await scripted((response) => {
+    const odd = await scriptedEngine(({ response }) => {
       response.writeHead(status, headers as Record<string, string>)
       response.end(body)
     })
-    const good = await scripted((response) => answerWith(response))
+    const good = await scriptedEngine(({ response }) => answerChat(response))
     const alone = await fleet({ endpoints: endpointsOf({ odd }) })
     const refusal = await chat(alone.url)
     expect(refusal.status).toBe(502)
@@ -97,7 +97,7 @@ test.each([
 )
 
 test("an engine's endless Retry-After is an hour for clients", async () => {
-  const later = await scripted((response) => {
+  const later = await scriptedEngine(({ response }) => {
     response.writeHead(503, { 'retry-after': '99999999999999999999999' })
     response.end('{}')
   })
@@ -106,12 +106,12 @@ test("an engine's endless Retry-After is an hour for clients", async () => {
 })
 
 test('clients may leave /v1 out, and engines are asked on the path that they know', async () => {
-  const one = await scripted((response) => answerWith(response))
+  const one = await scriptedEngine(({ response }) => answerChat(response))
   const { url } = await fleet({ endpoints: endpointsOf({ one }) })
   const answer = await fetch(`${url}/chat/completions?seed=1`, {
     method: 'POST',
     body: JSON.stringify({ model: 'llama-3.1-8b', messages: [] }),
   })
   expect(answer.status).toBe(200)
-  expect(one.asked.at(-1)?.path).toBe('/v1/chat/completions?seed=1')
+  expect(one.received.at(-1)?.path).toBe('/v1/chat/completions?seed=1')
 })

@@ -2,21 +2,24 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { chat, endpointsOf, fleet } from './harness/fleet.ts'
-import { answerWith, type Scripted, scripted } from './harness/scripted.ts'
+import { answerChat, type ScriptedEngine, scriptedEngine } from './harness/scripted-engine.ts'
 
 /** An engine that answers when it is told to. */
 async function held(models?: readonly string[]): Promise<{
-  readonly engine: Scripted
+  readonly engine: ScriptedEngine
   readonly open: ServerResponse[]
   /** Resolves when so many requests were taken. */
   taken(count: number): Promise<void>
 }> {
   const open: ServerResponse[] = []
   let look = (): void => {}
-  const engine = await scripted((response) => {
-    open.push(response)
-    look()
-  }, models)
+  const engine = await scriptedEngine(
+    ({ response }) => {
+      open.push(response)
+      look()
+    },
+    models === undefined ? {} : { models },
+  )
   return {
     engine,
     open,
@@ -39,14 +42,14 @@ test('of two models on one endpoint neither starves: who came first goes first',
   await queued(url, 1)
   const waitingA = chat(url, { model: 'a' })
   await queued(url, 2)
-  answerWith(open[0] as ServerResponse)
+  answerChat(open[0] as ServerResponse)
   await running
   await taken(2)
-  expect(JSON.parse(engine.asked[1]?.body ?? '').model).toBe('b')
-  answerWith(open[1] as ServerResponse)
+  expect(JSON.parse(String(engine.received[1]?.body)).model).toBe('b')
+  answerChat(open[1] as ServerResponse)
   await waitingB
   await taken(3)
-  answerWith(open[2] as ServerResponse)
+  answerChat(open[2] as ServerResponse)
   expect((await waitingA).status).toBe(200)
 })
 
@@ -66,16 +69,16 @@ test('one that waits for an endpoint of its own does not hold up the others', as
   await queued(url, 1)
   const third = chat(url)
   await x.taken(2)
-  answerWith(x.open[1] as ServerResponse)
+  answerChat(x.open[1] as ServerResponse)
   expect((await third).headers.get('x-motley-endpoint')).toBe('x')
-  answerWith(y.open[0] as ServerResponse)
+  answerChat(y.open[0] as ServerResponse)
   await y.taken(2)
-  answerWith(y.open[1] as ServerResponse)
+  answerChat(y.open[1] as ServerResponse)
   expect((await Promise.all([first, second])).map(({ status }) => status)).toEqual([200, 200])
 })
 
 test('a request for a model of an endpoint that was just added waits for its first check', async () => {
-  const old = await scripted((response) => answerWith(response))
+  const old = await scriptedEngine(({ response }) => answerChat(response))
   const made = await fleet({ endpoints: endpointsOf({ old }) })
   made.reload({ endpoints: endpointsOf({ renamed: old }) })
   const answer = await chat(made.url)

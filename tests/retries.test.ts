@@ -1,7 +1,7 @@
 /** How often a request is sent, to whom, and who is blamed. */
 import { expect, test } from 'vitest'
 import { chat, endpointsOf, fleet } from './harness/fleet.ts'
-import { answerWith, scripted } from './harness/scripted.ts'
+import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
 
 interface Told {
   readonly error: { readonly code: string; readonly message: string }
@@ -9,8 +9,8 @@ interface Told {
 
 test('an endpoint that resets every request leaves rotation, and every attempt is told', async () => {
   let answers = 1
-  const flaky = await scripted((response) => {
-    if (answers-- > 0) answerWith(response)
+  const flaky = await scriptedEngine(({ response }) => {
+    if (answers-- > 0) answerChat(response)
     else response.destroy()
   })
   const { url, rows } = await fleet(
@@ -24,12 +24,12 @@ test('an endpoint that resets every request leaves rotation, and every attempt i
   }
   expect((await rows())[0]?.state).not.toBe('ready')
   // One answered; one was sent again on a new connection without being counted.
-  expect(flaky.asked.length).toBeLessThanOrEqual(14)
+  expect(flaky.received.length).toBeLessThanOrEqual(14)
 })
 
 test('a request that an engine worked on and then dropped is not sent again uncounted', async () => {
-  const slow = await scripted((response) => {
-    if (slow.asked.length === 1) answerWith(response)
+  const slow = await scriptedEngine(({ response }) => {
+    if (slow.received.length === 1) answerChat(response)
     else setTimeout(() => response.destroy(), 700)
   })
   const { url } = await fleet({
@@ -38,13 +38,13 @@ test('a request that an engine worked on and then dropped is not sent again unco
   })
   expect((await chat(url)).status).toBe(200)
   expect((await chat(url)).status).toBe(502)
-  expect(slow.asked).toHaveLength(2)
+  expect(slow.received).toHaveLength(2)
 })
 
 test('a kept connection that the engine has just closed is replaced without a word', async () => {
-  const closing = await scripted((response) => {
-    if (closing.asked.length === 2) response.destroy()
-    else answerWith(response)
+  const closing = await scriptedEngine(({ response }) => {
+    if (closing.received.length === 2) response.destroy()
+    else answerChat(response)
   })
   const { url, rows } = await fleet({
     gateway: { retries: { maxAttempts: 1 } },
@@ -54,30 +54,33 @@ test('a kept connection that the engine has just closed is replaced without a wo
   const second = await chat(url)
   expect(second.status).toBe(200)
   expect(second.headers.get('x-motley-attempts')).toBe('1')
-  expect(closing.asked).toHaveLength(3)
+  expect(closing.received).toHaveLength(3)
   expect((await rows())[0]?.state).toBe('ready')
 })
 
 test('maxAttempts holds over fallback models', async () => {
   const names = ['m1', 'm2', 'm3', 'm4']
-  const broken = await scripted((response) => {
-    response.writeHead(500)
-    response.end('{}')
-  }, names)
+  const broken = await scriptedEngine(
+    ({ response }) => {
+      response.writeHead(500)
+      response.end('{}')
+    },
+    { models: names },
+  )
   for (const maxAttempts of [1, 2, 3]) {
     const { url } = await fleet({
       gateway: { retries: { maxAttempts } },
       models: { m1: { fallback: ['m2', 'm3', 'm4'] } },
       endpoints: endpointsOf({ broken }, { models: names }),
     })
-    const before = broken.asked.length
+    const before = broken.received.length
     await chat(url, { model: 'm1' })
-    expect(broken.asked.length - before).toBe(maxAttempts)
+    expect(broken.received.length - before).toBe(maxAttempts)
   }
 })
 
 test('a request whose time is over is not tried elsewhere, and nobody else is blamed', async () => {
-  const hanging = await scripted(() => {})
+  const hanging = await scriptedEngine(() => {})
   const { url, rows } = await fleet({
     gateway: { timeouts: { totalMs: 200 } },
     endpoints: [
@@ -93,7 +96,7 @@ test('a request whose time is over is not tried elsewhere, and nobody else is bl
 })
 
 test('a retry that never happens is not counted', async () => {
-  const broken = await scripted((response) => {
+  const broken = await scriptedEngine(({ response }) => {
     response.writeHead(400)
     response.end('{}')
   })

@@ -93,3 +93,9 @@ export const wholeChat = {
   object: 'chat.completion',
   choices: [{ index: 0, message: { role: 'assistant', content: 'Hi.' }, finish_reason: 'stop' }],
 }
+
+/** Answers with a whole chat answer that says this. */
+export function answerChat(response: ServerResponse, content = 'fine'): void {
+  const choices = [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }]
+  answerJson(response, 200, { ...wholeChat, choices })
+}
