@@ -16,3 +16,7 @@ export const modelName = (text: string): ModelName => text as ModelName
 /** One client request, as it is told to the client in `x-request-id`. */
 export type RequestId = Branded<'RequestId'>
 export const requestId = (text: string): RequestId => text as RequestId
+
+/** A machine that joined, for as long as it is not revoked. */
+export type NodeId = Branded<'NodeId'>
+export const nodeId = (text: string): NodeId => text as NodeId

@@ -1,0 +1,224 @@
+/**
+ * The agent's line to its controller: dialled from here, so that it works behind NAT, and dialled
+ * again for as long as the agent lives. The controller must prove to own the certificate that the
+ * join token named, before anything is said.
+ */
+import { connect, type TLSSocket } from 'node:tls'
+import type { AgentIdentity, ControllerAddress } from '#agent/identity.ts'
+import {
+  type AgentMessage,
+  type ControllerMessage,
+  controllerMessage,
+  heartbeatMs,
+  messageBytesMax,
+  protocolVersions,
+  type RefusalCode,
+  type ReplicaSpec,
+  type ReportedReplica,
+} from '#protocol/agent-messages.ts'
+import type { Clock } from '#std/clock.ts'
+import { JsonLineReader } from '#std/json-lines.ts'
+import { peerFingerprint, peerTlsOptions } from '#std/peer-tls.ts'
+
+export interface LinkOptions {
+  readonly identity: AgentIdentity
+  readonly controller: ControllerAddress
+  /** For the first time; null for a node that has joined before. */
+  readonly token: string | null
+  readonly name: string
+  readonly version: string
+  /** Where gateways reach this agent; host null for wherever this connection comes from. */
+  readonly ingress: { readonly host: string | null; readonly port: number }
+  readonly clock: Clock
+  /** In [0, 1), for spreading reconnects. */
+  readonly chance: () => number
+  readonly onWelcome: (node: string) => void
+  /** The controller will not have this agent; after some refusals dialling again is pointless. */
+  readonly onRefused: (code: RefusalCode | 'wrong-certificate', message: string) => void
+  readonly onDesired: (replicas: readonly ReplicaSpec[]) => void
+  readonly onAsk: (
+    what: Extract<ControllerMessage, { type: 'ask' }>['what'],
+    params: Readonly<Record<string, unknown>>,
+  ) => Promise<unknown>
+  /** The line broke or came back, for people. */
+  readonly log: (line: string) => void
+}
+
+/** A controller that says nothing for so long is gone, whatever TCP believes. */
+const silentMsMax = 3 * heartbeatMs
+
+const firstRedialMs = 500
+const redialMsMax = 15_000
+
+export class ControllerLink {
+  readonly #options: LinkOptions
+  #socket: TLSSocket | null = null
+  #welcome = false
+  #closed = false
+  #redialMs = firstRedialMs
+  #cancelRedial: () => void = () => {}
+  #cancelBeat: () => void = () => {}
+  #heardAtMs = 0
+  #token: string | null
+  /** Said again on every new connection. */
+  #inventory: Readonly<Record<string, unknown>> | null = null
+  #replicas: readonly ReportedReplica[] = []
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#token = options.token
+    this.#dial()
+  }
+
+  get isUp(): boolean {
+    return this.#welcome
+  }
+
+  reportInventory(inventory: Readonly<Record<string, unknown>>): void {
+    this.#inventory = inventory
+    if (this.#welcome) this.#say({ type: 'inventory', inventory: { ...inventory } })
+  }
+
+  reportReplicas(replicas: readonly ReportedReplica[]): void {
+    this.#replicas = replicas
+    if (this.#welcome) this.#say({ type: 'replicas', replicas: [...replicas] })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#cancelRedial()
+    this.#cancelBeat()
+    this.#socket?.destroySoon()
+  }
+
+  #dial(): void {
+    const { controller, identity, clock } = this.#options
+    const reader = new JsonLineReader(messageBytesMax)
+    const socket = connect({
+      ...peerTlsOptions(identity.certificate),
+      host: controller.host,
+      port: controller.port,
+      // A name is not what the controller is known by.
+      checkServerIdentity: () => undefined,
+    })
+    this.#socket = socket
+    let reason = 'the connection ended'
+    const cancelDeadline = clock.schedule(silentMsMax, () => {
+      if (this.#welcome) return
+      reason = `no answer within ${silentMsMax / 1000} s`
+      socket.destroy()
+    })
+    socket.once('secureConnect', () => {
+      if (peerFingerprint(socket) !== controller.fingerprint) {
+        socket.destroy()
+        this.#refused(
+          'wrong-certificate',
+          `What answers at ${controller.host}:${controller.port} is not the controller that made the token: its certificate is another. Somebody may be in between.`,
+        )
+        return
+      }
+      const { name, version, ingress } = this.#options
+      const protocols = [...protocolVersions]
+      this.#say({ type: 'hello', protocols, token: this.#token, name, version, ingress })
+    })
+    socket.on('data', (piece: Buffer) => {
+      try {
+        for (const value of reader.push(piece)) this.#hear(controllerMessage.parse(value))
+      } catch (error) {
+        reason = `it does not speak the protocol (${(error as Error).name})`
+        socket.destroy()
+      }
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      reason =
+        error.code === 'ECONNREFUSED' ? 'nothing listens there' : (error.code ?? error.message)
+    })
+    socket.once('close', () => {
+      cancelDeadline()
+      this.#cancelBeat()
+      if (this.#socket === socket) this.#socket = null
+      if (this.#welcome) this.#options.log(`the controller is gone (${reason}); replicas go on`)
+      else if (this.#redialMs === firstRedialMs && !this.#closed) {
+        this.#options.log(
+          `the controller at ${controller.host}:${controller.port} cannot be reached (${reason}); trying again`,
+        )
+      }
+      this.#welcome = false
+      if (!this.#closed) this.#redialLater()
+    })
+  }
+
+  #redialLater(): void {
+    // Half to all of the pause: a controller that restarts is not met by all agents at once.
+    const afterMs = this.#redialMs * (0.5 + this.#options.chance() / 2)
+    this.#redialMs = Math.min(redialMsMax, this.#redialMs * 2)
+    this.#cancelRedial = this.#options.clock.schedule(afterMs, () => this.#dial())
+  }
+
+  #hear(message: ControllerMessage): void {
+    this.#heardAtMs = this.#options.clock.nowMs()
+    switch (message.type) {
+      case 'welcome':
+        this.#welcome = true
+        this.#redialMs = firstRedialMs
+        // It was good for one time.
+        this.#token = null
+        this.#options.onWelcome(message.node)
+        if (this.#inventory !== null) this.reportInventory(this.#inventory)
+        this.reportReplicas(this.#replicas)
+        this.#beat()
+        break
+      case 'refused':
+        this.#refused(message.code, message.message)
+        break
+      case 'desired':
+        this.#options.onDesired(message.replicas)
+        break
+      case 'ask':
+        void this.#answer(message)
+        break
+      case 'alive':
+        break
+    }
+  }
+
+  #refused(code: RefusalCode | 'wrong-certificate', message: string): void {
+    // Only a person can change these; a name or a protocol may be mended on the other side.
+    this.#closed = true
+    this.#cancelRedial()
+    this.#options.onRefused(code, message)
+  }
+
+  async #answer({ request, what, params }: Extract<ControllerMessage, { type: 'ask' }>) {
+    try {
+      const result = await this.#options.onAsk(what, params)
+      this.#say({ type: 'reply', request, result, error: null })
+    } catch (error) {
+      const words = (error as Error).message.slice(0, 4_000)
+      this.#say({ type: 'reply', request, result: null, error: words })
+    }
+  }
+
+  #beat(): void {
+    this.#cancelBeat = this.#options.clock.schedule(heartbeatMs, () => {
+      if (this.#options.clock.nowMs() - this.#heardAtMs > silentMsMax) {
+        this.#socket?.destroy()
+        return
+      }
+      this.#say({ type: 'heartbeat' })
+      this.#beat()
+    })
+  }
+
+  #say(message: AgentMessage): void {
+    if (this.#socket?.writable) this.#socket.write(`${JSON.stringify(message)}\n`)
+  }
+}
+
+/** `mt-<secret>.<fingerprint>` in its two parts; null when it is no token. */
+export function parseToken(
+  token: string,
+): { readonly secret: string; readonly fingerprint: string } | null {
+  const parts = /^(mt-[\w-]{20,60})\.([0-9a-f]{64})$/.exec(token.trim())
+  return parts === null ? null : { secret: parts[1] as string, fingerprint: parts[2] as string }
+}

@@ -1,0 +1,113 @@
+/** The controller's pages under /admin/v1/, whoever serves them: JSON in, JSON out. */
+import { z } from 'zod'
+import { AgentFailure } from '#controller/agent-session.ts'
+import { type Controller, ControllerRefusal } from '#controller/controller.ts'
+import { replicaSpec } from '#protocol/agent-messages.ts'
+
+export interface AdminRequest {
+  readonly method: string
+  /** Without the query. */
+  readonly path: string
+  readonly query: URLSearchParams
+  /** Parsed JSON; null when there was no body. */
+  readonly body: unknown
+}
+
+export interface AdminAnswer {
+  readonly status: number
+  readonly body: unknown
+}
+
+const tokenWanted = z.strictObject({
+  validMinutes: z
+    .number()
+    .positive()
+    .max(60 * 24 * 30),
+})
+const drainWanted = z.strictObject({ draining: z.boolean() })
+const replicaWanted = z.strictObject({
+  node: z.string().min(1),
+  replica: replicaSpec.omit({ id: true }),
+})
+
+/** Null when there is no such page. */
+export async function answerAdmin(
+  controller: Controller,
+  request: AdminRequest,
+): Promise<AdminAnswer | null> {
+  const parts = request.path
+    .replace(/^\/admin\/v1\//, '')
+    .split('/')
+    .map(decodedPart)
+  const [area, name, what] = parts
+  try {
+    switch (
+      `${request.method} ${area}${name === undefined ? '' : '/:name'}${what === undefined ? '' : `/${what}`}`
+    ) {
+      case 'GET nodes':
+        return ok({ nodes: controller.nodes(), frozen: controller.isFrozen })
+      case 'POST nodes/:name/drain':
+        controller.setDraining(name ?? '', drainWanted.parse(request.body).draining)
+        return ok({ node: name, draining: drainWanted.parse(request.body).draining })
+      case 'DELETE nodes/:name':
+        controller.revoke(name ?? '')
+        return ok({ node: name, revoked: true })
+      case 'POST tokens': {
+        const { validMinutes } = tokenWanted.parse(request.body)
+        const { host, port } = controller
+        return ok({ ...controller.createToken(validMinutes * 60_000), controller: { host, port } })
+      }
+      case 'GET replicas':
+        return ok({ replicas: controller.replicas() })
+      case 'POST replicas': {
+        const wanted = replicaWanted.parse(request.body)
+        return { status: 201, body: controller.startReplica(wanted.node, wanted.replica) }
+      }
+      case 'GET replicas/:name': {
+        const found = controller.replicas().find(({ spec }) => spec.id === name)
+        return found === undefined ? null : ok(found)
+      }
+      case 'DELETE replicas/:name':
+        controller.stopReplica(name ?? '')
+        return ok({ replica: name, wanted: false })
+      case 'GET replicas/:name/logs': {
+        const after = Number(request.query.get('after') ?? 0)
+        return ok(await controller.logs(name ?? '', Number.isFinite(after) ? after : 0))
+      }
+      case 'POST replicas/:name/benchmark':
+        return ok(await controller.benchmark(name ?? ''))
+      case 'GET measurements':
+        return ok({ measurements: Object.values(controller.state.measurements) })
+      default:
+        return null
+    }
+  } catch (error) {
+    return {
+      status: error instanceof z.ZodError ? 400 : 409,
+      body: { error: { message: wordsOf(error) } },
+    }
+  }
+}
+
+function ok(body: unknown): AdminAnswer {
+  return { status: 200, body }
+}
+
+/** Only what is meant for people; anything else is a bug, and the caller's to report. */
+function wordsOf(error: unknown): string {
+  if (error instanceof z.ZodError) {
+    const [issue] = error.issues
+    return `${issue?.path.join('.') || 'the body'}: ${issue?.message}`
+  }
+  if (error instanceof ControllerRefusal || error instanceof AgentFailure) return error.message
+  throw error
+}
+
+/** A part of a path; one that is not well-formed stands for itself, and is then not found. */
+function decodedPart(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Everything a controller must not forget, as a pure function of the events that made it so. What
+ * changes every few seconds, as heartbeats and the states of replicas, is not here: agents tell it
+ * again whenever they connect.
+ */
+import type { NodeId } from '#core/ids.ts'
+import type { ReplicaSpec } from '#protocol/agent-messages.ts'
+
+export type ClusterEvent =
+  | { readonly type: 'token-created'; readonly digest: string; readonly expiresAtMs: number }
+  | {
+      readonly type: 'node-joined'
+      readonly node: NodeId
+      readonly name: string
+      /** Of the certificate that the node proves to own. */
+      readonly fingerprint: string
+      /** Of the token that it joined with, which is used up by that. */
+      readonly tokenDigest: string
+    }
+  | { readonly type: 'node-revoked'; readonly node: NodeId }
+  | { readonly type: 'node-draining'; readonly node: NodeId; readonly draining: boolean }
+  | {
+      readonly type: 'inventory-changed'
+      readonly node: NodeId
+      readonly inventory: Readonly<Record<string, unknown>>
+    }
+  | { readonly type: 'replica-wanted'; readonly node: NodeId; readonly spec: ReplicaSpec }
+  | { readonly type: 'replica-unwanted'; readonly replica: string }
+  | { readonly type: 'speed-measured'; readonly measurement: SpeedMeasurement }
+
+/** What `motley benchmark` found; the newest of each (node, engine, build, model, quantization). */
+export interface SpeedMeasurement {
+  readonly node: NodeId
+  readonly engine: string
+  readonly engineVersion: string | null
+  readonly model: string
+  readonly quantization: string | null
+  readonly measuredAtMs: number
+  /** Tokens a second, one request at a time. */
+  readonly promptTokensPerSecond: number
+  readonly decodeTokensPerSecond: number
+  /** Decoded tokens a second in all, by requests at a time. */
+  readonly byConcurrency: readonly {
+    readonly requests: number
+    readonly tokensPerSecond: number
+  }[]
+  /** Requests at a time beyond which more bring little. */
+  readonly knee: number
+}
+
+export interface NodeRecord {
+  readonly id: NodeId
+  readonly name: string
+  readonly fingerprint: string
+  readonly joinedAtMs: number
+  readonly revoked: boolean
+  readonly draining: boolean
+  readonly inventory: Readonly<Record<string, unknown>> | null
+}
+
+export interface TokenRecord {
+  readonly digest: string
+  readonly expiresAtMs: number
+  readonly usedBy: NodeId | null
+}
+
+export interface WantedReplica {
+  readonly spec: ReplicaSpec
+  readonly node: NodeId
+}
+
+export interface ClusterState {
+  readonly tokens: Readonly<Record<string, TokenRecord>>
+  readonly nodes: Readonly<Record<string, NodeRecord>>
+  readonly replicas: Readonly<Record<string, WantedReplica>>
+  readonly measurements: Readonly<Record<string, SpeedMeasurement>>
+}
+
+export const emptyCluster: ClusterState = { tokens: {}, nodes: {}, replicas: {}, measurements: {} }
+
+export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: number): ClusterState {
+  switch (event.type) {
+    case 'token-created': {
+      // Tokens that nobody can use any more are forgotten when a new one is made.
+      const live = Object.entries(state.tokens).filter(([, token]) => token.expiresAtMs > atMs)
+      const { digest, expiresAtMs } = event
+      const token = { digest, expiresAtMs, usedBy: null }
+      return { ...state, tokens: { ...Object.fromEntries(live), [digest]: token } }
+    }
+    case 'node-joined': {
+      const { node, name, fingerprint, tokenDigest } = event
+      const token = state.tokens[tokenDigest]
+      return {
+        ...state,
+        tokens:
+          token === undefined
+            ? state.tokens
+            : { ...state.tokens, [tokenDigest]: { ...token, usedBy: node } },
+        nodes: {
+          ...state.nodes,
+          [node]: {
+            id: node,
+            name,
+            fingerprint,
+            joinedAtMs: atMs,
+            revoked: false,
+            draining: false,
+            inventory: null,
+          },
+        },
+      }
+    }
+    case 'node-revoked': {
+      const kept = Object.entries(state.replicas).filter(([, { node }]) => node !== event.node)
+      const without = { ...state, replicas: Object.fromEntries(kept) }
+      return changeNode(without, event.node, { revoked: true })
+    }
+    case 'node-draining':
+      return changeNode(state, event.node, { draining: event.draining })
+    case 'inventory-changed':
+      return changeNode(state, event.node, { inventory: event.inventory })
+    case 'replica-wanted': {
+      const { node, spec } = event
+      return { ...state, replicas: { ...state.replicas, [spec.id]: { spec, node } } }
+    }
+    case 'replica-unwanted': {
+      const { [event.replica]: _gone, ...replicas } = state.replicas
+      return { ...state, replicas }
+    }
+    case 'speed-measured': {
+      const { measurement } = event
+      const key = measurementKey(measurement)
+      return { ...state, measurements: { ...state.measurements, [key]: measurement } }
+    }
+  }
+}
+
+/** What a measurement is kept under: another build or quantization is another measurement. */
+export function measurementKey(
+  of: Pick<SpeedMeasurement, 'node' | 'engine' | 'engineVersion' | 'model' | 'quantization'>,
+): string {
+  return JSON.stringify([of.node, of.engine, of.engineVersion, of.model, of.quantization])
+}
+
+function changeNode(state: ClusterState, id: NodeId, change: Partial<NodeRecord>): ClusterState {
+  const node = state.nodes[id]
+  if (node === undefined) return state
+  return { ...state, nodes: { ...state.nodes, [id]: { ...node, ...change } } }
+}

@@ -1,0 +1,473 @@
+/**
+ * The controller: who belongs to the fleet, what each machine has, what should run where. It
+ * remembers the first and the last of these as events; agents tell the rest whenever they connect,
+ * so that neither a restart here nor one there disturbs a replica that runs.
+ */
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { createServer, type TLSSocket } from 'node:tls'
+import { AgentSession } from '#controller/agent-session.ts'
+import type { ClusterState, NodeRecord, SpeedMeasurement } from '#controller/cluster-state.ts'
+import { EventStore } from '#controller/event-store.ts'
+import { digestOf, newSecret, tokenRefusal } from '#controller/join-token.ts'
+import { isMassLoss, type Presence, presenceOf } from '#controller/presence.ts'
+import { type NodeId, nodeId } from '#core/ids.ts'
+import {
+  type AgentMessage,
+  protocolVersions,
+  type RefusalCode,
+  type ReplicaSpec,
+  type ReportedReplica,
+} from '#protocol/agent-messages.ts'
+import type { Clock } from '#std/clock.ts'
+import { peerTlsOptions } from '#std/peer-tls.ts'
+import type { Certificate } from '#std/self-signed-certificate.ts'
+
+export interface ControllerOptions {
+  /** Where the event log lies. */
+  readonly directory: string
+  readonly certificate: Certificate
+  /** For agents; port 0 takes any. */
+  readonly host: string
+  readonly port: number
+  readonly clock: Clock
+  readonly log: (line: string) => void
+}
+
+/** One node, as the controller knows it now. */
+export interface NodeView extends NodeRecord {
+  readonly presence: Presence
+  /** Milliseconds since it was heard; null when it was not since the controller started. */
+  readonly silentMs: number | null
+  readonly version: string | null
+  readonly address: string | null
+}
+
+export interface ReplicaView {
+  readonly spec: ReplicaSpec
+  readonly node: NodeId
+  readonly nodeName: string
+  /** Null when its agent has not told of it yet. */
+  readonly reported: ReportedReplica | null
+  readonly presence: Presence
+}
+
+/** Where a gateway reaches the engine of a replica that should be there. */
+export interface ReplicaEndpoint {
+  readonly replica: string
+  readonly model: string
+  readonly node: string
+  /** Of the agent's port, with the path of the replica. */
+  readonly url: string
+  /** Of the agent's certificate. */
+  readonly fingerprint: string
+}
+
+/** A wish that cannot be granted, for people. */
+export class ControllerRefusal extends Error {}
+
+interface LiveNode {
+  session: AgentSession | null
+  heardAtMs: number | null
+  version: string | null
+  ingress: { readonly host: string; readonly port: number } | null
+  replicas: readonly ReportedReplica[]
+}
+
+/** Rejects with the system's error when the address cannot be had, and as `EventStore` throws. */
+export async function startController(options: ControllerOptions): Promise<Controller> {
+  const store = new EventStore(options.directory)
+  const controller = new Controller(options, store)
+  try {
+    await controller.listen()
+  } catch (error) {
+    store.close()
+    throw error
+  }
+  return controller
+}
+
+export class Controller {
+  readonly #options: ControllerOptions
+  readonly #store: EventStore
+  readonly #startedAtMs: number
+  readonly #live = new Map<NodeId, LiveNode>()
+  readonly #sessions = new Set<AgentSession>()
+  readonly #server
+  #endpointsChanged: () => void = () => {}
+
+  constructor(options: ControllerOptions, store: EventStore) {
+    this.#options = options
+    this.#store = store
+    this.#startedAtMs = options.clock.nowMs()
+    this.#server = createServer(peerTlsOptions(options.certificate), (socket) =>
+      this.#greet(socket),
+    )
+    // A client that is no TLS client, or goes away in the handshake.
+    this.#server.on('tlsClientError', () => {})
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.#options.port, this.#options.host, () => {
+        this.#server.off('error', reject)
+        this.#server.on('error', (error) => this.#options.log(`controller: ${error.message}`))
+        resolve()
+      })
+    })
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get host(): string {
+    return this.#options.host
+  }
+
+  get certificate(): Certificate {
+    return this.#options.certificate
+  }
+
+  get state(): ClusterState {
+    return this.#store.state
+  }
+
+  /** Called when replicas that gateways should know come, go or move. */
+  onEndpointsChanged(listener: () => void): void {
+    this.#endpointsChanged = listener
+  }
+
+  /** A token that lets one machine in, until it expires. */
+  createToken(validMs: number): { readonly token: string; readonly expiresAtMs: number } {
+    const nowMs = this.#options.clock.nowMs()
+    const secret = newSecret()
+    const expiresAtMs = Math.round(nowMs + validMs)
+    this.#store.append(nowMs, { type: 'token-created', digest: digestOf(secret), expiresAtMs })
+    return { token: `${secret}.${this.#options.certificate.fingerprint}`, expiresAtMs }
+  }
+
+  nodes(): NodeView[] {
+    const nowMs = this.#options.clock.nowMs()
+    return Object.values(this.state.nodes)
+      .filter(({ revoked }) => !revoked)
+      .map((node) => {
+        const live = this.#live.get(node.id)
+        return {
+          ...node,
+          presence: this.#presence(node.id, nowMs),
+          silentMs: live?.heardAtMs == null ? null : Math.max(0, nowMs - live.heardAtMs),
+          version: live?.version ?? null,
+          address: live?.ingress == null ? null : `${live.ingress.host}:${live.ingress.port}`,
+        }
+      })
+  }
+
+  replicas(): ReplicaView[] {
+    const nowMs = this.#options.clock.nowMs()
+    return Object.values(this.state.replicas).map(({ spec, node }) => ({
+      spec,
+      node,
+      nodeName: this.state.nodes[node]?.name ?? node,
+      reported: this.#live.get(node)?.replicas.find(({ id }) => id === spec.id) ?? null,
+      presence: this.#presence(node, nowMs),
+    }))
+  }
+
+  /** Whether so much was lost at once that nothing is deleted. */
+  get isFrozen(): boolean {
+    return isMassLoss(this.nodes().map(({ presence }) => presence))
+  }
+
+  endpoints(): ReplicaEndpoint[] {
+    return this.replicas().flatMap(({ spec, node, nodeName, presence }) => {
+      const record = this.state.nodes[node]
+      const ingress = this.#live.get(node)?.ingress ?? null
+      if (record === undefined || ingress === null) return []
+      if (record.draining || presence === 'lost') return []
+      const host = ingress.host.includes(':') ? `[${ingress.host}]` : ingress.host
+      return [
+        {
+          replica: spec.id,
+          model: spec.model,
+          node: nodeName,
+          url: `https://${host}:${ingress.port}/replicas/${encodeURIComponent(spec.id)}`,
+          fingerprint: record.fingerprint,
+        },
+      ]
+    })
+  }
+
+  /** Throws `ControllerRefusal` when the node is unknown or takes nothing. */
+  startReplica(nodeName: string, spec: Omit<ReplicaSpec, 'id'>): ReplicaSpec {
+    const node = this.#nodeNamed(nodeName)
+    if (node.draining) {
+      throw new ControllerRefusal(
+        `${node.name} is draining and takes nothing new: "motley drain ${node.name} --undo" ends that`,
+      )
+    }
+    const id = `${idText(spec.model)}-${randomBytes(3).toString('hex')}`
+    const full: ReplicaSpec = { ...spec, id }
+    this.#append({ type: 'replica-wanted', node: node.id, spec: full })
+    this.#tellDesired(node.id)
+    this.#endpointsChanged()
+    return full
+  }
+
+  /** Throws `ControllerRefusal` when there is no such replica. */
+  stopReplica(id: string): void {
+    const replica = this.#replica(id)
+    this.#append({ type: 'replica-unwanted', replica: id })
+    this.#tellDesired(replica.node)
+    this.#endpointsChanged()
+  }
+
+  setDraining(nodeName: string, draining: boolean): void {
+    const node = this.#nodeNamed(nodeName)
+    if (node.draining === draining) return
+    this.#append({ type: 'node-draining', node: node.id, draining })
+    this.#tellDesired(node.id)
+    this.#endpointsChanged()
+  }
+
+  /** The node is out at once, and may come back with a new token only. */
+  revoke(nodeName: string): void {
+    const node = this.#nodeNamed(nodeName)
+    this.#append({ type: 'node-revoked', node: node.id })
+    this.#live.get(node.id)?.session?.refuse('revoked', 'This node was revoked.')
+    this.#live.delete(node.id)
+    this.#endpointsChanged()
+  }
+
+  logs(id: string, after: number): Promise<unknown> {
+    return this.#sessionOf(this.#replica(id).node).ask('logs', { replica: id, after })
+  }
+
+  /** Measures a replica and keeps the result; takes a minute or two. */
+  async benchmark(id: string): Promise<{
+    readonly now: SpeedMeasurement
+    readonly before: SpeedMeasurement | null
+  }> {
+    const { node, spec } = this.#replica(id)
+    const found = await this.#sessionOf(node).ask('benchmark', { replica: id }, benchmarkWithinMs)
+    const nowMs = this.#options.clock.nowMs()
+    const now = {
+      ...(found as Omit<SpeedMeasurement, 'node' | 'model' | 'measuredAtMs'>),
+      node,
+      model: spec.model,
+      measuredAtMs: Math.round(nowMs),
+    }
+    const before =
+      Object.values(this.state.measurements).find(
+        (one) =>
+          one.node === now.node &&
+          one.engine === now.engine &&
+          one.model === now.model &&
+          one.quantization === now.quantization,
+      ) ?? null
+    this.#append({ type: 'speed-measured', measurement: now })
+    return { now, before }
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions) session.end()
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#store.close()
+  }
+
+  #greet(socket: TLSSocket): void {
+    const session = new AgentSession({
+      socket,
+      clock: this.#options.clock,
+      onHello: (hello, from) => this.#onHello(hello, from),
+      onMessage: (message, from) => this.#onMessage(message, from),
+      onClose: (from) => {
+        this.#sessions.delete(from)
+        const live = this.#liveOf(from)
+        if (live?.session === from) live.session = null
+      },
+    })
+    this.#sessions.add(session)
+  }
+
+  #onHello(
+    hello: Extract<AgentMessage, { type: 'hello' }>,
+    session: AgentSession,
+  ): { readonly code: RefusalCode; readonly message: string } | null {
+    const nowMs = this.#options.clock.nowMs()
+    const protocol = protocolVersions.findLast((version) => hello.protocols.includes(version))
+    if (protocol === undefined) {
+      return {
+        code: 'protocol',
+        message: `This controller speaks protocol ${protocolVersions.join(', ')} and the agent ${hello.protocols.join(', ')}: run the same version of Motley on both.`,
+      }
+    }
+    if (session.fingerprint === '') {
+      return { code: 'not_joined', message: 'An agent shows a certificate.' }
+    }
+    const known = Object.values(this.state.nodes).find(
+      ({ fingerprint }) => fingerprint === session.fingerprint,
+    )
+    if (known?.revoked) return { code: 'revoked', message: refusalText('revoked') }
+    let node = known?.id
+    if (node === undefined) {
+      if (hello.token === null) return { code: 'not_joined', message: refusalText('not_joined') }
+      const refusal = tokenRefusal(this.state, hello.token, nowMs)
+      if (refusal !== null) return { code: refusal, message: refusalText(refusal) }
+      const taken = Object.values(this.state.nodes).some(
+        ({ name, revoked }) => name === hello.name && !revoked,
+      )
+      if (taken) {
+        return {
+          code: 'name_taken',
+          message: `A node is called "${hello.name}" already: give this one another name with --name.`,
+        }
+      }
+      node = nodeId(`node-${randomBytes(4).toString('hex')}`)
+      this.#append({
+        type: 'node-joined',
+        node,
+        name: hello.name,
+        fingerprint: session.fingerprint,
+        tokenDigest: digestOf(hello.token),
+      })
+      this.#options.log(`node "${hello.name}" joined`)
+    }
+    const before = this.#live.get(node)
+    before?.session?.end()
+    this.#live.set(node, {
+      session,
+      heardAtMs: nowMs,
+      version: hello.version,
+      ingress: {
+        host: hello.ingress.host ?? session.remoteAddress.replace(/^::ffff:/, ''),
+        port: hello.ingress.port,
+      },
+      replicas: before?.replicas ?? [],
+    })
+    session.send({ type: 'welcome', protocol, node })
+    this.#tellDesired(node)
+    this.#endpointsChanged()
+    return null
+  }
+
+  #onMessage(message: AgentMessage, session: AgentSession): void {
+    const live = this.#liveOf(session)
+    if (live === null) return
+    live.heardAtMs = this.#options.clock.nowMs()
+    switch (message.type) {
+      case 'heartbeat':
+        session.send({ type: 'alive' })
+        break
+      case 'inventory': {
+        const node = this.#nodeOf(session)
+        if (node === null) break
+        if (JSON.stringify(node.inventory) !== JSON.stringify(message.inventory)) {
+          this.#append({ type: 'inventory-changed', node: node.id, inventory: message.inventory })
+        }
+        break
+      }
+      case 'replicas':
+        live.replicas = message.replicas
+        this.#endpointsChanged()
+        break
+      case 'hello':
+      case 'reply':
+        break
+    }
+  }
+
+  #tellDesired(node: NodeId): void {
+    const draining = this.state.nodes[node]?.draining ?? false
+    const replicas = Object.values(this.state.replicas)
+      .filter((replica) => replica.node === node && !draining)
+      .map(({ spec }) => spec)
+    this.#live.get(node)?.session?.send({ type: 'desired', replicas })
+  }
+
+  #append(
+    ...events: Parameters<EventStore['append']> extends [number, ...infer Events] ? Events : never
+  ): void {
+    this.#store.append(this.#options.clock.nowMs(), ...events)
+  }
+
+  #presence(node: NodeId, nowMs: number): Presence {
+    return presenceOf(this.#live.get(node)?.heardAtMs ?? null, this.#startedAtMs, nowMs)
+  }
+
+  #nodeOf(session: AgentSession): NodeRecord | null {
+    return (
+      Object.values(this.state.nodes).find(
+        ({ fingerprint, revoked }) => fingerprint === session.fingerprint && !revoked,
+      ) ?? null
+    )
+  }
+
+  #liveOf(session: AgentSession): LiveNode | null {
+    const node = this.#nodeOf(session)
+    return node === null ? null : (this.#live.get(node.id) ?? null)
+  }
+
+  #nodeNamed(name: string): NodeRecord {
+    const nodes = this.nodes()
+    const found = nodes.find((node) => node.name === name || node.id === name)
+    if (found !== undefined) return found
+    const there = nodes.map((node) => node.name).join(', ')
+    throw new ControllerRefusal(
+      nodes.length === 0
+        ? `there is no node "${name}": no machine has joined yet`
+        : `there is no node "${name}"; there is ${there}`,
+    )
+  }
+
+  #replica(id: string): { readonly spec: ReplicaSpec; readonly node: NodeId } {
+    const found = Object.hasOwn(this.state.replicas, id) ? this.state.replicas[id] : undefined
+    if (found !== undefined) return found
+    const there = Object.keys(this.state.replicas)
+    throw new ControllerRefusal(
+      there.length === 0
+        ? `there is no replica "${id}": none was started`
+        : `there is no replica "${id}"; there is ${there.join(', ')}`,
+    )
+  }
+
+  #sessionOf(node: NodeId): AgentSession {
+    const session = this.#live.get(node)?.session ?? null
+    if (session !== null) return session
+    throw new ControllerRefusal(
+      `the agent of ${this.state.nodes[node]?.name ?? node} is not connected`,
+    )
+  }
+}
+
+/** Every batch size is measured for some seconds; the largest model on a CPU needs minutes. */
+const benchmarkWithinMs = 15 * 60_000
+
+function refusalText(code: RefusalCode): string {
+  switch (code) {
+    case 'token_unknown':
+      return 'This token is not known here: make one with "motley token create".'
+    case 'token_used':
+      return 'This token was used already, and each lets one machine in: make another with "motley token create".'
+    case 'token_expired':
+      return 'This token has expired: make another with "motley token create".'
+    case 'revoked':
+      return 'This node was revoked: to join again, remove its identity and use a new token.'
+    case 'not_joined':
+      return 'This machine has not joined: start the agent with --token, from "motley token create".'
+    case 'name_taken':
+    case 'protocol':
+    case 'malformed':
+      return code
+  }
+}
+
+/** What of a model's name can stand in a path, a container's name and a file's. */
+function idText(model: string): string {
+  const text = model
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+  return text.slice(0, 40) || 'replica'
+}
