@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { settingVariables } from '#cli/config-environment.ts'
-import { createProgram } from '#cli/program.ts'
+import { createProgram, shownCommands } from '#cli/program.ts'
 import {
   allowedText,
   type ConfigSchema,
@@ -131,7 +131,7 @@ function commandTexts(command: Command, parent: string): string[] {
   command.outputHelp()
   const depth = name.split(' ').length
   const own = `${'#'.repeat(Math.min(depth + 1, 4))} ${name}\n\n\`\`\`text\n${text.trimEnd()}\n\`\`\``
-  return [own, ...command.commands.flatMap((child) => commandTexts(child, `${name} `))]
+  return [own, ...shownCommands(command).flatMap((child) => commandTexts(child, `${name} `))]
 }
 
 function read(file: string): string | null {

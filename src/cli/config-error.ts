@@ -19,8 +19,10 @@ export class ConfigError extends Error {
   }
 }
 
+/** An option is no place to jump to, so its line starts as that of any other wrong usage. */
 export function problemText({ source, line, text }: ConfigProblem): string {
-  return `${source}${line === null ? '' : `:${line}`}: ${text}`
+  const program = source.startsWith('--') ? 'motley: ' : ''
+  return `${program}${source}${line === null ? '' : `:${line}`}: ${text}`
 }
 
 export type ConfigPath = readonly (string | number)[]

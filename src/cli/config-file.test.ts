@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { setByKubernetes, settingVariables } from '#cli/config-environment.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigFlags, findConfigFile, parseConfig, readConfig } from '#cli/config-file.ts'
+import { scalarPaths, schemaAt } from '#core/config/json-schema.ts'
 
 interface Given {
   readonly env?: Readonly<Record<string, string>>
@@ -64,6 +65,53 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       text: '- gateway',
       said: [
         'motley.yaml:1: the whole file: found a list, allowed: a map of gateway, endpoints, models, routing, embedded',
+      ],
+    },
+    {
+      what: 'a key one blank short of its neighbour',
+      text: 'endpoints:\n  - url: http://a\n   name: a',
+      said: [
+        'motley.yaml:3: this line is indented by 3 blanks, the one above by 4; what belongs together starts at the same column',
+      ],
+    },
+    {
+      what: 'a key one blank too far',
+      text: 'gateway:\n  # where\n  listen: 127.0.0.1:1\n\n   drainMs: 3',
+      said: [
+        'motley.yaml:5: this line is indented by 3 blanks, the one above by 2; what belongs together starts at the same column',
+      ],
+    },
+    {
+      what: 'an entry of a list one blank short of the others',
+      text: 'endpoints:\n  - url: http://a\n - url: http://b',
+      said: [
+        'motley.yaml:3: this line is indented by 1 blank, the one above by 2; what belongs together starts at the same column',
+      ],
+    },
+    {
+      what: 'a value that holds a colon, which is no matter of blanks',
+      text: 'gateway:\n  listen: a: b',
+      said: ['motley.yaml:2: not valid YAML: Nested mappings are not allowed in compact mappings'],
+    },
+    {
+      what: 'a port without its host',
+      text: 'gateway: { listen: 7070 }',
+      said: [
+        'motley.yaml:1: gateway.listen: found 7070, allowed: host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535; write "127.0.0.1:7070"',
+      ],
+    },
+    {
+      what: 'a port without its host, in quotes',
+      text: 'gateway: { listen: ":7070" }',
+      said: [
+        'motley.yaml:1: gateway.listen: found ":7070", allowed: host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535; write "127.0.0.1:7070"',
+      ],
+    },
+    {
+      what: 'a wait that no timer can hold',
+      text: 'gateway: { queue: { timeoutMs: 3000000000 } }',
+      said: [
+        'motley.yaml:1: gateway.queue.timeoutMs: found 3000000000, allowed: a whole number from 0 to 2147483647',
       ],
     },
     {
@@ -184,7 +232,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a URL, without its password',
       text: 'endpoints: [{ url: "http://me:geheim@node:99999/" }]',
       said: [
-        'motley.yaml:1: endpoints[0].url: found "http://…@node:99999/", allowed: a URL that starts with http:// or https://',
+        'motley.yaml:1: endpoints[0].url: found "http://…@node:99999/", allowed: a URL that starts with http:// or https://; a port is at most 65535, not 99999',
       ],
     },
     {
@@ -210,7 +258,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       text: `gateway:\n  keys:\n    - { name: app, key: \${APP_KEY} }\n  drainMs: soon`,
       said: [
         `motley.yaml:3: gateway.keys[0].key: the environment variable APP_KEY is not set; set it, or write \${APP_KEY:-default}`,
-        'motley.yaml:4: gateway.drainMs: found "soon", allowed: a whole number of at least 0',
+        'motley.yaml:4: gateway.drainMs: found "soon", allowed: a whole number from 0 to 2147483647',
       ],
     },
     {
@@ -239,7 +287,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       text: 'gateway: { drainMs: 1 }',
       given: { env: { MOTLEY_GATEWAY_DRAIN_MS: 'soon' } },
       said: [
-        'MOTLEY_GATEWAY_DRAIN_MS: gateway.drainMs: found "soon", allowed: a whole number of at least 0',
+        'MOTLEY_GATEWAY_DRAIN_MS: gateway.drainMs: found "soon", allowed: a whole number from 0 to 2147483647',
       ],
     },
     {
@@ -255,12 +303,27 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       text: 'gateway: { listen: "127.0.0.1:1" }',
       given: { flags: { listen: 'here' } },
       said: [
-        '--listen: gateway.listen: found "here", allowed: host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535',
+        'motley: --listen: found "here", allowed: host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535',
       ],
     },
   ])('$what', ({ text, said, given }) => {
     expect(problems(text, given)).toEqual(said)
   })
+})
+
+test('every setting in milliseconds has a bound that a timer can hold', () => {
+  const paths = [
+    ...['gateway', 'routing'].flatMap(scalarPaths),
+    ...scalarPaths('gateway')
+      .filter(([, section]) => section === 'timeouts')
+      .map(([, , name = '']) => ['models', 'm', 'timeouts', name]),
+    ...['intervalMs', 'timeoutMs'].map((name) => ['endpoints', '0', 'health', name]),
+  ].filter((path) => path.at(-1)?.endsWith('Ms'))
+  expect(paths.length).toBeGreaterThan(12)
+  for (const path of paths) {
+    const schema = schemaAt(path.map((step) => (step === '0' ? 0 : step)))
+    expect({ path, maximum: schema?.maximum }).toEqual({ path, maximum: 2 ** 31 - 1 })
+  }
 })
 
 describe('values', () => {

@@ -114,6 +114,18 @@ export function parseConfig(
   throw new ConfigError(problems.sort((one, other) => (one.line ?? 0) - (other.line ?? 0)))
 }
 
+/**
+ * A problem that only the machine shows, as a file that is not there, at the place where the
+ * setting was written.
+ */
+export function problemAt(request: ConfigRequest, path: ConfigPath, text: string): ConfigProblem {
+  const file = findConfigFile(request)
+  const source = file ?? 'motley.yaml'
+  const written = file === null ? '' : readText(resolve(request.cwd, file), file)
+  const yaml = readYaml({ text: written, source, env: request.env, convert: fromText })
+  return { source, line: yaml.line(path), text: `${pathText(path)}: ${text}` }
+}
+
 function readText(file: string, named: string): string {
   try {
     return readFileSync(file, 'utf8')
@@ -139,7 +151,12 @@ function located(
   yaml: YamlDocument,
 ): ConfigProblem {
   const outside = sources.get(path.join('.'))
-  if (outside !== undefined) return { source: outside, line: null, text }
+  if (outside !== undefined) {
+    // Whoever typed an option has not typed the name of the setting.
+    const name = `${pathText(path)}: `
+    const isOption = outside.startsWith('--') && text.startsWith(name)
+    return { source: outside, line: null, text: isOption ? text.slice(name.length) : text }
+  }
   return { source: file, line: yaml.line(path), text }
 }
 

@@ -68,17 +68,30 @@ function issueTexts(issue: Issue, path: ConfigPath, written: WrittenValues): Con
     return [{ path, text: `${pathText(path)}: missing, required: ${allowed}` }]
   }
   const name = pathText(path) || 'the whole file'
-  const hint =
-    path.join('.') === 'routing.strategy' && strategiesToCome.includes(found)
-      ? ' (this version of motley does not have that strategy yet)'
-      : typeof found === 'string'
-        ? didYouMean(found, enumAt(path))
-        : schemaAt(path)?.type === 'string' && ['number', 'boolean'].includes(typeof found)
-          ? '; put it in quotes'
-          : ''
+  const hint = hintFor(path, found)
   return [
     { path, text: `${name}: found ${shown(path, found, written)}, allowed: ${allowed}${hint}` },
   ]
+}
+
+/** What was probably meant, or how to write it. */
+function hintFor(path: ConfigPath, found: unknown): string {
+  const setting = path.join('.')
+  if (setting === 'routing.strategy' && strategiesToCome.includes(found)) {
+    return ' (this version of motley does not have that strategy yet)'
+  }
+  if (setting === 'gateway.listen' && /^:?\d{1,5}$/.test(String(found))) {
+    return `; write "127.0.0.1:${String(found).replace(':', '')}"`
+  }
+  if (typeof found === 'string') return portHint(found) || didYouMean(found, enumAt(path))
+  const isText = schemaAt(path)?.type === 'string' && ['number', 'boolean'].includes(typeof found)
+  return isText ? '; put it in quotes' : ''
+}
+
+/** A URL whose port is too large is no URL to any parser, and looks like one to everybody else. */
+function portHint(found: string): string {
+  const [, port] = /^https?:\/\/[^/?#]*:(\d+)(?:[/?#]|$)/.exec(found) ?? []
+  return port !== undefined && Number(port) > 65_535 ? `; a port is at most 65535, not ${port}` : ''
 }
 
 function unknownKey(path: ConfigPath, key: string): string {

@@ -55,9 +55,11 @@ export function readYaml({ text, source, env, convert }: YamlOptions): YamlDocum
   if (second !== undefined) {
     report(lineAt(second.range[0]), 'a second document starts here; motley.yaml is one document')
   }
-  for (const error of documents.flatMap((document) => [...document.errors, ...document.warnings])) {
-    report(lineAt(error.pos[0]), syntaxText(error))
-  }
+  const errors = documents.flatMap((document) => [...document.errors, ...document.warnings])
+  const indentation = indentationProblem(errors, text.split('\n'), lineAt)
+  if (indentation !== null) report(indentation.line, indentation.text)
+  // One wrong blank makes the parser stumble several times over the same lines.
+  else for (const error of errors) report(lineAt(error.pos[0]), syntaxText(error))
 
   let nodes = 0
   const visit = (node: unknown, path: ConfigPath, depth: number): unknown => {
@@ -150,4 +152,47 @@ function syntaxText(error: YAMLError): string {
       return `not valid YAML: ${first}`
     }
   }
+}
+
+/**
+ * A line that starts at another column than its neighbours, which the parser tells in words about
+ * indicators and implicit keys. Null where the first error is of another kind.
+ */
+function indentationProblem(
+  errors: readonly YAMLError[],
+  lines: readonly string[],
+  lineAt: (offset: number) => number,
+): { readonly line: number; readonly text: string } | null {
+  const first = errors[0] && lineAt(errors[0].pos[0])
+  for (const { code, message, pos } of errors) {
+    const [from, to] = [lineAt(pos[0]), lineAt(pos[1])]
+    // A key that seems to run over two lines is two keys, the second too far to the right.
+    const isRunOn = code === 'MULTILINE_IMPLICIT_KEY' && from < to
+    const isStray = code === 'BAD_INDENT' || /^Sequence item without|^A block seq/.test(message)
+    if (from !== first || !(isRunOn || isStray)) continue
+    const line = isRunOn ? to : from
+    const here = lines[line - 1] ?? ''
+    const above = lines.slice(0, line - 1).findLast((each) => !/^\s*(#.*)?$/.test(each)) ?? ''
+    const blanks = blanksOf(here)
+    // Beside the key behind a dash stands the next key, and below the dash the next dash.
+    const aboveBlanks = here.trimStart().startsWith('- ') ? blanksOf(above) : keyColumn(above)
+    if (blanks === aboveBlanks) return null
+    return {
+      line,
+      text: `this line is indented by ${counted(blanks)}, the one above by ${aboveBlanks}; what belongs together starts at the same column`,
+    }
+  }
+  return null
+}
+
+function blanksOf(line: string): number {
+  return line.length - line.trimStart().length
+}
+
+function keyColumn(line: string): number {
+  return /^[\s-]*/.exec(line)?.[0].length ?? 0
+}
+
+function counted(blanks: number): string {
+  return blanks === 1 ? '1 blank' : `${blanks} blanks`
 }

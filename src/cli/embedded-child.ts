@@ -10,12 +10,12 @@ import {
 } from '#cli/child-process.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { engineDirectory, isInstalled } from '#cli/data-directory.ts'
+import { modelFileProblem } from '#cli/model-file.ts'
 import { packageFile, roomProgram } from '#cli/package-files.ts'
 import { asClause } from '#cli/terminal.ts'
 import { embeddedEndpointName } from '#core/config/document.ts'
 import type { EmbeddedConfig } from '#core/config/embedded.ts'
 import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
-import { checkGgufFile, ModelFileError } from '#embedded/gguf-file.ts'
 import { chooseVariant } from '#embedded/variant.ts'
 
 export interface EmbeddedChild {
@@ -37,17 +37,6 @@ export const bundledModel: EmbeddedConfig = {
  * refuses is known as such: both take well under a second on a disk that keeps up.
  */
 const loadWaitMs = 5_000
-
-/** What is wrong with the file, as far as its first bytes tell; null when they look right. */
-export async function modelFileProblem(path: string): Promise<string | null> {
-  try {
-    await checkGgufFile(path)
-    return null
-  } catch (error) {
-    if (!(error instanceof ModelFileError)) throw error
-    return asClause(error.message)
-  }
-}
 
 /** @throws {CommandFailure} */
 export async function startEmbedded(

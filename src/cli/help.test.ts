@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { createProgram } from '#cli/program.ts'
+import { createProgram, shownCommands } from '#cli/program.ts'
 
 function shownHelp(command: Command): string {
   let text = ''
@@ -11,7 +11,7 @@ function shownHelp(command: Command): string {
 
 function everyCommand(command: Command, parent = ''): { name: string; command: Command }[] {
   const name = `${parent}${command.name()}`
-  const children = command.commands.flatMap((child) => everyCommand(child, `${name} `))
+  const children = shownCommands(command).flatMap((child) => everyCommand(child, `${name} `))
   return [{ name, command }, ...children]
 }
 

@@ -38,6 +38,7 @@ writeFileSync(
   Buffer.concat([model.subarray(0, 24), Buffer.alloc(1_000_000, 0xfe)]),
 )
 writeFileSync(join(folder, 'good.yaml'), 'endpoints: [{ url: "http://a" }, { url: "http://b" }]')
+writeFileSync(join(folder, 'model.yaml'), 'embedded:\n  model: nope.gguf\n')
 writeFileSync(join(folder, 'bad.yaml'), 'gateway:\n  drainMs: soon\n  pingMs: often\n')
 
 test.each<{ args: string[]; code: number; out?: string; err?: string }>([
@@ -51,8 +52,13 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
     args: ['config', 'check', 'bad.yaml'],
     code: 2,
     err:
-      'bad.yaml:2: gateway.drainMs: found "soon", allowed: a whole number of at least 0\n' +
-      'bad.yaml:3: gateway.pingMs: found "often", allowed: a whole number of at least 0\n',
+      'bad.yaml:2: gateway.drainMs: found "soon", allowed: a whole number from 0 to 2147483647\n' +
+      'bad.yaml:3: gateway.pingMs: found "often", allowed: a whole number from 0 to 2147483647\n',
+  },
+  {
+    args: ['config', 'check', 'model.yaml'],
+    code: 2,
+    err: `model.yaml:2: embedded.model: the model file ${join(folder, 'nope.gguf')} does not exist; name a GGUF file that does\n`,
   },
   {
     args: ['gateway', '-c', 'none.yaml'],
@@ -80,6 +86,25 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
     err: `motley: the model file ${join(folder, 'garbled.gguf')} cannot be loaded (its header makes no sense); it may be damaged or too new for this engine: download it again or choose another\n`,
   },
   { args: ['gatewy'], code: 2, err: "motley: unknown command 'gatewy'; did you mean gateway?\n" },
+  {
+    args: ['up', '--port', '80'],
+    code: 2,
+    err: "motley: unknown option '--port'; address and port are --listen <host:port>; see motley up --help\n",
+  },
+  {
+    args: ['why'],
+    code: 2,
+    err: "motley: missing required argument 'request-id'; see motley why --help\n",
+  },
+  { args: ['help', 'nope'], code: 2, err: "motley: unknown command 'nope'; see motley --help\n" },
+  {
+    args: ['up', '--listen', 'foo'],
+    code: 2,
+    err: 'motley: --listen: found "foo", allowed: host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535\n',
+  },
+  { args: ['-v'], code: 0, out: 'motley 0.1.0\n' },
+  { args: ['-V'], code: 0, out: 'motley 0.1.0\n' },
+  { args: ['version'], code: 0, out: 'motley 0.1.0\n' },
   {
     args: ['status', '--jsn'],
     code: 2,

@@ -1,5 +1,5 @@
 /** The commands of motley and what holds for all of them. */
-import { Command, type CommanderError } from 'commander'
+import { Command, type CommanderError, Option } from 'commander'
 import { addConfigCommand } from '#cli/commands/config.ts'
 import { addDemoCommand } from '#cli/commands/demo.ts'
 import { addEmulateCommand } from '#cli/commands/emulate.ts'
@@ -26,19 +26,23 @@ const commands = [
   addDemoCommand,
 ]
 
+/** The commands that help and reference show, below this one. */
+export function shownCommands(command: Command): readonly Command[] {
+  return command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((child) => child.name() !== 'help')
+}
+
 export function createProgram(): Command {
   const program = new Command('motley')
     .description('One private, resilient, OpenAI-compatible API over a mixed fleet of machines.')
-    .version(`motley ${motleyVersion}`, '--version', 'print the version')
+    .version(versionText, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show help of a command')
+    .helpCommand(false)
     .exitOverride()
-    .configureOutput({
-      // As wide as the narrowest terminal, so that help looks the same for everybody.
-      getOutHelpWidth: () => 80,
-      getErrHelpWidth: () => 80,
-      outputError: (text, write) => write(errorLine(text)),
-    })
+    // As wide as the narrowest terminal, so that help looks the same for everybody.
+    .configureOutput({ getOutHelpWidth: () => 80, getErrHelpWidth: () => 80 })
     .addHelpText(
       'after',
       `
@@ -47,7 +51,49 @@ Commands that read take --json. Exit codes: 0 done, 1 the answer is no,
 2 wrong usage or configuration, 3 something that is needed cannot be reached.`,
     )
   for (const add of commands) add(program)
+  addHelpCommand(program)
+  addOtherSpellings(program)
+  tellErrorsOf(program, 'motley')
   return program
+}
+
+const versionText = `motley ${motleyVersion}`
+
+/** Commander's own shows the whole help for a command that does not exist, and does not say so. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .description('show help of a command')
+    .argument('[command...]')
+    .action((names: readonly string[]) => {
+      let found = program
+      for (const name of names) {
+        const child = found.commands.find((command) => command.name() === name)
+        if (child === undefined) program.error(`unknown command '${names.join(' ')}'`)
+        found = child
+      }
+      found.help()
+    })
+}
+
+/** What people type for the version who have not looked it up. */
+function addOtherSpellings(program: Command): void {
+  program.addOption(new Option('-V').hideHelp()).on('option:V', printVersion)
+  program.command('version', { hidden: true }).action(printVersion)
+}
+
+function printVersion(): never {
+  console.log(versionText)
+  process.exit(0)
+}
+
+/** Each command points to its own help: the options of `up` are not in that of motley. */
+function tellErrorsOf(command: Command, path: string): void {
+  command.configureOutput({
+    ...command.configureOutput(),
+    outputError: (text, write) => write(errorLine(text, path, command)),
+  })
+  for (const child of command.commands) tellErrorsOf(child, `${path} ${child.name()}`)
 }
 
 /** Help was shown where it was asked for; anything else commander ends with is wrong usage. */
@@ -55,10 +101,18 @@ export function usageExitCode(error: CommanderError): number {
   return error.exitCode === 0 ? 0 : 2
 }
 
-/** Commander's two lines as one: what is wrong, and what was probably meant. */
-function errorLine(text: string): string {
+/** Commander's two lines as one: what is wrong, and what was probably meant or where to look. */
+function errorLine(text: string, path: string, command: Command): string {
   const [first = '', ...rest] = text.trim().split('\n')
+  const wrong = first.replace(/^error: /, '').replace(/\.$/, '')
   const meant = rest.map((line) => line.replace(/^\(Did you mean (.*)\?\)$/, '; did you mean $1?'))
-  const help = meant.length === 0 ? '; see motley --help' : ''
-  return `motley: ${first.replace(/^error: /, '').replace(/\.$/, '')}${meant.join('')}${help}\n`
+  const help = meant.length === 0 ? `${otherOption(wrong, command)}; see ${path} --help` : ''
+  return `motley: ${wrong}${meant.join('')}${help}\n`
+}
+
+/** Address and port are one option here, and two almost everywhere else. */
+function otherOption(wrong: string, command: Command): string {
+  const takesBoth = command.options.some(({ long }) => long === '--listen')
+  const [, given] = /^unknown option '(--port|--host|-p)(?:=.*)?'$/.exec(wrong) ?? []
+  return takesBoth && given !== undefined ? '; address and port are --listen <host:port>' : ''
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
-import { findConfigFile, readConfig } from '#cli/config-file.ts'
+import { type ConfigRequest, findConfigFile, problemAt, readConfig } from '#cli/config-file.ts'
 import { printJson } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { publicSchema } from '#core/config/json-schema.ts'
@@ -13,7 +13,7 @@ export function addConfigCommand(program: Command): void {
     .description('Say whether a configuration is right, or every problem it has.')
     .argument('[file]', 'the file (MOTLEY_CONFIG; default motley.yaml)')
     .option('--json', 'print JSON')
-    .action((path: string | undefined, { json }: { json?: boolean }) => {
+    .action(async (path: string | undefined, { json }: { json?: boolean }) => {
       const request = { path, env: process.env, cwd: process.cwd() }
       const file = findConfigFile(request)
       if (file === null) {
@@ -24,6 +24,7 @@ export function addConfigCommand(program: Command): void {
       }
       try {
         const read = readConfig(request)
+        await checkModelFile(read, request)
         if (json) printJson({ file, valid: true, problems: [] })
         else console.log(`${file} is valid: ${summaryOf(read)}`)
       } catch (error) {
@@ -36,6 +37,16 @@ export function addConfigCommand(program: Command): void {
     .command('schema')
     .description('Print the JSON Schema of motley.yaml, for editors.')
     .action(() => printJson(publicSchema()))
+}
+
+/** @throws {ConfigError} */
+async function checkModelFile(config: MotleyConfig, request: ConfigRequest): Promise<void> {
+  if (config.embedded === undefined) return
+  const { modelFileProblem } = await import('#cli/model-file.ts')
+  const problem = await modelFileProblem(config.embedded.model)
+  if (problem !== null) {
+    throw new ConfigError([problemAt(request, ['embedded', 'model'], problem)])
+  }
 }
 
 function summaryOf({ endpoints, gateway, models, embedded }: MotleyConfig): string {

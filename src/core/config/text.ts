@@ -39,4 +39,7 @@ export const byteSize = z
   ])
   .meta({ allowed: 'a size such as 500000, 64KiB or 32MiB' })
 
-export const milliseconds = z.int().nonnegative()
+/** What a timer of Node holds: a longer wait would fire at once. It is 24.8 days. */
+const timerMsMax = 2 ** 31 - 1
+
+export const milliseconds = z.int().nonnegative().max(timerMsMax)
