@@ -15,6 +15,7 @@ import {
 import { type ConfigIssue, configIssues } from '#cli/config-issues.ts'
 import { readYaml, type YamlDocument } from '#cli/config-yaml.ts'
 import { contradictions, type MotleyConfig, motleyConfig } from '#core/config/document.ts'
+import { gatewayConfig } from '#core/config/gateway.ts'
 import { type ConfigSchema, schemaAt } from '#core/config/json-schema.ts'
 
 /** Settings that options of `motley gateway` and `motley up` give. */
@@ -45,6 +46,30 @@ export function findConfigFile({ path, env, cwd }: ConfigRequest): string | null
   const named = path ?? (env['MOTLEY_CONFIG'] || undefined)
   if (named !== undefined) return named
   return existsSync(resolve(cwd, 'motley.yaml')) ? 'motley.yaml' : null
+}
+
+/**
+ * Where the gateway of this configuration listens, and who says so; null where nobody does. For
+ * commands that only look for a gateway: the rest of the file may be wrong, and variables for its
+ * secrets may be missing, as they are in the shell of somebody else.
+ */
+export function configuredListen(
+  request: ConfigRequest,
+): { readonly listen: string; readonly source: string } | null {
+  const { env, cwd } = request
+  const file = findConfigFile(request)
+  const named = (value: unknown, source: string) => {
+    const listen = gatewayConfig.shape.listen.safeParse(value)
+    return value !== undefined && listen.success ? { listen: listen.data, source } : null
+  }
+  const fromEnvironment = named(env['MOTLEY_GATEWAY_LISTEN'] || undefined, 'MOTLEY_GATEWAY_LISTEN')
+  if (fromEnvironment !== null || file === null || !existsSync(resolve(cwd, file))) {
+    return fromEnvironment
+  }
+  const text = readText(resolve(cwd, file), file)
+  const { value } = readYaml({ text, source: file, env, convert: fromText })
+  const gateway = isMap(value) ? value['gateway'] : null
+  return named(isMap(gateway) ? gateway['listen'] : undefined, file)
 }
 
 /** @throws {ConfigError} */

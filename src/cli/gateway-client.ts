@@ -9,25 +9,61 @@ export interface GatewayOptions {
 /** A gateway on this network answers at once; this long only where it is overwhelmed. */
 const answerMsMax = 10_000
 
+const defaultUrl = 'http://127.0.0.1:7070'
+
 export function withGatewayOptions(command: Command): Command {
-  return command.option('--url <url>', 'the gateway (MOTLEY_URL; default http://127.0.0.1:7070)')
+  return command.option(
+    '--url <url>',
+    'the gateway (MOTLEY_URL; default: where motley.yaml lets it listen)',
+  )
+}
+
+interface GatewayAddress {
+  readonly url: string
+  /** Where it was found, for messages; null when it is what everybody has. */
+  readonly from: string | null
 }
 
 /** @throws {CommandFailure} */
-export function gatewayUrl({ url }: GatewayOptions): string {
-  const base = url ?? (process.env['MOTLEY_URL'] || 'http://127.0.0.1:7070')
-  if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol)) {
-    throw new CommandFailure('wrong', `"${base}" is no URL; write one as http://127.0.0.1:7070`)
+export async function gatewayUrl(options: GatewayOptions): Promise<string> {
+  return (await findGateway(options)).url
+}
+
+async function findGateway({ url }: GatewayOptions): Promise<GatewayAddress> {
+  const named = url ?? (process.env['MOTLEY_URL'] || undefined)
+  if (named === undefined) return configuredGateway()
+  if (!URL.canParse(named) || !/^https?:$/.test(new URL(named).protocol)) {
+    throw new CommandFailure('wrong', `"${named}" is no URL; write one as ${defaultUrl}`)
   }
-  return base
+  return { url: named, from: null }
+}
+
+/** The gateway that `motley up` would start in this folder. */
+async function configuredGateway(): Promise<GatewayAddress> {
+  const { configuredListen } = await import('#cli/config-file.ts')
+  const found = configuredListen({ env: process.env, cwd: process.cwd() })
+  const url = found === null ? null : ownUrl(found.listen)
+  return url === null ? { url: defaultUrl, from: null } : { url, from: found?.source ?? null }
+}
+
+/** How this machine reaches what listens there; null where any free port is asked for. */
+export function ownUrl(listen: string): string | null {
+  const colon = listen.lastIndexOf(':')
+  const [host, port] = [listen.slice(0, colon), listen.slice(colon + 1)]
+  const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '[::]': '[::1]' }
+  return Number(port) === 0 ? null : `http://${everywhere[host] ?? host}:${port}`
 }
 
 /**
- * What the gateway answers at a path; null for 404.
+ * What the gateway answers at a path; null for 404. `access` says whose key it takes.
  * @throws {CommandFailure}
  */
-export async function askGateway(path: string, { url }: GatewayOptions): Promise<unknown> {
-  const base = gatewayUrl({ url })
+export async function askGateway(
+  path: string,
+  options: GatewayOptions,
+  access: 'any key' | 'an admin key',
+): Promise<unknown> {
+  const { url: base, from } = await findGateway(options)
   const key = process.env['MOTLEY_KEY']
   let response: Response
   try {
@@ -36,18 +72,23 @@ export async function askGateway(path: string, { url }: GatewayOptions): Promise
       signal: AbortSignal.timeout(answerMsMax),
     })
   } catch (error) {
+    const why = networkReason(error)
+    const source = from === null ? '' : `, gateway.listen of ${from}`
     throw new CommandFailure(
       'unreachable',
-      `no gateway answers at ${base} (${networkReason(error)}): start one with "motley up", or name another with --url`,
+      `no gateway answers at ${base} (${why}${source}): start one with "motley up", or name another with --url`,
       { cause: error },
     )
   }
   if (response.status === 401 || response.status === 403) {
+    const make = access === 'any key' ? '' : '; "motley key create --name ops --admin" makes one'
     throw new CommandFailure(
       'unreachable',
-      key
-        ? `the gateway at ${base} does not take the key in MOTLEY_KEY for this: use an admin key`
-        : `the gateway at ${base} wants a key: set MOTLEY_KEY to an admin key`,
+      !key
+        ? `the gateway at ${base} wants a key: set MOTLEY_KEY to ${access} of gateway.keys${make}`
+        : response.status === 401
+          ? `the gateway at ${base} does not know the key in MOTLEY_KEY: set it to ${access} of gateway.keys${make}`
+          : `the gateway at ${base} knows the key in MOTLEY_KEY, but not as an admin key, which this needs${make}`,
     )
   }
   if (response.status === 404) return null

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test, vi } from 'vitest'
+import { startEmulator } from '#emulator/emulator.ts'
 
 const bin = fileURLToPath(new URL('../../bin/motley', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'motley-serve-'))
@@ -142,6 +143,27 @@ test('a second Ctrl-C stops at once, without a trace of what it cut', async () =
   await pressAgain(motley)
   await answer.text().catch(() => {}) // it was cut
   expect(motley.output).not.toMatch(/starts again|\.ts:\d/)
+})
+
+test('an endpoint that goes down and comes back is told, a line each', async () => {
+  const first = await startEmulator({ engine: 'vllm', speed: 0 })
+  const endpoint = `{ url: "${first.url}", name: rtx, health: { intervalMs: 100 } }`
+  writeFileSync(join(folder, 'one.yaml'), `endpoints: [${endpoint}]`)
+  const motley = start(['gateway', '-c', 'one.yaml'])
+  await says(motley, 'Endpoints: rtx')
+  await vi.waitFor(async () => {
+    const { status } = await fetch(`${urlOf(motley)}/health/ready`)
+    expect(status).toBe(200)
+  }, 10_000)
+  await first.close()
+  await says(motley, /^rtx is failed: /m)
+  const second = await startEmulator({
+    engine: 'vllm',
+    speed: 0,
+    port: Number(new URL(first.url).port),
+  })
+  await says(motley, /^rtx is ready$/m)
+  await second.close()
 })
 
 test('a changed file is taken as a whole, a wrong one not at all', async () => {

@@ -9,6 +9,7 @@ import { type EndpointWatcher, watchEndpoints } from '#agent/endpoint-watcher.ts
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
 import { watchConfigFile } from '#cli/config-watch.ts'
+import { EndpointNews } from '#cli/endpoint-news.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { logLine } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
@@ -68,18 +69,28 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   } catch (error) {
     throw listenFailure(error, config.gateway.listen)
   }
+  const news = new EndpointNews()
   const unheard = new Set(ownEndpoints.map((endpoint) => endpointId(endpointName(endpoint))))
   const { promise: allHeard, resolve: noteAllHeard } = Promise.withResolvers<void>()
   const watcher = watchEndpoints({
     endpoints: config.endpoints,
     report(report) {
       gateway.report(report)
+      // Counting is only worth it where it matters: a fleet is checked all the time.
+      const silent = report.check.verdict === 'silent'
+      const inFlight = silent ? gateway.vitals.inFlightByEndpoint[report.endpoint] : 0
+      const line = news.note(report, inFlight ?? 0)
+      if (line !== null) logLine(line)
       if (unheard.delete(report.endpoint) && unheard.size === 0) noteAllHeard()
     },
   })
   checkNow = (endpoint) => watcher.checkNow(endpoint)
 
-  const reload = () => reloadConfig(request, withOwn, gateway, watcher)
+  const update = (endpoints: readonly EndpointConfig[]) => {
+    watcher.update(endpoints)
+    news.keepOnly(new Set(endpoints.map((endpoint) => endpointId(endpointName(endpoint)))))
+  }
+  const reload = () => reloadConfig(request, withOwn, gateway, update)
   const fileWatch =
     file === null
       ? null
@@ -103,7 +114,7 @@ function reloadConfig(
   request: ConfigRequest,
   withOwn: (config: MotleyConfig) => MotleyConfig,
   gateway: Gateway,
-  watcher: EndpointWatcher,
+  update: EndpointWatcher['update'],
 ): void {
   const file = findConfigFile(request)
   let config: MotleyConfig
@@ -119,7 +130,7 @@ function reloadConfig(
     logLine(`configuration not changed: ${outcome.reason}; everything stays as it was`)
     return
   }
-  watcher.update(config.endpoints)
+  update(config.endpoints)
   logLine(`configuration read again${file === null ? '' : ` from ${file}`}`)
   for (const note of outcome.notes) logLine(`  ${note}`)
 }

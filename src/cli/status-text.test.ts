@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FleetStatus } from '#cli/fleet-status.ts'
-import { durationText, statusText } from '#cli/status-text.ts'
+import { durationText, statusText, widthOf } from '#cli/status-text.ts'
 
 type EndpointStatus = FleetStatus['endpoints'][number]
 
@@ -67,6 +67,22 @@ test('a mixed fleet fits 80 columns, with the reason below each endpoint that is
   const text = statusText({ gateway, endpoints })
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
   await expect(`${text}\n`).toMatchFileSnapshot('../../fixtures/cli/status.txt')
+})
+
+test('where no person looks, nothing is cut', () => {
+  const models = ['meta-llama/Llama-3.1-8B-Instruct', 'qwen2.5-7b', 'bge-m3']
+  const width = widthOf({ isTTY: false, columns: 80 })
+  const text = statusText({ gateway, endpoints: [endpoint({ models })] }, width)
+  expect(text).toContain(models.join(' '))
+})
+
+test('a terminal that is wider than most is used', () => {
+  expect([60, 80, 132].map((columns) => widthOf({ isTTY: true, columns }))).toEqual([80, 80, 132])
+})
+
+test('an endpoint that is down shows its weight, and no ramp', () => {
+  const down = endpoint({ state: 'failed', reason: 'refused', weight: 3, effectiveWeight: 0.6 })
+  expect(statusText({ gateway, endpoints: [down] })).not.toContain('0.6/3')
 })
 
 test('no endpoints at all is said, not shown as an empty table', () => {

@@ -6,7 +6,12 @@ import { paint } from '#cli/terminal.ts'
 type EndpointStatus = FleetStatus['endpoints'][number]
 
 /** What a terminal is when nobody has made it wider. */
-const width = 80
+const terminalWidth = 80
+
+/** How wide the table may be: whole where no person looks, as in a file or behind a pipe. */
+export function widthOf(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>): number {
+  return stream.isTTY ? Math.max(terminalWidth, stream.columns) : Number.POSITIVE_INFINITY
+}
 
 const columns: readonly Column[] = [
   { title: 'ENDPOINT', maxWidth: 15 },
@@ -31,8 +36,8 @@ const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
   failed: 'red',
 }
 
-export function statusText({ gateway, endpoints }: FleetStatus): string {
-  const ready = endpoints.filter(({ state }) => state === 'ready' || state === 'busy').length
+export function statusText({ gateway, endpoints }: FleetStatus, width = terminalWidth): string {
+  const ready = endpoints.filter(({ state }) => takesRequests(state)).length
   const head = [
     `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight} requests running, ${gateway.queued} waiting`,
     `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds)}, strategy ${gateway.strategy}`,
@@ -40,7 +45,7 @@ export function statusText({ gateway, endpoints }: FleetStatus): string {
   if (endpoints.length === 0) return `${head}\nNo endpoints: add some to motley.yaml.`
 
   const rows = endpoints.map(row)
-  const [titles = '', ...lines] = tableLines(fitted(rows), rows)
+  const [titles = '', ...lines] = tableLines(fitted(rows, width), rows)
   const body = endpoints.flatMap((endpoint, index) => {
     const line = (lines[index] ?? '').replace(
       `  ${endpoint.state}`,
@@ -54,7 +59,7 @@ export function statusText({ gateway, endpoints }: FleetStatus): string {
 }
 
 /** Models get what the other columns leave of the line; --json has them all. */
-function fitted(rows: readonly (readonly string[])[]): Column[] {
+function fitted(rows: readonly (readonly string[])[], width: number): Column[] {
   const others = columns.filter((_, index) => index !== modelColumn)
   const withoutModels = rows.map((cells) => cells.filter((_, index) => index !== modelColumn))
   const taken = Math.max(...tableLines(others, withoutModels).map((line) => line.length))
@@ -70,11 +75,18 @@ function row(endpoint: EndpointStatus): string[] {
     engine?.replace('motley-', '') ?? '?',
     models.join(' ') || '-',
     maxInFlight === null ? String(inFlight) : `${inFlight}/${maxInFlight}`,
-    effectiveWeight === weight ? short(weight) : `${short(effectiveWeight)}/${short(weight)}`,
+    // One that takes nothing does not ramp up either, however long it has been away.
+    effectiveWeight === weight || !takesRequests(state)
+      ? short(weight)
+      : `${short(effectiveWeight)}/${short(weight)}`,
     endpoint.ttftMs === null ? '-' : ttftText(endpoint.ttftMs),
     count(endpoint.requestsTotal),
     count(endpoint.errorsTotal),
   ]
+}
+
+export function takesRequests(state: string): boolean {
+  return state === 'ready' || state === 'busy'
 }
 
 function ttftText(ttftMs: number): string {

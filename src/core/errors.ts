@@ -39,6 +39,12 @@ export const errorCatalog = {
     message: 'The API key is missing or not known here.',
     hint: 'Send "Authorization: Bearer <key>" with a key from gateway.keys.',
   },
+  admin_only: {
+    status: 403,
+    retryable: false,
+    message: 'This API key may not read what is for operators.',
+    hint: 'Use a key with "admin: true" in gateway.keys; `motley key create --admin` makes one.',
+  },
   model_not_allowed: {
     status: 403,
     retryable: false,

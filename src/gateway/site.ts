@@ -70,17 +70,20 @@ const pages: Readonly<Record<string, Page>> = {
     access: 'admin',
     answer: (state) => json(200, endpointRows(state)),
   },
-  '/': {
-    access: 'open',
-    answer: (state) =>
-      json(200, {
-        name: 'motley',
-        version: state.version,
-        api: '/v1',
-        health: '/health',
-        stats: '/stats',
-      }),
-  },
+  '/': { access: 'open', answer: (state) => json(200, home(state)) },
+  // Where people look first whose client wants a base URL.
+  '/v1': { access: 'open', answer: (state) => json(200, home(state)) },
+}
+
+function home({ version }: GatewayState) {
+  return {
+    name: 'motley',
+    version,
+    api: '/v1',
+    models: '/v1/models',
+    health: '/health',
+    stats: '/stats',
+  }
 }
 
 const decisionsPath = '/admin/v1/decisions/'
@@ -111,7 +114,8 @@ function pageAt(path: string): Page | null {
       answer: (state, key) => {
         const name = decoded(path.slice(modelPath.length))
         const model = state.fleet.resolve(name)
-        const page = mayUse(key, model) ? modelPage(state, modelName(model)) : null
+        const page =
+          mayUse(key, model) || mayUse(key, name) ? modelPage(state, modelName(model)) : null
         if (page === null) {
           throw new MotleyError('model_not_found', `No endpoint serves "${name.slice(0, 200)}".`)
         }
@@ -144,7 +148,7 @@ export async function servePage(
   const key = page.access === 'open' ? null : state.keys.authenticate(presented)
   if (page.access === 'admin' && key !== null && !key.admin) {
     throw new MotleyError(
-      'invalid_api_key',
+      'admin_only',
       `The key "${key.name}" may not read ${path}: it has no "admin: true".`,
     )
   }

@@ -18,7 +18,7 @@ export function addDemoCommand(program: Command): void {
       .description(description)
       .argument('<endpoint>', 'its name, as "motley status" shows it')
       .action(async (endpoint: string, options: GatewayOptions) => {
-        const port = new URL(gatewayUrl(options)).port || '80'
+        const port = new URL(await gatewayUrl(options)).port || '80'
         const reply = await askDemo(port, { action: action as DemoAction, endpoint })
         if (!reply.done) throw new CommandFailure('no', reply.text)
         console.log(reply.text)

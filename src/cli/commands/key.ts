@@ -4,14 +4,21 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { printJson } from '#cli/terminal.ts'
 import { nameText } from '#core/config/text.ts'
 
+interface KeyFlags {
+  readonly name: string
+  readonly admin?: boolean
+  readonly json?: boolean
+}
+
 export function addKeyCommand(program: Command): void {
   const key = program.command('key').description('Make keys for those who use the gateway.')
   key
     .command('create')
     .description('Make a key. It is shown once; the configuration keeps only its hash.')
     .requiredOption('--name <name>', 'who will use it')
+    .option('--admin', 'may also read /stats, /metrics and what "motley status" shows')
     .option('--json', 'print JSON')
-    .action(({ name, json }: { name: string; json?: boolean }) => {
+    .action(({ name, admin = false, json }: KeyFlags) => {
       if (!nameText.safeParse(name).success) {
         throw new CommandFailure(
           'wrong',
@@ -19,8 +26,8 @@ export function addKeyCommand(program: Command): void {
         )
       }
       const { text, hash } = newKey()
-      if (json) printJson({ name, key: text, keyHash: hash })
-      else console.log(keyText(name, text, hash))
+      if (json) printJson({ name, key: text, keyHash: hash, admin })
+      else console.log(keyText(name, text, hash, admin))
     })
 }
 
@@ -30,7 +37,10 @@ function newKey(): { text: string; hash: string } {
   return { text, hash: `sha256:${createHash('sha256').update(text).digest('hex')}` }
 }
 
-function keyText(name: string, text: string, hash: string): string {
+function keyText(name: string, text: string, hash: string, admin: boolean): string {
+  const use = admin
+    ? `For "motley status" and "motley why": export MOTLEY_KEY=${text}`
+    : 'It may use the API. "motley status" and /stats want a key made with --admin.'
   return `The key of "${name}", shown only now:
 
   ${text}
@@ -40,5 +50,7 @@ For motley.yaml, which keeps only the hash:
   gateway:
     keys:
       - name: ${name}
-        keyHash: ${hash}`
+        keyHash: ${hash}${admin ? '\n        admin: true' : ''}
+
+${use}`
 }

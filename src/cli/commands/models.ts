@@ -12,7 +12,7 @@ export function addModelsCommand(program: Command): void {
     .description('List the models that a client may ask for.')
     .option('--json', 'print what GET /v1/models answers')
     .action(async ({ json, ...gateway }: GatewayOptions & { json?: boolean }) => {
-      const list = (await askGateway('/v1/models', gateway)) as ModelList | null
+      const list = (await askGateway('/v1/models', gateway, 'any key')) as ModelList | null
       if (!Array.isArray(list?.data)) {
         throw new CommandFailure('unreachable', 'what answers there lists no models; check --url')
       }

@@ -2,16 +2,25 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { fleetStatus } from '#cli/fleet-status.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
-import { statusText } from '#cli/status-text.ts'
+import { statusText, takesRequests, widthOf } from '#cli/status-text.ts'
 import { printJson } from '#cli/terminal.ts'
 
 export function addStatusCommand(program: Command): void {
   withGatewayOptions(program.command('status'))
     .description('Show the endpoints of a running gateway: state, load and speed of each.')
     .option('--json', 'print what GET /admin/v1/endpoints answers')
-    .addHelpText('after', '\nEnds with 1 when no endpoint is ready.')
+    .addHelpText(
+      'after',
+      `
+LOAD  requests there now / the most at a time, where there is a limit
+WT    its weight; "0.6/3" is 0.6 now of 3, while it ramps up after a recovery
+TTFT  mean time to the first token of streamed answers, "-" before the first
+REQS  requests sent there, retries included; ERRS  those that failed there
+
+Ends with 1 when no endpoint is ready.`,
+    )
     .action(async ({ json, ...gateway }: GatewayOptions & { json?: boolean }) => {
-      const answer = await askGateway('/admin/v1/endpoints', gateway)
+      const answer = await askGateway('/admin/v1/endpoints', gateway, 'an admin key')
       const status = fleetStatus.safeParse(answer)
       if (!status.success) {
         throw new CommandFailure(
@@ -20,8 +29,8 @@ export function addStatusCommand(program: Command): void {
         )
       }
       if (json) printJson(answer)
-      else console.log(statusText(status.data))
-      if (!status.data.endpoints.some(({ state }) => state === 'ready' || state === 'busy')) {
+      else console.log(statusText(status.data, widthOf(process.stdout)))
+      if (!status.data.endpoints.some(({ state }) => takesRequests(state))) {
         process.exitCode = 1
       }
     })

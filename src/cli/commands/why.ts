@@ -10,7 +10,11 @@ export function addWhyCommand(program: Command): void {
     .argument('<request-id>', 'the x-request-id header of the answer')
     .option('--json', 'print the decision record')
     .action(async (id: string, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {
-      const answer = await askGateway(`/admin/v1/decisions/${encodeURIComponent(id)}`, gateway)
+      const answer = await askGateway(
+        `/admin/v1/decisions/${encodeURIComponent(id)}`,
+        gateway,
+        'an admin key',
+      )
       if (answer === null) {
         throw new CommandFailure(
           'no',
