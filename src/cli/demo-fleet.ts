@@ -15,8 +15,8 @@ export interface DemoFleet {
   readonly models: readonly string[]
   /** Takes the commands of `motley demo` for the gateway on this port. */
   listen(port: string): Promise<void>
-  /** What there is, and how to break it. */
-  text(gatewayUrl: string): string
+  /** What there is, and how to break it, in 80 columns. */
+  text(): string
   /** Starts no engine again from now on. */
   retire(): void
   stop(): Promise<void>
@@ -169,22 +169,28 @@ function demoText(
 ): string {
   const rows = engines.map(({ name, engine, device, models }) => {
     const child = children.get(name)
-    return [name, engine, device, models.join(' '), child?.url ?? '', String(child?.pid ?? '-')]
+    return [name, engine, device, models.join(' '), String(child?.port), String(child?.pid ?? '-')]
   })
-  const titles = ['ENDPOINT', 'ENGINE', 'DEVICE', 'MODELS', 'URL', 'PID']
+  const titles = ['ENDPOINT', 'ENGINE', 'DEVICE', 'MODELS', 'PORT', 'PID']
+  const table = tableLines(
+    titles.map((title) => ({ title })),
+    rows,
+  )
   const first = engines[0]?.name ?? ''
-  return `The demo fleet. These engines are emulated: their answers are made-up words, in real time.
+  const ways = [
+    [`motley demo kill ${first}`, `kills its process; it comes back after ${restartMs / 1000} s`],
+    [`motley demo break ${first}`, 'fails every request, and calls itself healthy'],
+    [`motley demo start ${first}`, 'starts it at once, or mends it'],
+    ['motley why <id>', 'says who was asked, and why: x-request-id is the id'],
+  ] as const
+  const width = Math.max(...ways.map(([command]) => command.length))
+  return `The demo fleet. These engines are emulated: their answers are made-up words, in
+real time, and carry the header x-motley-emulator.
 
-${tableLines(
-  titles.map((title) => ({ title })),
-  rows,
-)
-  .map((line) => `  ${line}`)
-  .join('\n')}
+${table.map((line) => `  ${line}`).join('\n')}
 
-Break it while you ask, and watch "motley status":
+Break it in another shell while you ask, and watch "motley status":
 
-  motley demo kill ${first}     or  curl -X POST ${children.get(first)?.url}/emulator/exit
-  motley demo break ${first}    or  curl -X POST ${children.get(first)?.url}/emulator/faults -d '["${breakFault}"]'
+${ways.map(([command, effect]) => `  ${command.padEnd(width)}  ${effect}`).join('\n')}
 `
 }

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-const bin = fileURLToPath(new URL('../../bin/motley', import.meta.url))
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const bin = join(root, 'bin', 'motley')
 const folder = mkdtempSync(join(tmpdir(), 'motley-cli-'))
 
 interface Ended {
@@ -30,7 +31,7 @@ function motley(args: readonly string[], { node = process.execPath, file = bin }
   })
 }
 
-const model = readFileSync(fileURLToPath(new URL('../../models/motley-tiny.gguf', import.meta.url)))
+const model = readFileSync(join(root, 'models', 'motley-tiny.gguf'))
 writeFileSync(join(folder, 'cut.gguf'), model.subarray(0, 1_000_000))
 // Its first 24 bytes promise a sensible header, and then come bytes that make no sense.
 writeFileSync(
@@ -152,6 +153,17 @@ test.skipIf(process.platform === 'win32')(
     expect(await motley(['--version'], { file: link })).toMatchObject({ code: 0 })
   },
 )
+
+test('a clone without its packages is told as that', async () => {
+  const clone = mkdtempSync(join(tmpdir(), 'motley-clone-'))
+  cpSync(join(root, 'bin'), join(clone, 'bin'), { recursive: true })
+  cpSync(join(root, 'src', 'cli'), join(clone, 'src', 'cli'), { recursive: true })
+  expect(await motley(['up'], { file: join(clone, 'bin', 'motley') })).toEqual({
+    code: 3,
+    out: '',
+    err: 'motley needs its packages: run "npm ci" here\n',
+  })
+})
 
 const systemNode = '/usr/bin/node'
 test.skipIf(!existsSync(systemNode))('the Node of the system starts it, however old', async () => {

@@ -37,7 +37,7 @@ function tryText(url: string, { gateway }: MotleyConfig, model: string | undefin
       ? []
       : [
           "-H 'content-type: application/json'",
-          `-d '{"model":"${model}","messages":[{"role":"user","content":"What is Motley?"}]}'`,
+          `-d '{"model":"${model}",\n         "messages":[{"role":"user","content":"What is Motley?"}]}'`,
         ]),
   ]
   const address = model === undefined ? `${url}/v1/models` : `-i ${url}/v1/chat/completions`

@@ -122,6 +122,10 @@ test.skipIf(process.platform === 'win32')(
     const motley = start(['up', '--demo'])
     await says(motley, 'The demo fleet')
     const url = urlOf(motley)
+    // The text is for a terminal of the usual width; the lines of the log may be longer.
+    const text = motley.output.slice(motley.output.indexOf('The demo fleet'))
+    expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
+    expect(motley.output).toContain('"model":"llama-3.1-8b"')
     const answers = await Promise.all([
       stream(url, { model: 'llama-3.1-8b', max_tokens: 100 }),
       stream(url, { model: 'motley-tiny', max_tokens: 100 }),

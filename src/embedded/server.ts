@@ -14,6 +14,9 @@ import type { Exchange } from '#embedded/exchange.ts'
 import { modelNameOfFile } from '#embedded/gguf-file.ts'
 import { RequestError } from '#embedded/request-error.ts'
 import { answerDetokenize, answerTokenize } from '#embedded/tokenize.ts'
+import type { Api } from '#openai/api.ts'
+import { messages } from '#openai/messages.ts'
+import { ollamaChat, ollamaEmbed, ollamaGenerate } from '#openai/ollama-api.ts'
 import { sendEvent, sendJson } from '#std/http-json.ts'
 
 export interface EmbeddedServerOptions {
@@ -75,7 +78,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
       await route({ engine, request, response, signal })
     } catch (error) {
       const why = closing.signal.aborted ? stopping() : error
-      await answerError(response, why, gone.signal.aborted, warn)
+      await answerError({ request, response }, why, gone.signal.aborted, warn)
     }
   }
 
@@ -124,6 +127,21 @@ const routes: Readonly<Record<string, { readonly method: 'GET' | 'POST'; readonl
     '/metrics': { method: 'GET', run: about.answerMetrics },
     '/slots': { method: 'GET', run: about.answerSlots },
   }
+
+/** What a client may ask the model. */
+const spoken = Object.keys(routes)
+  .filter((path) => path.startsWith('/v1/') && routes[path]?.method === 'POST')
+  .join(', ')
+
+/** APIs whose clients read errors in another shape than OpenAI's, and are refused here. */
+const otherApis: readonly Api[] = [messages, ollamaChat, ollamaGenerate, ollamaEmbed]
+
+/** The error in the shape that clients of this path read. */
+function errorBody(path: string, error: RequestError): unknown {
+  const api = otherApis.find(({ paths }) => paths.includes(path))
+  const { status, code, message, param } = error
+  return api?.errorBody({ status, code: code ?? 'engine_failed', message, param }) ?? error.toBody()
+}
 const oneModel = '/v1/models/'
 
 async function route(exchange: Exchange): Promise<void> {
@@ -131,9 +149,11 @@ async function route(exchange: Exchange): Promise<void> {
   const path = pathOf(request)
   const found = Object.hasOwn(routes, path) ? routes[path] : modelRoute(path)
   if (found === undefined) {
-    throw new RequestError(404, `There is no ${path} here; this is Motley's embedded engine.`, {
-      code: 'not_found',
-    })
+    throw new RequestError(
+      404,
+      `${exchange.engine.modelName} does not speak ${path.slice(0, 200)}; it takes ${spoken}.`,
+      { code: 'not_found' },
+    )
   }
   if (request.method !== found.method) {
     exchange.response.setHeader('allow', found.method)
@@ -179,7 +199,7 @@ function checkApiKey(request: IncomingMessage, apiKey: string): void {
  * ends without `[DONE]`, so that nobody takes the answer for whole.
  */
 async function answerError(
-  response: ServerResponse,
+  { request, response }: Pick<Exchange, 'request' | 'response'>,
   error: unknown,
   clientGone: boolean,
   warn: (message: string) => void,
@@ -193,7 +213,7 @@ async function answerError(
   }
   // The rest of a refused body would otherwise be read as the next request.
   const headers: Record<string, string> = known.status === 413 ? { connection: 'close' } : {}
-  sendJson(response, known.status, known.toBody(), headers)
+  sendJson(response, known.status, errorBody(pathOf(request), known), headers)
 }
 
 /** Nothing has failed: what was cut is told as that, and to nobody else. */

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { delimiter, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 export const variants = ['cpu', 'metal', 'cuda', 'vulkan'] as const
@@ -76,6 +76,9 @@ function factsOfThisMachine(): VariantFacts {
 /** A variant could not be installed. The message is one sentence, with npm's last words. */
 export class VariantInstallError extends Error {}
 
+/** Its folder cannot be made or written: another one may do. */
+export class VariantFolderError extends VariantInstallError {}
+
 export interface InstallVariantOptions {
   /** Receives npm's lines, for showing progress. */
   readonly onLine?: (line: string) => void
@@ -94,11 +97,11 @@ export async function installVariant(
 ): Promise<void> {
   const manifest = await variantManifest(variant)
   try {
-    await mkdir(directory, { recursive: true })
+    await makeFolder(resolve(directory))
     await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
-    throw new VariantInstallError(`The folder ${directory} cannot be written: ${words}.`, { cause })
+    throw new VariantFolderError(`The folder ${directory} cannot be written: ${words}.`, { cause })
   }
   const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']
   await runNpm(['install', '--prefix', resolve(directory), ...flags], directory, onLine, signal)
@@ -107,6 +110,18 @@ export async function installVariant(
       `npm finished, but node-llama-cpp is not in ${directory}; delete that folder and try again.`,
     )
   }
+}
+
+/**
+ * Folder by folder. Node's recursive way never ends where nobody can make one and the system says
+ * that the folder above is missing, as it does in /proc.
+ */
+async function makeFolder(directory: string): Promise<void> {
+  const parent = dirname(directory)
+  if (parent !== directory && !existsSync(parent)) await makeFolder(parent)
+  await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 /** A package for AIX only: as an optional dependency npm skips it everywhere else. */

@@ -63,11 +63,14 @@ test('a device brings its own rates and slots', async () => {
 })
 
 test.each([
-  [{ device: 'rtx-9999' }, 'device: found "rtx-9999", known are h100-sxm'],
+  [{ device: 'rtx-9999' }, 'device: found "rtx-9999", allowed: one of h100-sxm'],
   [{ models: [] }, 'models: found an empty list'],
-  [{ speed: -1 }, 'speed: found -1, allowed is 0 or more'],
-  [{ slots: 0 }, 'slots: found 0, allowed is 1 or more'],
-  [{ decodeTokensPerSecond: 0 }, 'allowed is a number above 0 or Infinity'],
+  [{ device: 'constructor' }, 'device: found "constructor", allowed: one of h100-sxm'],
+  [{ speed: -1 }, 'speed: found -1, allowed: a number of at least 0'],
+  [{ slots: 0 }, 'slots: found 0, allowed: a whole number from 1 to'],
+  [{ port: 99_999 }, 'port: found 99999, allowed: a whole number from 0 to 65535'],
+  [{ loadMs: 3e9 }, 'loadMs: found 3000000000, allowed: a whole number from 0 to 2147483647'],
+  [{ decodeTokensPerSecond: 0 }, 'allowed: a number above 0, or Infinity'],
   [{ faults: ['explode'] }, 'there is no kind "explode"'],
 ])('%j is refused with what would be right', async (options, message) => {
   await expect(startEmulator({ engine: 'vllm', ...options })).rejects.toThrow(message)

@@ -17,28 +17,32 @@ emulators:
 })
 
 test.each([
-  ['emulators: [', 'fleet.yaml:1: this is not YAML'],
-  ['machines: []', 'fleet.yaml: emulators: found nothing, allowed is a list'],
-  ['emulators: []', 'emulators: found [], allowed is at least 1'],
+  ['emulators: [', 'fleet.yaml:1: not valid YAML'],
+  ['machines: []', 'fleet.yaml: emulators: found nothing, allowed: a list'],
+  ['emulators: []', 'emulators: found [], allowed: at least 1'],
   [
     'emulators: [{ engine: vllm }]',
-    'emulators[0].name: found nothing, allowed is a value of type string',
+    'emulators[0].name: found nothing, allowed: a value of type string',
+  ],
+  [
+    'emulators:\n\t- { name: a, engine: vllm }',
+    'fleet.yaml:2: a tab starts this line; YAML takes only spaces there',
   ],
   [
     'emulators: [{ name: a, engine: vlm }]',
-    'emulators[0].engine: found "vlm", allowed is vllm, sglang, llama-server, ollama, openai.',
+    'emulators[0].engine: found "vlm", allowed: one of vllm, sglang, llama-server, ollama, openai',
   ],
   [
     'emulators: [{ name: a, engine: vllm, device: gpu }]',
-    'emulators[0].device: found "gpu", allowed is h100-sxm',
+    'emulators[0].device: found "gpu", allowed: one of h100-sxm',
   ],
   [
     'emulators: [{ name: a, engine: vllm, port: 99999 }]',
-    'emulators[0].port: found 99999, allowed is at most 65535',
+    'emulators[0].port: found 99999, allowed: at most 65535',
   ],
   [
     'emulators: [{ name: a, engine: vllm, fault: hang }]',
-    'emulators[0]: found the key fault, allowed are name, engine',
+    'emulators[0]: found the key fault, allowed: name, engine',
   ],
   [
     'emulators: [{ name: a, engine: vllm, faults: [hang, explode] }]',
@@ -46,7 +50,7 @@ test.each([
   ],
   [
     'emulators: [{ name: a, engine: vllm }, { name: a, engine: vllm }]',
-    'name: found a twice, it must be unique',
+    'name: found a twice, allowed: a name for one',
   ],
   [
     'emulators: [{ name: a, engine: vllm, port: 1 }, { name: b, engine: vllm, port: 1 }]',

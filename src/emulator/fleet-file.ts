@@ -38,18 +38,22 @@ const fleet = z.strictObject({ emulators: z.array(entry).min(1) })
  */
 export function parseFleetFile(text: string, fileName: string): readonly EmulatorOptions[] {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const [broken] = document.errors
   if (broken !== undefined) {
     const { line } = lines.linePos(broken.pos[0])
-    const what = broken.message.split('\n', 1)[0] ?? ''
-    throw new EmulatorOptionsError(`${fileName}:${line}: this is not YAML: ${what}`)
+    const what =
+      broken.code === 'TAB_AS_INDENT'
+        ? 'a tab starts this line; YAML takes only spaces there'
+        : `not valid YAML: ${broken.message.split('\n', 1)[0]}`
+    throw new EmulatorOptionsError(`${fileName}:${line}: ${what}`)
   }
   const found: unknown = document.toJS()
   const parsed = fleet.safeParse(found)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    if (issue === undefined) throw new EmulatorOptionsError(`${fileName}: cannot read the fleet.`)
+    if (issue === undefined)
+      throw new EmulatorOptionsError(`${fileName}: cannot be read as a fleet`)
     throw new EmulatorOptionsError(describeIssue(issue, found, fileName))
   }
   const options = parsed.data.emulators.flatMap((one, index) => expand(one, index, fileName))
@@ -92,14 +96,16 @@ function refuseTwins(options: readonly EmulatorOptions[], fileName: string): voi
   const ports = new Map<string, string>()
   for (const { name = '', host = '127.0.0.1', port = 0 } of options) {
     if (names.has(name)) {
-      throw new EmulatorOptionsError(`${fileName}: name: found ${name} twice, it must be unique.`)
+      throw new EmulatorOptionsError(
+        `${fileName}: name: found ${name} twice, allowed: a name for one`,
+      )
     }
     names.add(name)
     const address = `${host}:${port}`
     const other = ports.get(address)
     if (port !== 0 && other !== undefined) {
       throw new EmulatorOptionsError(
-        `${fileName}: port: found ${port} for both ${other} and ${name}, allowed is a port for one.`,
+        `${fileName}: port: found ${port} for both ${other} and ${name}, allowed: a port for one`,
       )
     }
     ports.set(address, name)
@@ -115,16 +121,16 @@ function describeIssue(issue: z.core.$ZodIssue, root: unknown, fileName: string)
   const place = key === '' ? fileName : `${fileName}: ${key}`
   if (issue.code === 'unrecognized_keys') {
     const allowed = Object.keys(issue.path.length === 0 ? fleet.shape : entry.shape).join(', ')
-    return `${place}: found the key ${issue.keys.join(', ')}, allowed are ${allowed}.`
+    return `${place}: found the key ${issue.keys.join(', ')}, allowed: ${allowed}`
   }
   const found = JSON.stringify(valueAt(root, issue.path)) ?? 'nothing'
-  return `${place}: found ${found}, allowed is ${allowedBy(issue)}.`
+  return `${place}: found ${found}, allowed: ${allowedBy(issue)}`
 }
 
 function allowedBy(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_value':
-      return issue.values.join(', ')
+      return `one of ${issue.values.join(', ')}`
     case 'invalid_type':
       return issue.expected === 'array' ? 'a list' : `a value of type ${issue.expected}`
     case 'too_small':

@@ -39,7 +39,7 @@ test('its first line is its description, and SIGTERM ends it with 0', async () =
 test('without --json it says the same to a person', async () => {
   const { child, exit, line } = launch('--engine', 'ollama')
   expect(await line()).toMatch(
-    /^ollama: emulating ollama on unnamed with llama-3\.1-8b at http:\/\/127\.0\.0\.1:\d+$/,
+    /^ollama: emulating ollama with llama-3\.1-8b at http:\/\/127\.0\.0\.1:\d+$/,
   )
   child.kill('SIGTERM')
   await exit
@@ -79,7 +79,7 @@ test('wrong usage is one line on stderr and exit code 2', async () => {
   })
   expect(await exit).toEqual([2, null])
   expect(errors).toBe(
-    'motley emulate: --engine: found vlm, allowed are vllm, sglang, llama-server, ollama, openai.\n',
+    'motley emulate: --engine: found "vlm", allowed: one of vllm, sglang, llama-server, ollama, openai\n',
   )
 })
 
@@ -109,7 +109,7 @@ test('every flag becomes its option', () => {
 })
 
 test.each([
-  [['--port', 'http'], '--port: found "http", allowed is a number.'],
+  [['--port', 'http'], '--port: found "http", allowed: a number'],
   [['--fault', 'cut'], '--fault: Cannot read the fault "cut": it is written like cut:40.'],
   [['--no-such-flag'], 'Cannot read the command line'],
 ])('%j is refused', (argv, message) => {

@@ -69,8 +69,41 @@ export interface EmulatorSettings {
   readonly tasks: readonly Task[]
 }
 
-/** An option is not what the emulator takes. The message is one sentence for the user. */
-export class EmulatorOptionsError extends Error {}
+/**
+ * An option is not what the emulator takes. The message says where, what was found and what is
+ * allowed: `slots: found 0, allowed: a whole number of at least 1`.
+ */
+export class EmulatorOptionsError extends Error {
+  /** The option at fault; null where the message names the place in another way. */
+  readonly option: keyof EmulatorOptions | null
+  /** A word that was found, and those that may stand in its place: for "did you mean". */
+  readonly word: { readonly found: string; readonly allowed: readonly string[] } | null
+
+  constructor(
+    message: string,
+    details: {
+      readonly option?: keyof EmulatorOptions
+      readonly word?: EmulatorOptionsError['word']
+      readonly cause?: unknown
+    } = {},
+  ) {
+    super(message, { cause: details.cause })
+    this.option = details.option ?? null
+    this.word = details.word ?? null
+  }
+}
+
+/** Unless the value is one of the words that may stand there. */
+function checkWord(option: keyof EmulatorOptions, found: string, allowed: readonly string[]): void {
+  if (allowed.includes(found)) return
+  throw new EmulatorOptionsError(
+    `${option}: found ${JSON.stringify(found)}, allowed: one of ${allowed.join(', ')}`,
+    { option, word: { found, allowed } },
+  )
+}
+
+/** What the device is called where nobody has named one. */
+export const unnamedDeviceName = 'unnamed'
 
 /** Rates of a machine that nobody named: a good desktop card with an 8B model. */
 const unnamedDevice = {
@@ -88,30 +121,24 @@ const slotsByEngine: Readonly<Record<EmulatedEngine, number>> = {
   openai: 1000,
 }
 
+/** More than any engine batches. */
+const slotsMax = 100_000
+
+/** What a timer of Node holds: a longer wait would fire at once. */
+const timerMsMax = 2 ** 31 - 1
+
+/** @throws {EmulatorOptionsError} */
 export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
-  if (!emulatedEngines.includes(options.engine)) {
-    throw new EmulatorOptionsError(
-      `engine: found ${JSON.stringify(options.engine)}, allowed are ${emulatedEngines.join(', ')}.`,
-    )
-  }
+  checkWord('engine', options.engine, emulatedEngines)
+  if (options.device !== undefined) checkWord('device', options.device, Object.keys(deviceSpeeds))
   const device = options.device === undefined ? null : deviceSpeeds[options.device]
-  if (device === undefined) {
-    const known = Object.keys(deviceSpeeds).join(', ')
-    throw new EmulatorOptionsError(
-      `device: found ${JSON.stringify(options.device)}, known are ${known}.`,
-    )
-  }
   const models = options.models ?? ['llama-3.1-8b']
   if (models.length === 0) {
-    throw new EmulatorOptionsError('models: found an empty list, at least one name is needed.')
+    throw new EmulatorOptionsError('models: found an empty list, allowed: at least one name', {
+      option: 'models',
+    })
   }
-  for (const task of options.tasks ?? []) {
-    if (!tasks.includes(task)) {
-      throw new EmulatorOptionsError(
-        `tasks: found ${JSON.stringify(task)}, allowed are ${tasks.join(', ')}.`,
-      )
-    }
-  }
+  for (const task of options.tasks ?? []) checkWord('tasks', task, tasks)
   const speed = atLeast(options, 'speed', 0) ?? 1
   const rate = (key: 'prefillTokensPerSecond' | 'decodeTokensPerSecond'): number =>
     speed === 0
@@ -124,14 +151,14 @@ export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
     name: options.name ?? options.engine,
     models,
     host: options.host ?? '127.0.0.1',
-    port: atLeast(options, 'port', 0) ?? 0,
-    device: options.device ?? 'unnamed',
+    port: whole(options, 'port', 0, 65_535) ?? 0,
+    device: options.device ?? unnamedDeviceName,
     prefillTokensPerSecond: rate('prefillTokensPerSecond'),
     decodeTokensPerSecond: rate('decodeTokensPerSecond'),
-    slots: atLeast(options, 'slots', 1) ?? deviceSlots ?? slotsByEngine[options.engine],
+    slots: whole(options, 'slots', 1, slotsMax) ?? deviceSlots ?? slotsByEngine[options.engine],
     kvTokens: device?.kvTokens ?? unnamedDevice.kvTokens,
     speed,
-    loadMs: atLeast(options, 'loadMs', 0) ?? 0,
+    loadMs: whole(options, 'loadMs', 0, timerMsMax) ?? 0,
     faults: (options.faults ?? []).map(toFault),
     seed: options.seed ?? 0,
     apiKey: options.apiKey ?? null,
@@ -150,15 +177,30 @@ type NumberKey = {
 }[keyof EmulatorOptions]
 
 function atLeast(options: EmulatorOptions, key: NumberKey, least: number): number | undefined {
-  const value = options[key]
-  if (value === undefined || value >= least) return value
-  throw new EmulatorOptionsError(`${key}: found ${value}, allowed is ${least} or more.`)
+  return numberWhere(options, key, (value) => value >= least, `a number of at least ${least}`)
+}
+
+function whole(
+  options: EmulatorOptions,
+  key: NumberKey,
+  least: number,
+  most: number,
+): number | undefined {
+  const fits = (value: number) => Number.isInteger(value) && value >= least && value <= most
+  return numberWhere(options, key, fits, `a whole number from ${least} to ${most}`)
 }
 
 function above(options: EmulatorOptions, key: NumberKey, limit: number): number | undefined {
+  return numberWhere(options, key, (value) => value > limit, `a number above ${limit}, or Infinity`)
+}
+
+function numberWhere(
+  options: EmulatorOptions,
+  key: NumberKey,
+  fits: (value: number) => boolean,
+  allowed: string,
+): number | undefined {
   const value = options[key]
-  if (value === undefined || value > limit) return value
-  throw new EmulatorOptionsError(
-    `${key}: found ${value}, allowed is a number above ${limit} or Infinity.`,
-  )
+  if (value === undefined || fits(value)) return value
+  throw new EmulatorOptionsError(`${key}: found ${value}, allowed: ${allowed}`, { option: key })
 }

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { type Emulator, startEmulator } from '#emulator/emulator.ts'
 import { FaultSyntaxError, parseFault } from '#emulator/fault.ts'
 import { parseFleetFile } from '#emulator/fleet-file.ts'
-import { type EmulatorOptions, EmulatorOptionsError, emulatedEngines } from '#emulator/options.ts'
+import { type EmulatorOptions, EmulatorOptionsError, unnamedDeviceName } from '#emulator/options.ts'
 
 /** What the command line says, as texts; a command parser of any kind can fill this in. */
 export interface EmulateArguments {
@@ -82,14 +82,33 @@ export function readArguments(argv: readonly string[]): EmulateArguments {
   }
 }
 
+/** How the command line spells an option, where it can be wrong there. */
+const flags: Readonly<Partial<Record<keyof EmulatorOptions, string>>> = {
+  engine: '--engine',
+  device: '--device',
+  port: '--port',
+  speed: '--speed',
+  prefillTokensPerSecond: '--prefill-rate',
+  decodeTokensPerSecond: '--decode-rate',
+  slots: '--slots',
+  loadMs: '--load-ms',
+  seed: '--seed',
+  tasks: '--task',
+}
+
+/** The same error with the flag in place of the option, as the user has typed it. */
+function withFlag(error: unknown): unknown {
+  if (!(error instanceof EmulatorOptionsError) || error.option === null) return error
+  const { option, word } = error
+  const flag = flags[option]
+  if (flag === undefined) return error
+  const message = `${flag}${error.message.slice(option.length)}`
+  return new EmulatorOptionsError(message, { option, word, cause: error })
+}
+
 /** One emulator from the command line; throws {@link EmulatorOptionsError}. */
 export function emulateOptions(given: EmulateArguments): EmulatorOptions {
-  const engine = emulatedEngines.find((one) => one === (given.engine ?? 'vllm'))
-  if (engine === undefined) {
-    throw new EmulatorOptionsError(
-      `--engine: found ${given.engine}, allowed are ${emulatedEngines.join(', ')}.`,
-    )
-  }
+  const engine = (given.engine ?? 'vllm') as EmulatorOptions['engine']
   const tasks = given.task as EmulatorOptions['tasks']
   return {
     engine,
@@ -131,7 +150,7 @@ export async function runEmulate(
     for (const plan of plans) emulators.push(await startEmulator({ ...plan, onExit }))
   } catch (error) {
     await close()
-    throw error
+    throw given.fleet === undefined ? withFlag(error) : error
   }
   for (const emulator of emulators) {
     environment.print(given.json === true ? jsonLine(emulator) : sentence(emulator))
@@ -146,9 +165,12 @@ async function readFleet(given: EmulateArguments): Promise<readonly EmulatorOpti
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    throw new EmulatorOptionsError(`--fleet: cannot read ${file}, give the path of a YAML file.`, {
-      cause: error,
-    })
+    throw new EmulatorOptionsError(
+      `--fleet: cannot read ${file}, allowed: the path of a YAML file`,
+      {
+        cause: error,
+      },
+    )
   }
   const common = numberOption('speed', '--speed', given.speed)
   const faults = (given.fault ?? []).map(readFault)
@@ -166,7 +188,8 @@ function jsonLine({ url, engine, settings }: Emulator): string {
 
 function sentence({ url, engine, settings }: Emulator): string {
   const { name, device, models } = settings
-  return `${name}: emulating ${engine} on ${device} with ${models.join(', ')} at ${url}`
+  const where = settings.device === unnamedDeviceName ? '' : ` on ${device}`
+  return `${name}: emulating ${engine}${where} with ${models.join(', ')} at ${url}`
 }
 
 function readFault(text: string): ReturnType<typeof parseFault> {
@@ -186,7 +209,7 @@ function numberOption<Key extends keyof EmulatorOptions>(
   if (text === undefined) return {}
   const value = text.trim() === '' ? Number.NaN : Number(text)
   if (Number.isNaN(value)) {
-    throw new EmulatorOptionsError(`${flag}: found ${JSON.stringify(text)}, allowed is a number.`)
+    throw new EmulatorOptionsError(`${flag}: found ${JSON.stringify(text)}, allowed: a number`)
   }
   return { [key]: value } as { readonly [Name in Key]?: number }
 }

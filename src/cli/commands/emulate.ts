@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import type { EmulateArguments } from '#emulator/run-emulate.ts'
+import { didYouMean } from '#cli/config-error.ts'
+import type { EmulateArguments, RunningEmulators } from '#emulator/run-emulate.ts'
 
 export function addEmulateCommand(program: Command): void {
   program
@@ -36,18 +37,40 @@ async function emulate(given: EmulateArguments): Promise<void> {
     import('#emulator/options.ts'),
   ])
   try {
-    const { close } = await runEmulate(given, {
+    const { emulators, close } = await runEmulate(given, {
       print: (line) => console.log(line),
       exit: () => process.exit(0),
     })
+    if (given.json !== true) console.log(useText(emulators))
     const stop = () => void close().then(() => process.exit(0))
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)
   } catch (error) {
-    const isUsage = error instanceof EmulatorOptionsError
-    const message = error instanceof Error ? error.message : String(error)
-    throw new CommandFailure(isUsage ? 'wrong' : 'unreachable', message, { cause: error })
+    if (!(error instanceof Error)) throw error
+    if (!(error instanceof EmulatorOptionsError)) throw await notListening(error, given)
+    const meant = error.word === null ? '' : didYouMean(error.word.found, error.word.allowed)
+    throw new CommandFailure('wrong', `${error.message}${meant}`, { cause: error })
   }
+}
+
+/** What to do with them, for a person. */
+function useText(emulators: RunningEmulators['emulators']): string {
+  const entries = emulators.map(
+    ({ settings, url }) => `  - { url: "${url}", name: ${settings.name} }`,
+  )
+  return ['', 'For motley.yaml:', '', 'endpoints:', ...entries, '', 'Ctrl-C stops it.'].join('\n')
+}
+
+/** The port is not to be had: one of the command line, or one of a fleet file. */
+async function notListening(error: Error, given: EmulateArguments): Promise<Error> {
+  const { listenFailure } = await import('#cli/listen-failure.ts')
+  const { address = '127.0.0.1', port = 0 } = error as Error & { address?: string; port?: number }
+  const option = (_host: string, other: number) =>
+    given.fleet === undefined ? `--port ${other}` : `"port: ${other}" in ${given.fleet}`
+  const told = listenFailure(error, `${address}:${port}`, { option })
+  return told instanceof CommandFailure
+    ? told
+    : new CommandFailure('unreachable', error.message, { cause: error })
 }
 
 function append(value: string, before: readonly string[] = []): readonly string[] {

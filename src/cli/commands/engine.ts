@@ -2,8 +2,14 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { engineDirectory, isInstalled } from '#cli/data-directory.ts'
 import { tableLines } from '#cli/table.ts'
-import { printJson } from '#cli/terminal.ts'
-import { chooseVariant, installVariant, VariantInstallError, variants } from '#embedded/variant.ts'
+import { asClause, printJson } from '#cli/terminal.ts'
+import {
+  chooseVariant,
+  installVariant,
+  VariantFolderError,
+  VariantInstallError,
+  variants,
+} from '#embedded/variant.ts'
 
 export function addEngineCommand(program: Command): void {
   const engine = program.command('engine').description('Manage builds of the embedded engine.')
@@ -36,7 +42,8 @@ async function install(named: string | undefined): Promise<void> {
     await installVariant(variant, directory, { onLine: (line) => console.log(`  ${line}`) })
   } catch (error) {
     if (!(error instanceof VariantInstallError)) throw error
-    throw new CommandFailure('unreachable', error.message, { cause: error })
+    const way = error instanceof VariantFolderError ? '; MOTLEY_DATA_DIR names another folder' : ''
+    throw new CommandFailure('unreachable', `${asClause(error.message)}${way}`, { cause: error })
   }
   console.log(`Done. "motley up" uses ${variant} from its next start.`)
 }

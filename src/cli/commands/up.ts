@@ -72,7 +72,7 @@ async function up(flags: UpFlags): Promise<void> {
     if (!hasEndpoints) logLine(noEndpointsText(findConfigFile(request), 'leave out --no-embedded'))
     if (demo !== null) {
       await demo.listen(new URL(url).port)
-      console.log(demo.text(url))
+      console.log(demo.text())
     }
     const others = !nothingElse || demo !== null
     const withoutEmbedded = embedded?.child.gaveUp.then((why) => goOnWithout(why, others, stopped))
