@@ -1,7 +1,8 @@
 /** What a client hears that asks the bundled model in an API which it does not speak. */
 import { expect, test } from 'vitest'
 import { startEmbeddedServer } from '#embedded/server.ts'
-import { afterTest, fleet, post } from './harness/fleet.ts'
+import { afterTest } from './harness/after-test.ts'
+import { fleet, post } from './harness/fleet.ts'
 
 test('an API that the embedded engine does not speak is refused with those that it does', async () => {
   const engine = await startEmbeddedServer({ modelPath: 'models/motley-tiny.gguf', slots: 1 })

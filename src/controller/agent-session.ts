@@ -63,7 +63,8 @@ export class AgentSession {
     socket.on('close', () => {
       this.#closed = true
       forgetDeadline()
-      for (const { reject } of this.#waiting.values()) reject(new AgentFailure('the agent went away'))
+      for (const { reject } of this.#waiting.values())
+        reject(new AgentFailure('the agent went away'))
       this.#waiting.clear()
       options.onClose(this)
     })
