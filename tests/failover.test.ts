@@ -229,6 +229,25 @@ test('line 25: errors speak the dialect of the API that was called', async () =>
   expect(await ollama.json()).toEqual({ error: expect.stringContaining('nope') })
 })
 
+test.each([
+  {
+    path: '/v1/messages',
+    shape: { type: 'error', error: { type: 'invalid_request_error', message: 'no such thing' } },
+  },
+  { path: '/api/chat', shape: { error: 'no such thing' } },
+  {
+    path: '/v1/chat/completions',
+    shape: { error: { message: 'no such thing', type: 'BadRequestError' } },
+  },
+])("line 25: an engine's refusal is told in the words of $path", async ({ path, shape }) => {
+  const refuses = await scriptedEngine(({ response }) =>
+    answerJson(response, 400, { error: { message: 'no such thing', type: 'BadRequestError' } }),
+  )
+  const { url } = await fleet({ endpoints: endpointsOf({ refuses }) })
+  const response = await post(url + path, question)
+  expect([response.status, await response.json()]).toEqual([400, shape])
+})
+
 test('a fallback model answers when no endpoint of the model can, and says its own name', async () => {
   const main = await engine({ models: ['main'], faults: ['status:503'] })
   const spare = await engine({ models: ['spare'] })

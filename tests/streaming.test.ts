@@ -138,6 +138,17 @@ test('line 11: a cut stream of Ollama ends in an error line', async () => {
   expect(broken).toBe(true)
 })
 
+test('line 11: a stream of two choices of which one never ended is not taken for whole', async () => {
+  const short = await scriptedEngine(({ response }) =>
+    answerStream(response, chatEvent('b', 1) + finishEvent(0) + chatEvent('c', 1)),
+  )
+  const { url } = await fleet({ endpoints: endpointsOf({ short }) })
+  const { events, broken, text } = await readEvents(await chat(url, { stream: true, n: 2 }))
+  expect(JSON.parse(events.at(-1) as string).error.code).toBe('stream_interrupted')
+  expect(broken).toBe(true)
+  expect(text).not.toContain('[DONE]')
+})
+
 test('line 11: a broken answer that is no stream ends in a broken connection', async () => {
   const half = await scriptedEngine(({ response }) => {
     response.writeHead(200, { 'content-type': 'audio/wav', 'content-length': '1000' })
@@ -275,6 +286,16 @@ test('line 16: the end marker comes once, and a forgotten one is added to a whol
     expect(events.filter((each) => each === '[DONE]')).toHaveLength(1)
     expect(broken).toBe(false)
   }
+})
+
+test('line 16: a stream of two choices is whole when both ended, however long ago one did', async () => {
+  const long = await scriptedEngine(({ response }) =>
+    answerStream(response, finishEvent(0) + chatEvent('b', 1).repeat(50) + finishEvent(1)),
+  )
+  const { url } = await fleet({ endpoints: endpointsOf({ long }) })
+  const { events, broken } = await readEvents(await chat(url, { stream: true, n: 2 }))
+  expect(events.filter((each) => each === '[DONE]')).toHaveLength(1)
+  expect([events.length, broken]).toEqual([53, false])
 })
 
 test('line 16: tool calls, n > 1, reasoning and logprobs pass unchanged', async () => {

@@ -28,6 +28,8 @@ export interface AskedFor {
   readonly modelText: string
   readonly model: ModelName
   readonly stream: boolean
+  /** How many choices must end before its stream is whole. */
+  readonly choices: number
   /** The most tokens it wants back; null when it set no limit. */
   readonly maxTokens: number | null
   /** Where in the body the model name stands, with its quotes if it has any. */

@@ -5,7 +5,6 @@ import type { AttemptFailure } from '#gateway/attempt.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { attemptsText } from '#gateway/final-error.ts'
 import { forwardedAnswerHeaders } from '#gateway/headers.ts'
-import { isOpenAiError } from '#openai/engine-error.ts'
 
 /** Throws `engine_failed` when there is no refusal to pass on, or no status line to put it in. */
 export function passRefusal(exchange: Exchange, failure: AttemptFailure): void {
@@ -14,7 +13,7 @@ export function passRefusal(exchange: Exchange, failure: AttemptFailure): void {
   if (answer === null || status === null || response.headersSent) {
     throw new MotleyError('engine_failed', attemptsText(exchange))
   }
-  if (isOpenAiError(answer.body.toString('utf8'))) {
+  if (route.api.isErrorBody(answer.body.toString('utf8'))) {
     response.writeHead(status, [
       ...forwardedAnswerHeaders(answer.headers),
       'content-length',

@@ -1,9 +1,16 @@
 /** Anthropic's messages, which several engines speak: their errors and their stream. */
-import { frameObject, type StreamShape, type WireError } from '#openai/stream-shape.ts'
+import type { StreamShape, WireError } from '#openai/stream-shape.ts'
 import { readUsage } from '#openai/usage.ts'
+import { asObject, jsonObject } from '#std/json-object.ts'
 
 export function anthropicErrorBody({ status, message }: WireError): unknown {
   return { type: 'error', error: { type: anthropicErrorType(status), message } }
+}
+
+/** Whether an error body is in Anthropic's shape already. */
+export function isAnthropicErrorBody(text: string): boolean {
+  const body = jsonObject(text)
+  return body?.['type'] === 'error' && typeof asObject(body['error'])?.['message'] === 'string'
 }
 
 function anthropicErrorType(status: number): string {
@@ -21,7 +28,7 @@ export const anthropicStream: StreamShape = {
   framing: 'sse',
   endMarker: null,
   meaning(data) {
-    switch (frameObject(data)?.['type']) {
+    switch (jsonObject(data)?.['type']) {
       case 'message_stop':
         return 'end'
       case 'error':
@@ -33,5 +40,5 @@ export const anthropicStream: StreamShape = {
   errorFrame(error) {
     return `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`
   },
-  readUsage: (data) => readUsage(frameObject(data)?.['usage']),
+  readUsage: (data) => readUsage(jsonObject(data)?.['usage']),
 }

@@ -14,6 +14,13 @@ export interface Api {
   /** Whether a request that does not say `stream` gets a stream, as in Ollama's API. */
   readonly streamsByDefault?: boolean
   errorBody(error: WireError): unknown
+  /** Whether an engine's error body is in this API's shape already, so that it can pass as it is. */
+  isErrorBody(text: string): boolean
+  /**
+   * How many choices a request asks for, where one answer may hold several; `field` reads a member
+   * of its body. Absent: always one.
+   */
+  choicesAsked?(field: (name: string) => unknown): number
   /** The usage of a whole JSON answer; null when it has none. */
   readUsage(answer: Readonly<Record<string, unknown>>): Usage | null
   /**

@@ -1,4 +1,5 @@
 import type { Api } from '#openai/api.ts'
+import { choiceCount } from '#openai/choices.ts'
 import { openAiApi } from '#openai/openai-api.ts'
 import { openAiStream } from '#openai/openai-stream.ts'
 
@@ -9,4 +10,5 @@ export const chatCompletions: Api = {
   paths: ['/v1/chat/completions', '/chat/completions'],
   stream: openAiStream,
   hasStreamOptions: true,
+  choicesAsked: (field) => choiceCount(field('n')),
 }

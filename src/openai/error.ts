@@ -1,3 +1,5 @@
+import { asObject, jsonObject } from '#std/json-object.ts'
+
 /** The error body of the OpenAI API, as every client library expects to find it. */
 export interface OpenAiErrorBody {
   readonly error: {
@@ -25,4 +27,11 @@ export function openAiErrorBody(
   param: string | null = null,
 ): OpenAiErrorBody {
   return { error: { message, type: errorTypeOfStatus(status), param, code } }
+}
+
+/** Whether an error body is in OpenAI's nested form already, so that it can pass as it is. */
+export function isOpenAiErrorBody(text: string): boolean {
+  const body = jsonObject(text)
+  // Anthropic's body nests its message in the same way, and says what it is.
+  return body?.['type'] !== 'error' && typeof asObject(body?.['error'])?.['message'] === 'string'
 }

@@ -1,9 +1,12 @@
 /** Event streams without a fixed end, as of transcription and images: a clean close ends them. */
 import { openAiStream } from '#openai/openai-stream.ts'
-import { frameObject, type StreamShape } from '#openai/stream-shape.ts'
+import type { StreamShape } from '#openai/stream-shape.ts'
+import { jsonObject } from '#std/json-object.ts'
 
 export const eventStream: StreamShape = {
-  ...openAiStream,
+  framing: 'sse',
   endMarker: null,
-  meaning: (data) => (frameObject(data)?.['error'] ? 'error' : 'complete'),
+  meaning: (data) => (jsonObject(data)?.['error'] ? 'error' : 'complete'),
+  errorFrame: openAiStream.errorFrame,
+  readUsage: openAiStream.readUsage,
 }

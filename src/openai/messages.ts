@@ -1,4 +1,8 @@
-import { anthropicErrorBody, anthropicStream } from '#openai/anthropic-stream.ts'
+import {
+  anthropicErrorBody,
+  anthropicStream,
+  isAnthropicErrorBody,
+} from '#openai/anthropic-stream.ts'
 import type { Api } from '#openai/api.ts'
 import { readUsage } from '#openai/usage.ts'
 
@@ -9,6 +13,7 @@ export const messages: Api = {
   body: 'json',
   stream: anthropicStream,
   errorBody: anthropicErrorBody,
+  isErrorBody: isAnthropicErrorBody,
   readUsage: (answer) => readUsage(answer['usage']),
   hasStreamOptions: false,
 }

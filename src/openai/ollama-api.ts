@@ -1,10 +1,15 @@
 /** Ollama's native chat, generate and embed, for engines that speak them themselves. */
 import type { Api } from '#openai/api.ts'
 import { ollamaStream, readOllamaUsage } from '#openai/ollama-stream.ts'
+import { jsonObject } from '#std/json-object.ts'
 
-const ollamaApi: Pick<Api, 'body' | 'errorBody' | 'readUsage' | 'hasStreamOptions'> = {
+const ollamaApi: Pick<
+  Api,
+  'body' | 'errorBody' | 'isErrorBody' | 'readUsage' | 'hasStreamOptions'
+> = {
   body: 'json',
   errorBody: ({ message }) => ({ error: message }),
+  isErrorBody: (text) => typeof jsonObject(text)?.['error'] === 'string',
   readUsage: readOllamaUsage,
   hasStreamOptions: false,
 }

@@ -1,6 +1,7 @@
 /** Ollama's native API: lines of JSON, the last one says `done` and carries the counts. */
-import { frameObject, type StreamShape } from '#openai/stream-shape.ts'
+import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
+import { jsonObject } from '#std/json-object.ts'
 
 export function readOllamaUsage(answer: Readonly<Record<string, unknown>> | null): Usage | null {
   const promptTokens = answer?.['prompt_eval_count']
@@ -16,10 +17,10 @@ export const ollamaStream: StreamShape = {
   framing: 'ndjson',
   endMarker: null,
   meaning(data) {
-    const line = frameObject(data)
+    const line = jsonObject(data)
     if (line?.['error'] !== undefined) return 'error'
     return line?.['done'] === true ? 'end' : 'more'
   },
   errorFrame: ({ message }) => `${JSON.stringify({ error: message })}\n`,
-  readUsage: (data) => readOllamaUsage(frameObject(data)),
+  readUsage: (data) => readOllamaUsage(jsonObject(data)),
 }

@@ -1,26 +1,35 @@
 /** The stream of OpenAI's chat and completions: `data:` events, `[DONE]` at the end. */
 import { openAiErrorBody } from '#openai/error.ts'
-import { frameObject, type StreamShape } from '#openai/stream-shape.ts'
+import type { StreamShape } from '#openai/stream-shape.ts'
 import { readUsage } from '#openai/usage.ts'
+import { jsonObject } from '#std/json-object.ts'
 
 export const openAiStream: StreamShape = {
   framing: 'sse',
   endMarker: 'data: [DONE]\n\n',
   meaning(data) {
     if (data.trim() === '[DONE]') return 'end'
-    const frame = frameObject(data)
+    const frame = jsonObject(data)
     if (frame === null) return 'more'
     if (frame['error'] !== undefined && frame['error'] !== null) return 'error'
     const choices = frame['choices']
     if (!Array.isArray(choices)) return 'more'
     // With n > 1 each choice ends in an event of its own; the usage event comes after them all.
     if (choices.length === 0) return frame['usage'] ? 'complete' : 'more'
-    return choices.every((choice) => typeof choice?.finish_reason === 'string')
-      ? 'complete'
-      : 'more'
+    return choices.every(hasEnded) ? 'choices-end' : 'more'
+  },
+  endedChoices(data) {
+    if (!/"finish_reason"\s*:\s*"/.test(data)) return []
+    const choices = jsonObject(data)?.['choices']
+    if (!Array.isArray(choices)) return []
+    return choices.filter(hasEnded).map((choice) => choice.index ?? 0)
   },
   errorFrame({ status, code, message, param }) {
     return `data: ${JSON.stringify(openAiErrorBody(status, message, code, param))}\n\n`
   },
-  readUsage: (data) => readUsage(frameObject(data)?.['usage']),
+  readUsage: (data) => readUsage(jsonObject(data)?.['usage']),
+}
+
+function hasEnded(choice: { readonly finish_reason?: unknown } | null): boolean {
+  return typeof choice?.finish_reason === 'string'
 }

@@ -1,13 +1,14 @@
 /** The stream of OpenAI's Responses: named events, the last one tells how it ended. */
-import { frameObject, type StreamShape } from '#openai/stream-shape.ts'
+import type { StreamShape } from '#openai/stream-shape.ts'
 import { readUsage } from '#openai/usage.ts'
+import { asObject, jsonObject } from '#std/json-object.ts'
 
 export const responsesStream: StreamShape = {
   framing: 'sse',
   endMarker: null,
   meaning(data) {
     if (data.trim() === '[DONE]') return 'end'
-    switch (frameObject(data)?.['type']) {
+    switch (jsonObject(data)?.['type']) {
       case 'response.completed':
       case 'response.incomplete':
       case 'response.cancelled':
@@ -24,9 +25,6 @@ export const responsesStream: StreamShape = {
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`
   },
   readUsage(data) {
-    const response = frameObject(data)?.['response']
-    return typeof response === 'object' && response !== null
-      ? readUsage((response as Record<string, unknown>)['usage'])
-      : null
+    return readUsage(asObject(jsonObject(data)?.['response'])?.['usage'])
   },
 }

@@ -33,6 +33,9 @@ export class StreamRelay implements AnswerRelay {
   /** The name to replace in each event, and what with, as JSON. */
   readonly #rename: { readonly from: string; readonly to: string } | null
   readonly #last: Buffer[] = []
+  /** How many choices must end, and which have. */
+  readonly #choices: number
+  readonly #ended = new Set<number>()
   firstByteAtMs: number | null = null
   #usage: Usage | null = null
   /** Frames of the current piece that go out together. */
@@ -49,6 +52,7 @@ export class StreamRelay implements AnswerRelay {
     this.#splitter = new FrameSplitter(shape.framing)
     this.#writer = new ClientWriter(options)
     const { exchange, rename } = options
+    this.#choices = exchange.asked?.choices ?? 1
     this.#rename =
       rename === null ? null : { from: JSON.stringify(rename.from), to: JSON.stringify(rename.to) }
     const kept = forwardedAnswerHeaders(headers)
@@ -89,6 +93,9 @@ export class StreamRelay implements AnswerRelay {
         return null
       }
       if (meaning === 'complete') complete = true
+      if (meaning === 'choices-end' && (this.#choices === 1 || this.#ended.size >= this.#choices)) {
+        complete = true
+      }
     }
     if (!complete) return 'it ended its answer without saying that it was done'
     if (this.#shape.endMarker !== null) this.#writer.write(this.#shape.endMarker)
@@ -140,6 +147,7 @@ export class StreamRelay implements AnswerRelay {
       this.#out.push(frame)
       return null
     }
+    if (this.#choices > 1) this.#noteEnded(frame)
     this.#options.exchange.events++
     this.#last.push(frame)
     if (this.#last.length > framesKept) this.#last.shift()
@@ -152,6 +160,12 @@ export class StreamRelay implements AnswerRelay {
     this.reachedClient = true
     this.#writer.write(this.#out.length === 1 ? (this.#out[0] as Buffer) : Buffer.concat(this.#out))
     this.#out = []
+  }
+
+  #noteEnded(frame: Buffer): void {
+    const data = this.#dataOf(frame)
+    if (data === null) return
+    for (const index of this.#shape.endedChoices?.(data) ?? []) this.#ended.add(index)
   }
 
   #dataOf(frame: Buffer): string | null {

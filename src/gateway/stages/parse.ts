@@ -55,6 +55,7 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
     modelText,
     model: names.resolve(modelText),
     stream,
+    choices: stream ? (api.choicesAsked?.(value) ?? 1) : 1,
     maxTokens: readCount(
       value('max_completion_tokens') ?? value('max_tokens') ?? value('max_output_tokens'),
     ),
@@ -107,6 +108,7 @@ export function parseFormRequest(
     modelText,
     model: names.resolve(modelText),
     stream: api.stream !== null && (stream === 'true' || stream === 'True' || stream === '1'),
+    choices: 1,
     maxTokens: null,
     modelSpan: field === undefined ? null : { start: field.start, end: field.end },
     writeModel: (servedName) => servedName,

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { ollamaChat } from '#openai/ollama-api.ts'
+import { ollamaStream, readOllamaUsage } from '#openai/ollama-stream.ts'
+
+test.each([
+  ['{"message":{"content":"a"},"done":false}', 'more'],
+  ['{"message":{"content":""},"done":true,"eval_count":5}', 'end'],
+  ['{"done":"true"}', 'more'],
+  ['{"error":"model runner has stopped"}', 'error'],
+  ['{"error":"", "done":true}', 'error'],
+  ['', 'more'],
+])('the line %s means %s', (line, meaning) => {
+  expect(ollamaStream.meaning(line)).toBe(meaning)
+})
+
+test('usage is read from the counts, of which one may be left out', () => {
+  expect(readOllamaUsage({ prompt_eval_count: 11, eval_count: 3 })).toEqual({
+    promptTokens: 11,
+    completionTokens: 3,
+  })
+  // Ollama leaves prompt_eval_count out when the prompt was cached.
+  expect(ollamaStream.readUsage('{"done":true,"eval_count":3}')).toEqual({
+    promptTokens: 0,
+    completionTokens: 3,
+  })
+  expect(ollamaStream.readUsage('{"done":false}')).toBeNull()
+  expect(ollamaStream.readUsage('no JSON')).toBeNull()
+})
+
+test('an error is a line of its own, in the shape of its error bodies', () => {
+  const frame = ollamaStream.errorFrame({ status: 502, code: 'x', message: 'a\nb', param: null })
+  expect(frame).toBe('{"error":"a\\nb"}\n')
+  expect(ollamaChat.isErrorBody(frame)).toBe(true)
+  expect(ollamaChat.isErrorBody('{"error":{"message":"no"}}')).toBe(false)
+})
