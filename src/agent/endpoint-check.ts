@@ -103,6 +103,7 @@ export async function checkEndpoint(input: CheckInput): Promise<CheckResult> {
       engine: engine?.id ?? null,
       engineVersion: identity?.version ?? null,
       models,
+      tasks: engine?.tasks ?? null,
       load,
       supportsStreamUsage: adapter.supportsStreamUsage,
     },

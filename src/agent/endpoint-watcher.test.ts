@@ -172,6 +172,7 @@ describe('what it finds', () => {
         engine: 'vllm',
         engineVersion: '0.11.0',
         models: [{ servedName: 'llama', contextTokens: 8_192, tasks: null }],
+        tasks: expect.arrayContaining(['chat', 'embedding']),
         load: {
           runningRequests: 2,
           waitingRequests: 1,

@@ -13,6 +13,7 @@ function report(verdict: CheckVerdict, detail: string | null = null, atMs = 0): 
     engine: null,
     engineVersion: null,
     models: null,
+    tasks: null,
     load: null,
     supportsStreamUsage: false,
   }

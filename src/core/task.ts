@@ -12,6 +12,10 @@ export const tasks = [
   'speech',
   'image',
   'tokenize',
+  // Ollama's own API, which says and streams the same things in other words.
+  'ollama-chat',
+  'ollama-generate',
+  'ollama-embed',
 ] as const
 
 export type Task = (typeof tasks)[number]

@@ -159,7 +159,7 @@ export interface ScoredAnswer {
 }
 
 /** Where the OpenAI world has each task. */
-export const usualPaths: Readonly<Record<Task, readonly string[]>> = {
+export const usualPaths = {
   chat: ['/v1/chat/completions'],
   completion: ['/v1/completions'],
   responses: ['/v1/responses'],
@@ -172,7 +172,7 @@ export const usualPaths: Readonly<Record<Task, readonly string[]>> = {
   speech: ['/v1/audio/speech'],
   image: ['/v1/images/generations'],
   tokenize: ['/tokenize'],
-}
+} as const satisfies Partial<Record<Task, readonly string[]>>
 
 export function taskRoutes(
   paths: Readonly<Partial<Record<EmulatedTask, readonly string[]>>>,

@@ -12,7 +12,8 @@ export class RouteTable {
   readonly #prefixes: readonly Route[]
 
   constructor(dialect: Dialect, extraTasks: readonly Task[]) {
-    const extra = extraTasks.flatMap((task) => taskRoutes({ [task]: usualPaths[task] }))
+    const usual: Readonly<Partial<Record<Task, readonly string[]>>> = usualPaths
+    const extra = extraTasks.flatMap((task) => taskRoutes({ [task]: usual[task] ?? [] }))
     const routes = [...dialect.routes, ...extra]
     for (const route of routes) {
       if (!route.path.endsWith('*')) this.#exact.set(`${methodOf(route)} ${route.path}`, route)

@@ -146,8 +146,8 @@ const modelsOf: Record<EngineId, readonly object[]> = {
   'llama-server': [{ servedName: 'llama-3.1-8b', contextTokens: null, tasks: null }],
   ollama: [
     { servedName: 'llama3.1:8b', contextTokens: null, tasks: null },
-    { servedName: 'nomic-embed-text', contextTokens: null, tasks: ['embedding'] },
-    { servedName: 'bge-m3', contextTokens: null, tasks: ['embedding'] },
+    { servedName: 'nomic-embed-text', contextTokens: null, tasks: ['embedding', 'ollama-embed'] },
+    { servedName: 'bge-m3', contextTokens: null, tasks: ['embedding', 'ollama-embed'] },
   ],
   'motley-embedded': [{ servedName: 'motley-tiny', contextTokens: 2_048 }],
   openai: [{ servedName: 'gpt-4o-mini' }, { servedName: 'text-embedding-3-small' }],

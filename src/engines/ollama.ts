@@ -46,13 +46,23 @@ export const ollama: Engine = {
           // Ollama takes a name without a tag for the one tagged `latest`, and so do its users.
           servedName: name.replace(/:latest$/, ''),
           contextTokens: null,
-          tasks: embeds ? ['embedding'] : null,
+          tasks: embeds ? ['embedding', 'ollama-embed'] : null,
         })
       }
       return [...models.values()]
     },
   },
   loadPages: [],
-  tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'transcription'],
+  tasks: [
+    'chat',
+    'completion',
+    'responses',
+    'messages',
+    'embedding',
+    'transcription',
+    'ollama-chat',
+    'ollama-generate',
+    'ollama-embed',
+  ],
   supportsStreamUsage: true,
 }

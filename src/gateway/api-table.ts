@@ -33,9 +33,9 @@ export const apiRoutes: readonly ApiRoute[] = [
   { api: speech, task: 'speech' },
   { api: images, task: 'image' },
   { api: tokenize, task: 'tokenize' },
-  { api: ollamaChat, task: 'chat' },
-  { api: ollamaGenerate, task: 'completion' },
-  { api: ollamaEmbed, task: 'embedding' },
+  { api: ollamaChat, task: 'ollama-chat' },
+  { api: ollamaGenerate, task: 'ollama-generate' },
+  { api: ollamaEmbed, task: 'ollama-embed' },
 ]
 
 export const routesByPath: ReadonlyMap<string, ApiRoute> = new Map(

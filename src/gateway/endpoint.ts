@@ -18,6 +18,7 @@ import {
   stateOf,
 } from '#core/endpoint-health.ts'
 import { type EndpointId, endpointId, type ModelName, modelName } from '#core/ids.ts'
+import type { Task } from '#core/task.ts'
 import { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import { ewma } from '#std/ewma.ts'
@@ -48,6 +49,8 @@ export class Endpoint implements EndpointView {
   engine: string | null
   engineVersion: string | null = null
   supportsStreamUsage = false
+  /** What its engine has routes for; null while that is not known. */
+  tasks: ReadonlySet<Task> | null = null
   load: EndpointLoad | null = null
   lastCheck: EndpointReport['check'] | null = null
   /** When the state that people see changed last. */
@@ -158,6 +161,7 @@ export class Endpoint implements EndpointView {
     if (report.engineVersion !== null) this.engineVersion = report.engineVersion
     if (report.load !== null) this.load = report.load
     this.supportsStreamUsage = report.supportsStreamUsage
+    this.tasks = report.tasks === null ? null : new Set(report.tasks)
     if (report.models !== null && configuredModels(this.config) === null) {
       this.models = new Map(
         report.models.map(({ servedName, contextTokens, tasks }) => [

@@ -1,5 +1,7 @@
 /** What a client is told when no endpoint answered it. */
 import { MotleyError } from '#core/errors.ts'
+import type { ModelName } from '#core/ids.ts'
+import { apiRoutes } from '#gateway/api-table.ts'
 import type { AttemptFailure } from '#gateway/attempt.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
@@ -86,7 +88,7 @@ export function notServed(state: GatewayState, exchange: Exchange): MotleyError 
   if (asked !== null && fleet.knows(asked.model)) {
     return new MotleyError(
       'model_not_found',
-      `The model "${name}" is served here, but not for ${exchange.route.api.name}.`,
+      `"${name}" is served here, but not at ${exchange.route.api.paths[0]}; it takes ${pathsTaken(state, asked.model).join(', ')}.`,
       { param: 'model' },
     )
   }
@@ -112,4 +114,10 @@ export function notServed(state: GatewayState, exchange: Exchange): MotleyError 
     `No endpoint of this fleet serves "${name}"; there is ${known.map((model) => `"${model}"`).join(', ')}.`,
     { param: 'model' },
   )
+}
+
+function pathsTaken(state: GatewayState, model: ModelName): string[] {
+  return apiRoutes
+    .filter(({ task }) => state.fleet.serving(model, task).length > 0)
+    .map(({ api }) => api.paths[0] ?? api.name)
 }

@@ -96,7 +96,7 @@ export class Fleet {
     const endpoints = this.#byModel.get(model)
     if (endpoints === undefined) return []
     const allowed = endpoints.filter((endpoint) => {
-      const tasks = endpoint.models?.get(model)?.tasks ?? null
+      const tasks = endpoint.models?.get(model)?.tasks ?? endpoint.tasks
       return tasks === null || tasks.has(task)
     })
     return allowed.length === endpoints.length ? endpoints : allowed

@@ -38,6 +38,8 @@ export interface EndpointReport {
   readonly engineVersion: string | null
   /** Models as last read; null when this report brings no news of them. */
   readonly models: readonly ReportedModel[] | null
+  /** What the engine has routes for, for models that say nothing themselves; null when unknown. */
+  readonly tasks: readonly Task[] | null
   /** Load as last read; null when this report brings no news of it. */
   readonly load: EndpointLoad | null
   /** Whether the engine takes `stream_options.include_usage`. */

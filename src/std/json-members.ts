@@ -29,9 +29,13 @@ const closeBracket = 0x5d
 const colon = 0x3a
 const comma = 0x2c
 
+/** No API has a hundred; millions of tiny ones would hold up everybody else. */
+const membersMax = 1_000
+
 /**
  * The members of the object that `body` holds, in the order they stand there. Throws
- * {@link JsonScanError} when the outermost structure is not a JSON object. Nested values are only
+ * {@link JsonScanError} when the outermost structure is not a JSON object, or has more members than
+ * any API. Nested values are only
  * skipped, brackets matched; what is wrong inside them is for their reader to find.
  */
 export function jsonMembers(body: Buffer): JsonMember[] {
@@ -51,6 +55,7 @@ export function jsonMembers(body: Buffer): JsonMember[] {
     if (body[at] !== colon) throw new JsonScanError('":"', at)
     const valueStart = skipBlanks(body, at + 1)
     const valueEnd = skipValue(body, valueStart)
+    if (members.length === membersMax) throw new JsonScanError(`at most ${membersMax} members`, at)
     members.push({ key, valueStart, valueEnd })
     at = skipBlanks(body, valueEnd)
     if (body[at] === closeBrace) {

@@ -34,7 +34,7 @@ export function account(state: GatewayState, exchange: Exchange): void {
     requestId: exchange.id,
     key: exchange.key?.name ?? null,
     api: exchange.route.api.name,
-    model,
+    model: asked?.modelText.slice(0, 200) ?? null,
     answeredModel: exchange.answeredModel,
     stream: asked?.stream ?? false,
     status,
