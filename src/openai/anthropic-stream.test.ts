@@ -6,13 +6,13 @@ import {
 } from '#openai/anthropic-stream.ts'
 
 test.each([
-  ['message_start', { message: { usage: { input_tokens: 3 } } }, 'more'],
-  ['content_block_delta', { delta: { text: 'message_stop' } }, 'more'],
-  ['message_delta', { delta: { stop_reason: 'end_turn' } }, 'more'],
-  ['ping', {}, 'more'],
-  ['message_stop', {}, 'end'],
-  ['error', { error: { type: 'overloaded_error', message: 'Overloaded' } }, 'error'],
-])('%s means %3$s', (type, more, meaning) => {
+  ['message_start', 'more', { message: { usage: { input_tokens: 3 } } }],
+  ['content_block_delta', 'more', { delta: { text: 'message_stop' } }],
+  ['message_delta', 'more', { delta: { stop_reason: 'end_turn' } }],
+  ['ping', 'more', {}],
+  ['message_stop', 'end', {}],
+  ['error', 'error', { error: { type: 'overloaded_error', message: 'Overloaded' } }],
+])('%s means %s', (type, meaning, more) => {
   expect(anthropicStream.meaning(JSON.stringify({ type, ...more }))).toBe(meaning)
 })
 

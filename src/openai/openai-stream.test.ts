@@ -5,25 +5,25 @@ const chunk = (...choices: object[]) => JSON.stringify({ model: 'm', choices })
 const usage = { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 }
 
 test.each([
-  ['the end marker', '[DONE]', 'end'],
-  ['the end marker with a blank', ' [DONE]', 'end'],
-  ['a token', chunk({ index: 0, delta: { content: 'a' }, finish_reason: null }), 'more'],
-  ['a token of an engine that leaves finish_reason out', chunk({ index: 0, delta: {} }), 'more'],
-  ['a finish reason', chunk({ index: 0, delta: {}, finish_reason: 'stop' }), 'choices-end'],
-  ['an empty finish reason', chunk({ index: 0, delta: {}, finish_reason: '' }), 'choices-end'],
+  ['the end marker', 'end', '[DONE]'],
+  ['the end marker with a blank', 'end', ' [DONE]'],
+  ['a token', 'more', chunk({ index: 0, delta: { content: 'a' }, finish_reason: null })],
+  ['a token of an engine that leaves finish_reason out', 'more', chunk({ index: 0, delta: {} })],
+  ['a finish reason', 'choices-end', chunk({ index: 0, delta: {}, finish_reason: 'stop' })],
+  ['an empty finish reason', 'choices-end', chunk({ index: 0, delta: {}, finish_reason: '' })],
   [
     'two choices of which one goes on',
-    chunk({ index: 0, finish_reason: 'stop' }, { index: 1, finish_reason: null }),
     'more',
+    chunk({ index: 0, finish_reason: 'stop' }, { index: 1, finish_reason: null }),
   ],
-  ['a usage without choices', JSON.stringify({ choices: [], usage }), 'complete'],
-  ['no choices and no usage', JSON.stringify({ choices: [], usage: null }), 'more'],
-  ['an error', JSON.stringify({ error: { message: 'Compute error.' } }), 'error'],
-  ['an error that is null', JSON.stringify({ error: null, choices: [] }), 'more'],
-  ['no JSON', '{"choices":[{"finish_reason":"stop"', 'more'],
-  ['a list', '[]', 'more'],
-  ['a choice that is null', '{"choices":[null]}', 'more'],
-])('%s means %3$s', (_what, data, meaning) => {
+  ['a usage without choices', 'complete', JSON.stringify({ choices: [], usage })],
+  ['no choices and no usage', 'more', JSON.stringify({ choices: [], usage: null })],
+  ['an error', 'error', JSON.stringify({ error: { message: 'Compute error.' } })],
+  ['an error that is null', 'more', JSON.stringify({ error: null, choices: [] })],
+  ['no JSON', 'more', '{"choices":[{"finish_reason":"stop"'],
+  ['a list', 'more', '[]'],
+  ['a choice that is null', 'more', '{"choices":[null]}'],
+])('%s means %s', (_what, meaning, data) => {
   expect(openAiStream.meaning(data)).toBe(meaning)
 })
 
