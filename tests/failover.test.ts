@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
+import { afterTest } from './harness/after-test.ts'
 import {
   chat,
   contentOf,
@@ -127,6 +128,34 @@ test('line 22: an upload that fails over lies on disk, not in memory', async () 
   response.resume()
   expect([response.statusCode, response.headers['x-motley-endpoint']]).toEqual([200, 'takes'])
   expect(heldBytes - beforeBytes).toBeLessThan(uploadBytes / 4)
+})
+
+test('line 22: an upload that cannot be kept on disk costs its request and nothing else', async () => {
+  const one = await engine()
+  const { url } = await fleet({
+    endpoints: endpointsOf({ one }),
+    gateway: { limits: { memoryBytes: 1_000 } },
+  })
+  const folder = process.env['TMPDIR']
+  afterTest(() => {
+    if (folder === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = folder
+  })
+  process.env['TMPDIR'] = '/nonexistent-folder'
+  // One of these ends the process of a gateway.
+  const unhandled: unknown[] = []
+  const note = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  afterTest(() => process.off('unhandledRejection', note))
+  const content = 'x'.repeat(300_000)
+  const response = await chat(url, { messages: [{ role: 'user', content }] })
+  expect(response.status).toBe(503)
+  const { error } = (await response.json()) as { error: { code: string; message: string } }
+  expect(error.code).toBe('spool_failed')
+  expect(error.message).toContain('/nonexistent-folder')
+  expect((await chat(url)).status).toBe(200)
+  expect(one.stats().started).toBe(1)
+  expect(unhandled).toEqual([])
 })
 
 test('line 23: a single endpoint gets one more try after a 500 and after a reset', async () => {

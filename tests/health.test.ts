@@ -1,6 +1,10 @@
 /** gateway-checklist.md, health: lines 27 to 33. */
+import { once } from 'node:events'
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { chat, endpointsOf, engine, fleet, readEvents } from './harness/fleet.ts'
+import { afterTest } from './harness/after-test.ts'
+import { chat, endpointsOf, engine, fleet, question, readEvents } from './harness/fleet.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 test('line 27: an engine that loads is shown as loading and answers when it is done', async () => {
@@ -162,6 +166,28 @@ test('line 33: a drained gateway finishes what runs, takes nothing new, and cuts
   // The second after the limit is for the error events to go out.
   expect(performance.now() - startedMs).toBeLessThan(1_500 + 1_000 + 300)
   expect(gateway.vitals.inFlight).toBe(0)
+})
+
+test('line 33: a drain ends with the last answer, though its client keeps the connection', async () => {
+  const one = await engine({ speed: 1, decodeTokensPerSecond: 100 })
+  const { url, gateway } = await fleet({
+    endpoints: endpointsOf({ one }),
+    gateway: { drainMs: 10_000 },
+  })
+  const agent = new Agent({ keepAlive: true })
+  afterTest(() => agent.destroy())
+  const request = httpRequest(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    agent,
+    headers: { 'content-type': 'application/json' },
+  })
+  request.end(JSON.stringify({ ...question, stream: true, max_tokens: 30 }))
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const drained = gateway.drain()
+  expect(await text(response)).toContain('[DONE]')
+  const endedMs = performance.now()
+  await drained
+  expect(performance.now() - endedMs).toBeLessThan(500)
 })
 
 test('line 33: an endpoint removed by a reload finishes what it has and gets nothing new', async () => {

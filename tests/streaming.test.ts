@@ -238,6 +238,21 @@ test('line 14: pings keep a waiting client, between events only, and by option o
   }
 })
 
+test('line 14: the first ping comes after pingMs, not after twice as long', async () => {
+  const silent = await engine({ faults: ['hang'] })
+  const pingMs = 400
+  const { url } = await fleet({ endpoints: endpointsOf({ silent }), gateway: { pingMs } })
+  const aborter = new AbortController()
+  const startedMs = performance.now()
+  // The first ping sends the status line, and with it the response is here.
+  const response = await chat(url, { stream: true }, { signal: aborter.signal })
+  const tookMs = performance.now() - startedMs
+  expect(response.status).toBe(200)
+  expect(tookMs).toBeGreaterThan(pingMs - 20)
+  expect(tookMs).toBeLessThan(pingMs * 1.8)
+  aborter.abort()
+})
+
 test('line 14: an error after a ping is an event of the stream', async () => {
   const bad = await engine({ faults: ['hang'] })
   const { url } = await fleet({
@@ -296,6 +311,16 @@ test('line 16: a stream of two choices is whole when both ended, however long ag
   const { events, broken } = await readEvents(await chat(url, { stream: true, n: 2 }))
   expect(events.filter((each) => each === '[DONE]')).toHaveLength(1)
   expect([events.length, broken]).toEqual([53, false])
+})
+
+test('line 16: an end marker behind a comment is the end marker, and comes once', async () => {
+  const chatty = await scriptedEngine(({ response }) =>
+    answerStream(response, `${chatEvent('a')}${finishEvent()}: keep\n${doneEvent}`),
+  )
+  const { url } = await fleet({ endpoints: endpointsOf({ chatty }) })
+  const { text, broken } = await readEvents(await chat(url, { stream: true }))
+  expect(text.match(/\[DONE\]/g)).toHaveLength(1)
+  expect(broken).toBe(false)
 })
 
 test('line 16: tool calls, n > 1, reasoning and logprobs pass unchanged', async () => {
