@@ -171,6 +171,27 @@ test('line 39: headers that trickle in are cut off with a JSON 408', async () =>
   expect(listener.openConnections).toBe(0)
 })
 
+test('line 39: a body that trickles in is cut off at the limit', async () => {
+  const listener = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    headersTimeoutMs: 300,
+    requestTimeoutMs: 300,
+    halfClose: () => 'keep',
+    handle: (request) => request.resume(),
+  })
+  afterTest(() => listener.destroy())
+  const socket = connect(Number(new URL(listener.url).port), '127.0.0.1')
+  afterTest(() => socket.destroy())
+  socket.on('error', () => {})
+  socket.resume()
+  socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n')
+  const trickle = setInterval(() => socket.write('x'), 20)
+  const tookMs = await untilTrue('the connection is closed', () => socket.closed)
+  clearInterval(trickle)
+  expect(tookMs).toBeGreaterThan(290)
+})
+
 test('line 39: a body over the limit of its path gets a clear 413', async () => {
   const { url } = await oneEngine({ gateway: { limits: { jsonBytes: 500 } } })
   const response = await chat(url, { messages: [{ role: 'user', content: 'x'.repeat(1000) }] })

@@ -81,6 +81,10 @@ export function readYaml({ text, source, env, convert }: YamlOptions): YamlDocum
           report(line, `${pathText(path) || 'motley.yaml'}: a key must be a plain text`)
           continue
         }
+        if (name === '__proto__') {
+          report(line, `${pathText(path) || 'motley.yaml'}: "__proto__" cannot be used as a name`)
+          continue
+        }
         const childPath = [...path, name]
         lines.set(pathKey(childPath), line)
         map[name] = visit(value, childPath, depth + 1)

@@ -33,10 +33,9 @@ export async function listenForDemo(
   const server = createServer((socket) => {
     socket.on('error', () => {})
     createInterface({ input: socket }).once('line', async (line) => {
-      const reply = await answer(JSON.parse(line)).catch((error: Error) => ({
-        done: false,
-        text: error.message,
-      }))
+      const reply = await Promise.resolve(line)
+        .then((text) => answer(JSON.parse(text)))
+        .catch((error: Error) => ({ done: false, text: error.message }))
       socket.end(`${JSON.stringify(reply)}\n`)
     })
   })

@@ -6,6 +6,7 @@ import { closeSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type EndpointWatcher, watchEndpoints } from '#agent/endpoint-watcher.ts'
+import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
 import { watchConfigFile } from '#cli/config-watch.ts'
@@ -16,6 +17,7 @@ import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
 import { endpointId } from '#core/ids.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
+import { AccessLogError } from '#gateway/access-log.ts'
 import { type Gateway, startGateway } from '#gateway/gateway.ts'
 
 export interface ServeOptions {
@@ -67,6 +69,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       onSuspect: (endpoint) => checkNow(endpoint),
     })
   } catch (error) {
+    if (error instanceof AccessLogError) throw new CommandFailure('wrong', error.message)
     throw listenFailure(error, config.gateway.listen)
   }
   const news = new EndpointNews()

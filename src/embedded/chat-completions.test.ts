@@ -375,6 +375,19 @@ test.each([
   { body: { messages: hello, min_p: 3 }, param: 'min_p', says: 'from 0 to 1' },
   { body: { messages: hello, max_tokens: 0 }, param: 'max_tokens', says: 'of at least 1' },
   { body: { messages: hello, seed: 'x' }, param: 'seed', says: 'an integer' },
+  { body: { messages: [{ role: 'constructor', content: 'x' }] }, param: 'messages', says: 'role' },
+  { body: { messages: [{ role: '__proto__', content: 'x' }] }, param: 'messages', says: 'role' },
+  {
+    body: {
+      messages: hello,
+      response_format: {
+        type: 'json_schema',
+        json_schema: { schema: { enum: Array.from({ length: 10_000 }, String) } },
+      },
+    },
+    param: 'response_format',
+    says: 'at most 32768 are allowed',
+  },
   { body: { messages: hello, stop: '' }, param: 'stop', says: 'not empty' },
   { body: { messages: hello, stop: ['a', 'b', 'c', 'd', 'e'] }, param: 'stop', says: 'up to 4' },
   {

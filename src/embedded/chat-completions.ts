@@ -16,11 +16,18 @@ import {
 } from '#embedded/generation.ts'
 import { readGenerationParameters } from '#embedded/generation-parameters.ts'
 import { tokenizePrompt } from '#embedded/loaded-model.ts'
+import { checkTextLength } from '#embedded/prompt-input.ts'
 import { sendJson } from '#std/http-json.ts'
 
 /** The prompt of `messages`, in the model's own chat format. */
-export function chatPrompt({ loaded }: EmbeddedEngine, body: JsonObject): Token[] {
-  return tokenizePrompt(loaded.model, loaded.chatFormat.render(readConversation(body)))
+export function chatPrompt(engine: EmbeddedEngine, body: JsonObject): Token[] {
+  const { loaded } = engine
+  const pieces = loaded.chatFormat.render(readConversation(body))
+  checkTextLength(
+    engine,
+    pieces.reduce((characters, { text }) => characters + text.length, 0),
+  )
+  return tokenizePrompt(loaded.model, pieces)
 }
 
 export async function answerChatCompletion(exchange: Exchange): Promise<void> {

@@ -18,12 +18,12 @@ export interface ChatConversation {
   readonly ending: ChatEnding
 }
 
-const roles: Readonly<Record<string, ChatMessage['role']>> = {
-  system: 'system',
-  developer: 'system', // OpenAI's newer word; chat templates know the older one
-  user: 'user',
-  assistant: 'assistant',
-}
+const roles: ReadonlyMap<string, ChatMessage['role']> = new Map([
+  ['system', 'system'],
+  ['developer', 'system'], // OpenAI's newer word; chat templates know the older one
+  ['user', 'user'],
+  ['assistant', 'assistant'],
+])
 
 export function readConversation(body: JsonObject): ChatConversation {
   const { messages: given } = body
@@ -76,11 +76,11 @@ function readMessage(message: unknown, index: number): ChatMessage {
       `${at} has tool_calls; the embedded engine does not support tools.`,
     )
   }
-  const role = typeof givenRole === 'string' ? roles[givenRole] : undefined
+  const role = typeof givenRole === 'string' ? roles.get(givenRole) : undefined
   if (role === undefined) {
     throw invalidValue(
       'messages',
-      `${at}.role is ${shown(givenRole)}; it must be one of ${Object.keys(roles).join(', ')}.`,
+      `${at}.role is ${shown(givenRole)}; it must be one of ${[...roles.keys()].join(', ')}.`,
     )
   }
   return { role, content: readContent(content, `${at}.content`) }

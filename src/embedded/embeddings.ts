@@ -25,7 +25,7 @@ export async function answerEmbeddings(exchange: Exchange): Promise<void> {
     )
   }
   const inputs = readPrompts(engine, body['input'], 'input')
-  for (const input of inputs) checkPromptLength(input, engine.embedder.maxTokens)
+  for (const input of inputs) checkPromptLength(input, engine.embedder.maxTokens, 'input')
 
   const data: unknown[] = []
   for (const [index, input] of inputs.entries()) {

@@ -141,6 +141,9 @@ function readTokenBias(body: JsonObject): ReadonlyMap<number, number> {
   return byToken
 }
 
+/** Turning a schema into a grammar holds up every other answer: about a second for this one. */
+const schemaBytesMax = 32 * 1024
+
 function readFormat(body: JsonObject): AnswerFormat {
   const format = body['response_format']
   if (format === undefined || format === null) return { kind: 'text' }
@@ -150,7 +153,14 @@ function readFormat(body: JsonObject): AnswerFormat {
   if (isObject(format) && type === 'json_schema') {
     const named = format['json_schema']
     const schema = isObject(named) ? named['schema'] : undefined
-    if (isObject(schema)) return { kind: 'json-schema', schema }
+    if (isObject(schema)) {
+      const bytes = JSON.stringify(schema).length
+      if (bytes <= schemaBytesMax) return { kind: 'json-schema', schema }
+      throw invalidValue(
+        'response_format',
+        `response_format.json_schema.schema has ${bytes} bytes; at most ${schemaBytesMax} are allowed.`,
+      )
+    }
     throw invalidValue(
       'response_format',
       'response_format.json_schema.schema must be a JSON Schema object.',

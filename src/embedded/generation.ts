@@ -71,9 +71,13 @@ export function longestPrompt({ contextTokens }: EmbeddedEngine): number {
 }
 
 /** Refuses a prompt of which not all tokens fit, with the numbers. */
-export function checkPromptLength(prompt: readonly Token[], maxTokens: number): void {
+export function checkPromptLength(
+  prompt: readonly Token[],
+  maxTokens: number,
+  field = 'prompt',
+): void {
   if (prompt.length === 0) {
-    throw invalidValue('prompt', 'The prompt is empty; it must hold at least one token.')
+    throw invalidValue(field, `The ${field} is empty; it must hold at least one token.`)
   }
   if (prompt.length <= maxTokens) return
   throw new RequestError(

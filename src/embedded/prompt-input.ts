@@ -3,7 +3,7 @@ import type { Token } from 'node-llama-cpp'
 import type { EmbeddedEngine } from '#embedded/embedded-engine.ts'
 import { shown } from '#embedded/fields.ts'
 import { tokenizePrompt } from '#embedded/loaded-model.ts'
-import { invalidValue } from '#embedded/request-error.ts'
+import { invalidValue, RequestError } from '#embedded/request-error.ts'
 
 /** Bounds the work of one request; OpenAI takes 2048 inputs as well. */
 const promptsMax = 2048
@@ -46,7 +46,25 @@ export function readTokens({ loaded }: EmbeddedEngine, value: unknown, name: str
   )
 }
 
+/** The longest tokens of real vocabularies are runs of 128 blanks. */
+const charactersPerTokenMax = 256
+
+/** Refuses text that cannot fit, before every other answer waits for it to be tokenised. */
+export function checkTextLength(
+  { contextTokens }: Pick<EmbeddedEngine, 'contextTokens'>,
+  characters: number,
+): void {
+  if (characters <= contextTokens * charactersPerTokenMax) return
+  throw new RequestError(
+    400,
+    `The prompt has ${characters} characters; they cannot fit into the ${contextTokens} tokens of this context.`,
+    { type: 'exceed_context_size_error', code: 'context_length_exceeded' },
+  )
+}
+
 /** A raw prompt is the client's own: what spells a control token in it becomes one. */
-export function textTokens({ loaded }: EmbeddedEngine, text: string): Token[] {
+export function textTokens(engine: EmbeddedEngine, text: string): Token[] {
+  const { loaded } = engine
+  checkTextLength(engine, text.length)
   return tokenizePrompt(loaded.model, [{ text, control: true }])
 }

@@ -190,6 +190,19 @@ test('a prompt that just fits gets one token, and one token more is too long', a
   expect((await json(response))['error']).toMatchObject({ code: 'context_length_exceeded' })
 })
 
+test('text that cannot fit is refused before it is tokenised', async () => {
+  const response = await post('/v1/completions', { prompt: 'word '.repeat(1_000_000) })
+  expect(response.status).toBe(400)
+  expect((await json(response))['error']).toMatchObject({ code: 'context_length_exceeded' })
+})
+
+test('a body that nests without end is refused', async () => {
+  const deep = `{"messages":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+  const response = await post('/v1/chat/completions', deep)
+  expect(response.status).toBe(400)
+  expect((await json(response))['error']).toMatchObject({ code: 'invalid_json' })
+})
+
 test('an answer ends where the context does', async () => {
   const prompt = textTokens(engine, 'Hello. '.repeat(400)).slice(0, 1000)
   // A text that may not end before the context does.

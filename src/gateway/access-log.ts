@@ -3,6 +3,8 @@
  * batches and never waited for: a full disk or a slow pipe costs lines, which are counted, and
  * never a request.
  */
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import sonicBoom from 'sonic-boom'
 
 export interface AccessLog {
@@ -10,15 +12,39 @@ export interface AccessLog {
   readonly wanted: boolean
   write(line: Readonly<Record<string, unknown>>): void
   readonly dropped: number
-  close(): void
+  /** Resolves when what was written has reached the file. */
+  close(): Promise<void>
 }
 
 /** Lines wait in memory up to here when the file cannot keep up. */
 const waitingBytesMax = 4 * 1024 * 1024
 
-/** `where` is `stderr`, `stdout`, `off` or the path of a file to append to. */
+/** A full disk or a reader that stopped would never take the last lines. */
+const flushMsMax = 1_000
+
+/** The file cannot be written; the message says which and why. */
+export class AccessLogError extends Error {}
+
+function checkAppendable(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    closeSync(openSync(path, 'a'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new AccessLogError(
+      `gateway.accessLog: ${path} cannot be written (${code}): name another file, stderr, stdout or off`,
+      { cause: error },
+    )
+  }
+}
+
+/**
+ * `where` is `stderr`, `stdout`, `off` or the path of a file to append to. Throws
+ * {@link AccessLogError}.
+ */
 export function openAccessLog(where: string): AccessLog {
-  if (where === 'off') return { wanted: false, write() {}, dropped: 0, close() {} }
+  if (where === 'off') return { wanted: false, write() {}, dropped: 0, close: async () => {} }
+  if (where !== 'stderr' && where !== 'stdout') checkAppendable(where)
   const target =
     where === 'stderr' ? { fd: 2 } : where === 'stdout' ? { fd: 1 } : { dest: where, append: true }
   const sink = new sonicBoom.SonicBoom({
@@ -40,12 +66,15 @@ export function openAccessLog(where: string): AccessLog {
     get dropped() {
       return dropped
     },
-    close() {
+    async close() {
       if (closed) return
       closed = true
+      // What cannot be written does not hold up the end.
+      const written = new Promise<void>((resolve) => sink.flush(() => resolve()))
+      const tooLate = new Promise<void>((resolve) => setTimeout(resolve, flushMsMax).unref())
+      await Promise.race([written, tooLate])
       // Standard streams belong to the process; files are ours to end.
       if ('dest' in target) sink.end()
-      else sink.flush(() => {})
     },
   }
 }

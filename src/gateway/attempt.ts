@@ -427,9 +427,8 @@ function bodyFor(
 function requestHeaders(exchange: Exchange, endpoint: Endpoint, length: number): string[] {
   const headers = forwardedRequestHeaders(exchange.request.rawHeaders)
   headers.push('content-length', String(length), 'x-request-id', exchange.id)
-  if (endpoint.config.apiKey !== undefined) {
-    headers.push('authorization', `Bearer ${endpoint.config.apiKey}`)
-  }
+  const { authorization } = endpoint
+  if (authorization !== null) headers.push('authorization', authorization)
   return headers
 }
 

@@ -120,6 +120,16 @@ export class Endpoint implements EndpointView {
     return this.health.reason
   }
 
+  /** What the endpoint knows this gateway by; null when it does not ask. */
+  get authorization(): string | null {
+    const { apiKey, url } = this.config
+    if (apiKey !== undefined) return `Bearer ${apiKey}`
+    const { username, password } = new URL(url)
+    if (username === '' && password === '') return null
+    const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+    return `Basic ${Buffer.from(pair).toString('base64')}`
+  }
+
   /** Engines quote the key that they refuse; what leaves here does not. */
   withoutItsKey(body: Buffer): Buffer {
     const { apiKey } = this.config

@@ -81,7 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       handle: (request, response) => void handle(state, request, response),
     })
   } catch (error) {
-    accessLog.close()
+    await accessLog.close()
     await state.fleet.close()
     throw error
   }
@@ -131,7 +131,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const closed = listener.stopAccepting()
       listener.destroy()
       await Promise.all([closed, state.fleet.close()])
-      accessLog.close()
+      await accessLog.close()
     },
     get vitals() {
       return {

@@ -29,6 +29,7 @@ export interface ListenOptions {
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void
   /** Overrides for tests of slow clients. */
   readonly headersTimeoutMs?: number
+  readonly requestTimeoutMs?: number
 }
 
 export interface Listener {
@@ -47,8 +48,8 @@ export function listen(options: ListenOptions): Promise<Listener> {
     {
       maxHeaderSize: headerBytesMax,
       headersTimeout: timeoutMs,
-      requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: Math.min(5_000, timeoutMs),
+      requestTimeout: options.requestTimeoutMs ?? requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, timeoutMs, options.requestTimeoutMs ?? 5_000),
       keepAliveTimeout: keepAliveTimeoutMs,
       noDelay: true,
       insecureHTTPParser: false,
