@@ -1,4 +1,4 @@
-import { closest } from '#cli/closest.ts'
+import { closest } from '#std/closest.ts'
 
 /** One thing that is wrong with the configuration, and where it was written. */
 export interface ConfigProblem {
