@@ -13,6 +13,16 @@ export function closest(word: string, candidates: Iterable<string>): string | nu
   return best
 }
 
+/** The candidates that are most like a word, the nearest first. */
+export function nearest(word: string, candidates: Iterable<string>, count: number): string[] {
+  const lower = word.toLowerCase()
+  return [...candidates]
+    .map((candidate) => ({ candidate, distance: editDistance(lower, candidate.toLowerCase()) }))
+    .sort((one, other) => one.distance - other.distance)
+    .slice(0, count)
+    .map(({ candidate }) => candidate)
+}
+
 /** Letters to add, drop, replace or swap with their neighbour to get from one word to the other. */
 function editDistance(from: string, to: string): number {
   const rows = [Array.from({ length: to.length + 1 }, (_, column) => column)]
