@@ -13,8 +13,6 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'HEAD'
   readonly headers?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
-  /** `same-host` stops at the first redirect to elsewhere, whose headers are then the answer. */
-  readonly follow?: 'all' | 'same-host'
 }
 
 export interface HttpAnswer {
@@ -82,11 +80,10 @@ async function follow(dispatcher: Dispatcher, request: HttpRequest): Promise<Htt
     if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer
     const next = URL.canParse(location, url.href) ? new URL(location, url) : null
     if (next === null || !/^https?:$/.test(next.protocol)) {
-      answer.body.destroy()
+      discard(answer)
       throw new WeightsError('wrong_content', `${url.host} redirects to what is no web address`)
     }
-    if (next.host !== url.host && request.follow === 'same-host') return answer
-    answer.body.destroy()
+    discard(answer)
     if (url.protocol === 'https:' && next.protocol === 'http:') {
       throw new WeightsError(
         'wrong_content',
@@ -224,8 +221,14 @@ export async function readText(answer: HttpAnswer, signal: AbortSignal): Promise
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** Reading so little costs less than a new connection. */
+const drainedBytesMax = 64 * 1024
+
 /** Lets go of an answer whose body nobody wants. */
-export function discard(answer: HttpAnswer): void {
-  answer.body.on('error', () => {})
-  answer.body.destroy()
+export function discard({ body, headers }: HttpAnswer): void {
+  // undici reports a destroyed body as an error, which nobody is interested in.
+  body.on('error', () => {})
+  if (Number(headers['content-length'] ?? Number.POSITIVE_INFINITY) <= drainedBytesMax) {
+    body.resume()
+  } else body.destroy()
 }

@@ -62,6 +62,8 @@ export interface PullResult {
 
 /** What must stay free: headers, journals, and what others write meanwhile. */
 const reserveBytes = 64 * 1024 * 1024
+/** Nodes are in the same house. */
+const nodeAnswerMsMax = 3_000
 /** How often it is looked whether another process has finished the same download. */
 const lockPollMs = 500
 
@@ -232,15 +234,17 @@ class Pull {
     const wanted = missing.some(({ digest }) => digest?.kind === 'sha256')
     const shelves = (wanted ? nodes : []).map(async (url) => {
       try {
-        // A node that is off must not hold up a pull: no waits, no second try.
-        const patience = { ...this.#source, onWait: () => {}, chance: () => 0 }
-        const list = await readList(url, patience)
+        // A node that is off must not hold up a pull.
+        const near = AbortSignal.any([signal, AbortSignal.timeout(nodeAnswerMsMax)])
+        const list = await readList(url, { ...this.#source, onWait: () => {}, signal: near })
         const hashes = list.models.flatMap(({ files }) => files.map(({ sha256 }) => sha256))
         return { url, hashes: new Set(hashes) }
       } catch (error) {
         signal.throwIfAborted()
-        if (!(error instanceof WeightsError)) throw error
-        onEvent({ kind: 'note', text: `${error.message}; going on without it` })
+        const isSilent = error instanceof DOMException && error.name === 'TimeoutError'
+        if (!isSilent && !(error instanceof WeightsError)) throw error
+        const why = isSilent ? `node ${new URL(url).host} does not answer` : error.message
+        onEvent({ kind: 'note', text: `${why}; going on without it` })
         return { url, hashes: new Set<string>() }
       }
     })
