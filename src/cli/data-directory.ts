@@ -17,6 +17,11 @@ export function engineDirectory(variant: string): string {
   return join(dataDirectory(), 'engines', variant)
 }
 
+/** Downloaded weights, and what has been adopted from other programs. */
+export function weightsDirectory(): string {
+  return join(dataDirectory(), 'weights')
+}
+
 export function isInstalled(variant: string): boolean {
   return existsSync(join(engineDirectory(variant), 'node_modules', 'node-llama-cpp'))
 }

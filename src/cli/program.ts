@@ -6,6 +6,7 @@ import { addEmulateCommand } from '#cli/commands/emulate.ts'
 import { addEngineCommand } from '#cli/commands/engine.ts'
 import { addGatewayCommand } from '#cli/commands/gateway.ts'
 import { addKeyCommand } from '#cli/commands/key.ts'
+import { addModelCommand } from '#cli/commands/model.ts'
 import { addModelsCommand } from '#cli/commands/models.ts'
 import { addStatusCommand } from '#cli/commands/status.ts'
 import { addUpCommand } from '#cli/commands/up.ts'
@@ -18,6 +19,7 @@ const commands = [
   addGatewayCommand,
   addStatusCommand,
   addModelsCommand,
+  addModelCommand,
   addWhyCommand,
   addConfigCommand,
   addKeyCommand,

@@ -15,6 +15,7 @@ import {
   constants,
   copyFile,
   link,
+  lstat,
   mkdir,
   readdir,
   readFile,
@@ -220,8 +221,10 @@ export function openStore(directory: string): WeightsStore {
       let freedBytes = 0
       for (const { sha256, sizeBytes } of uniqueFiles(model)) {
         if (kept.has(sha256)) continue
+        const info = await lstat(blobPath(sha256)).catch(() => null)
         await changing(blobPath(sha256), (path) => rm(path, { force: true }))
-        freedBytes += sizeBytes
+        // What another program also has stays on the disk.
+        if (info?.isFile() && info.nlink === 1) freedBytes += sizeBytes
       }
       return freedBytes
     },

@@ -11,6 +11,10 @@ export function addModelsCommand(program: Command): void {
   withGatewayOptions(program.command('models'))
     .description('List the models that a client may ask for.')
     .option('--json', 'print what GET /v1/models answers')
+    .addHelpText(
+      'after',
+      '\nThese are served by a gateway. "motley model ls" lists the files on this machine.',
+    )
     .action(async ({ json, ...gateway }: GatewayOptions & { json?: boolean }) => {
       const list = (await askGateway('/v1/models', gateway, 'any key')) as ModelList | null
       if (!Array.isArray(list?.data)) {

@@ -1,0 +1,261 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { weightsDirectory } from '#cli/data-directory.ts'
+import { findModel, findModelOrFail } from '#cli/model-names.ts'
+import { factsText, modelListText } from '#cli/model-text.ts'
+import { PullProgress } from '#cli/pull-progress.ts'
+import { bytesText } from '#cli/quantity.ts'
+import { printJson } from '#cli/terminal.ts'
+import { systemClock } from '#std/clock.ts'
+import { weightsCaches } from '#weights/caches/index.ts'
+import { openHttpClient } from '#weights/http-client.ts'
+import { type InspectedFile, inspectFiles, resolvedFiles, storedFiles } from '#weights/inspect.ts'
+import { pullWeights } from '#weights/pull.ts'
+import { parseReference, referenceText } from '#weights/reference.ts'
+import type { SourceContext } from '#weights/source.ts'
+import { resolveWeights } from '#weights/sources/index.ts'
+import { modelBytes, openStore } from '#weights/store.ts'
+import { WeightsError } from '#weights/weights-error.ts'
+
+const referenceHelp = `
+A reference is one of
+  hf:owner/repo[@revision][:quantization]   hf:owner/repo[@revision]/file
+  https://host/file.gguf[#sha256=…]         file:/path or ./path
+  node:host:port/<reference>                another node of the fleet
+HF_ENDPOINT names another hub (default https://huggingface.co), HF_TOKEN a token
+for private and gated repositories, MOTLEY_DATA_DIR where weights are kept.`
+
+export function addModelCommand(program: Command): void {
+  const model = program
+    .command('model')
+    .description('Bring weights to this machine, and see what is in them.')
+    .addHelpText(
+      'after',
+      '\nThese are files on this machine. "motley models" lists what a gateway serves.',
+    )
+  model
+    .command('pull')
+    .description('Download weights, or take them from a cache of this machine.')
+    .argument('<reference>', 'which weights, as hf:Qwen/Qwen3-8B-GGUF:Q4_K_M')
+    .option(
+      '--node <url>',
+      'a node of the fleet to ask first; may be repeated',
+      (url: string, all: string[]) => [...all, nodeUrl(url)],
+      [],
+    )
+    .option('--json', 'print what is there afterwards as JSON')
+    .addHelpText('after', `${referenceHelp}\nA pull that was interrupted goes on where it stopped.`)
+    .action(pull)
+  model
+    .command('inspect')
+    .description('Say what weights are, from their headers: also before a download.')
+    .argument('<reference>', 'weights, a file, or a model that is here')
+    .option('--template', 'print the chat template alone')
+    .option('--json', 'print JSON')
+    .addHelpText('after', referenceHelp)
+    .action(inspect)
+  model
+    .command('ls')
+    .description('List the models on this machine.')
+    .option('--json', 'print JSON')
+    .action(list)
+  model
+    .command('rm')
+    .description('Delete a model from this machine, unless something runs it.')
+    .argument('<model>', 'as "motley model ls" shows it')
+    .option('--json', 'print JSON')
+    .action(remove)
+}
+
+async function pull(
+  text: string,
+  { node, json }: { node: readonly string[]; json?: boolean },
+): Promise<void> {
+  await withWeights(async (context) => {
+    const reference = parseReference(text)
+    const progress = new PullProgress({
+      isTerminal: process.stderr.isTTY === true,
+      columns: process.stderr.columns ?? 80,
+      write: (line) => process.stderr.write(line),
+      nowMs: () => systemClock.nowMs(),
+    })
+    try {
+      const result = await pullWeights(reference, {
+        ...context,
+        store: openStore(weightsDirectory()),
+        caches: weightsCaches({ env: process.env, home: homedir() }),
+        nodes: node,
+        onEvent: (event) => progress.show(event),
+      })
+      progress.end()
+      const { model, folder, transferredBytes, adoptedBytes } = result
+      if (json) printJson({ ...model, folder, transferredBytes, adoptedBytes })
+      else {
+        const adopted = adoptedBytes === 0 ? '' : `, ${bytesText(adoptedBytes)} adopted`
+        console.log(
+          `${model.reference} is here: ${bytesText(modelBytes(model))}, ${bytesText(transferredBytes)} downloaded${adopted}`,
+        )
+        const [only, ...others] = model.files
+        console.log(only !== undefined && others.length === 0 ? join(folder, only.path) : folder)
+      }
+    } catch (error) {
+      progress.end()
+      if (!context.signal.aborted) throw error
+      process.stderr.write(
+        `motley: stopped; what has come is kept, and "motley model pull ${referenceText(reference)}" goes on from there\n`,
+      )
+      process.exitCode = 130
+    }
+  })
+}
+
+async function inspect(
+  text: string,
+  { template, json }: { template?: boolean; json?: boolean },
+): Promise<void> {
+  await withWeights(async (context) => {
+    const { reference, files } = await findFiles(text, context)
+    const facts = await inspectFiles(files)
+    if (template) {
+      if (facts.chatTemplate === null) {
+        throw new CommandFailure('no', `${reference} has no chat template: it does not chat`)
+      }
+      console.log(facts.chatTemplate)
+    } else if (json) {
+      const listed = files.map(({ path, sizeBytes }) => ({ path, sizeBytes }))
+      printJson({ reference, ...facts, files: listed })
+    } else console.log(factsText(facts, files))
+  })
+}
+
+/** A model that is here needs no network; what it is called comes before what it may refer to. */
+async function findFiles(
+  text: string,
+  context: SourceContext,
+): Promise<{ reference: string; files: readonly InspectedFile[] }> {
+  const store = openStore(weightsDirectory())
+  const models = await store.models()
+  const named = findModel(models, text)
+  if (named !== null) return { reference: named.reference, files: storedFiles(named, store) }
+  const isReference = /^(hf:|https?:|file:|node:|\.{0,2}\/|~\/|[A-Za-z]:[\\/])|\.gguf$/i.test(text)
+  if (!isReference && !/^[\w.-]+\/[\w.-]+$/.test(text)) findModelOrFail(models, text)
+  const isBareFile = /\.gguf$/i.test(text) && !/^\w+:|^[.~/]/.test(text)
+  const reference = parseReference(isBareFile ? `./${text}` : text)
+  const { files } = await resolveWeights(reference, context)
+  return { reference: referenceText(reference), files: resolvedFiles(files, context) }
+}
+
+async function list({ json }: { json?: boolean }): Promise<void> {
+  await withWeights(async () => {
+    const store = openStore(weightsDirectory())
+    const models = await Promise.all(
+      (await store.models()).map(async (model) => {
+        const known = {
+          ...model,
+          folder: store.modelFolder(model.reference),
+          sizeBytes: modelBytes(model),
+        }
+        try {
+          return { ...known, facts: await inspectFiles(storedFiles(model, store)), problem: null }
+        } catch (error) {
+          if (!(error instanceof WeightsError)) throw error
+          return { ...known, facts: null, problem: error.message }
+        }
+      }),
+    )
+    const unfinished = (await store.unfinished()).map(
+      ({ reference, path, sizeBytes, finished }) => ({
+        reference,
+        path,
+        sizeBytes,
+        doneBytes: finished.reduce((total, { begin, end }) => total + end - begin, 0),
+      }),
+    )
+    if (json) printJson({ models, unfinished })
+    else console.log(modelListText(models, unfinished))
+  })
+}
+
+async function remove(name: string, { json }: { json?: boolean }): Promise<void> {
+  await withWeights(async () => {
+    const store = openStore(weightsDirectory())
+    const models = await store.models()
+    const unfinished = (await store.unfinished()).some(({ reference }) => reference === name)
+    const model = unfinished ? findModel(models, name) : findModelOrFail(models, name)
+    const reference = model?.reference ?? name
+    const freedBytes =
+      (model === null ? 0 : await store.removeModel(model)) +
+      (await store.removeUnfinished(reference))
+    if (json) printJson({ reference, freedBytes })
+    else console.log(`${reference} is deleted; ${bytesText(freedBytes)} are free again`)
+  })
+}
+
+/** Ends what is under way on Ctrl-C, and turns what goes wrong into the exit codes of commands. */
+async function withWeights(run: (context: SourceContext) => Promise<void>): Promise<void> {
+  const abort = new AbortController()
+  const onSignal = () => abort.abort(new Error('stopped'))
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.once(signal, onSignal)
+  const http = openHttpClient({ env: process.env })
+  try {
+    await run({
+      http,
+      clock: systemClock,
+      chance: Math.random,
+      signal: abort.signal,
+      onWait: () => {},
+      nodeHeaders: {},
+      ...hubSettings(process.env),
+    })
+  } catch (error) {
+    if (!(error instanceof WeightsError)) throw error
+    throw new CommandFailure(failureKinds[error.code], error.message, { cause: error })
+  } finally {
+    for (const signal of signals) process.off(signal, onSignal)
+    await http.close()
+  }
+}
+
+const failureKinds = {
+  wrong_reference: 'wrong',
+  not_found: 'no',
+  not_allowed: 'unreachable',
+  unreachable: 'unreachable',
+  wrong_content: 'unreachable',
+  bad_file: 'no',
+  disk_full: 'no',
+  disk_failed: 'unreachable',
+  in_use: 'no',
+} as const satisfies Record<WeightsError['code'], ConstructorParameters<typeof CommandFailure>[0]>
+
+/** As huggingface_hub reads them. */
+function hubSettings(env: NodeJS.ProcessEnv): { hubUrl: string; hubToken: string | null } {
+  const hubUrl = (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, '')
+  if (!URL.canParse(hubUrl) || !/^https?:$/.test(new URL(hubUrl).protocol)) {
+    throw new CommandFailure(
+      'wrong',
+      `HF_ENDPOINT: found "${hubUrl}", allowed: a URL as https://huggingface.co`,
+    )
+  }
+  return { hubUrl, hubToken: env['HF_TOKEN']?.trim() || tokenFile(env) }
+}
+
+function tokenFile(env: NodeJS.ProcessEnv): string | null {
+  const home =
+    env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface')
+  try {
+    return readFileSync(env['HF_TOKEN_PATH'] || join(home, 'token'), 'utf8').trim() || null
+  } catch {
+    return null
+  }
+}
+
+function nodeUrl(text: string): string {
+  const url = /^https?:\/\//.test(text) ? text : `http://${text}`
+  if (URL.canParse(url)) return url.replace(/\/+$/, '')
+  throw new CommandFailure('wrong', `--node: found "${text}", allowed: host:port or a URL`)
+}

@@ -1,0 +1,35 @@
+/** Numbers as people read them, in few letters. Sizes of files are in powers of ten, as hubs print them. */
+
+export function bytesText(bytes: number): string {
+  return scaled(bytes, [
+    [1e12, 'TB'],
+    [1e9, 'GB'],
+    [1e6, 'MB'],
+    [1e3, 'kB'],
+  ])
+}
+
+/** `8.0 B` parameters: billions, as models are named. */
+export function parametersText(count: number): string {
+  return scaled(count, [
+    [1e12, 'T'],
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ])
+}
+
+/** `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function durationText(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+}
+
+function scaled(value: number, units: readonly (readonly [number, string])[]): string {
+  for (const [unit, name] of units) {
+    if (value >= unit) return `${(value / unit).toFixed(value < 100 * unit ? 1 : 0)} ${name}`
+  }
+  return `${Math.round(value)}${units.at(-1)?.[1] === 'kB' ? ' B' : ''}`
+}
