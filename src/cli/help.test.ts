@@ -31,6 +31,8 @@ test('every command that reads has --json', () => {
     'motley why',
     'motley config check',
     'motley engine ls',
+    'motley model ls',
+    'motley model inspect',
   ]
   const withJson = everyCommand(createProgram())
     .filter(({ command }) => command.options.some(({ long }) => long === '--json'))

@@ -62,7 +62,7 @@ export interface HubRequest {
   readonly range: string | undefined
 }
 
-export const commit = 'c0ffee'.repeat(6) + 'c0ff'
+export const commit = 'c0ff'.repeat(10)
 /** What is larger lies behind links, as git-lfs files do. */
 const largeBytes = 64 * 1024
 const pieceBytes = 64 * 1024

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '#std/clock.ts'
 import { hastyClock } from '#testing/hasty-clock.ts'
 import { seededChance } from '#testing/seeded-chance.ts'
 import {
-  bytesContent,
   commit,
-  type HubContent,
   type HubOptions,
   madeContent,
   sha256Of,
@@ -171,6 +173,239 @@ test('the token goes to the hub and to nobody else', async () => {
     new Set(requests.filter((request) => request.server === server).map((r) => r.authorization))
   expect(byServer('hub')).toEqual(new Set(['Bearer hf_secret']))
   expect(byServer('content')).toEqual(new Set([undefined]))
+})
+
+/** Everything but the fault is as ever: the right bytes arrive. */
+async function expectWhole(each: Bench, reference = 'hf:motley/tiny-GGUF:Q4_K_M') {
+  const result = await each.pull(reference)
+  const [file] = result.model.files
+  expect(hashOfFile(join(result.folder, file?.path ?? ''))).toBe(file?.sha256)
+  return result
+}
+
+test('a hub that has had enough is left alone for as long as it says', async () => {
+  const { url, faults } = await hub({ repositories })
+  faults.push(
+    { kind: 'status', status: 429, headers: { 'retry-after': '90' } },
+    { kind: 'status', status: 429, headers: { ratelimit: '"resolvers";r=0;t=120' } },
+    { kind: 'status', status: 503 },
+  )
+  const clock = hastyClock()
+  const each = await bench(url, { clock })
+  await expectWhole(each)
+  expect(clock.waitsMs).toContain(90_000)
+  expect(clock.waitsMs).toContain(120_000)
+})
+
+test('one that wants to be left alone for hours ends the pull, and says so', async () => {
+  const { url, faults } = await hub({ repositories })
+  faults.push({ kind: 'status', status: 429, headers: { 'retry-after': '7200' } })
+  const each = await bench(url)
+  await expect(each.pull('hf:motley/tiny-GGUF:Q4_K_M')).rejects.toThrow(
+    /has had enough requests for now \(429\) and asks to wait 120 minutes/,
+  )
+})
+
+test('a server that fails every time is given up after ten failures in a row', async () => {
+  const { url, faults } = await hub({ repositories })
+  faults.push(...Array.from({ length: 40 }, () => ({ kind: 'status', status: 502 }) as const))
+  const each = await bench(url)
+  await expect(each.pull('hf:motley/tiny-GGUF:Q4_K_M')).rejects.toThrow(
+    /answers 502, 10 times in a row/,
+  )
+  await expectNothingListed(each)
+})
+
+test('a signed link that has run out is asked for again', async () => {
+  const big = { files: { 'big.gguf': madeContent(40 * mib, 9) } }
+  const { url, requests } = await hub({ repositories: { 'motley/big': big }, linkUses: 2 })
+  const each = await bench(url)
+  expect(await expectWhole(each, 'hf:motley/big')).toMatchObject({ transferredBytes: 40 * mib })
+  const asked = requests.filter(({ path }) => path.includes('/resolve/'))
+  expect(asked.length).toBeGreaterThan(1)
+})
+
+test('a server without ranges sends the whole file', async () => {
+  const { url } = await hub({ repositories, withoutRanges: true })
+  await expectWhole(await bench(url))
+})
+
+test('a server that says 416 makes it start over, once', async () => {
+  const { url, faults } = await hub({ repositories })
+  faults.push({ kind: 'cut', afterBytes: mib }, { kind: 'status', status: 416 })
+  const each = await bench(url)
+  const { transferredBytes } = await expectWhole(each)
+  expect(transferredBytes).toBe(model.sizeBytes + mib)
+})
+
+test('bytes that do not have the promised hash are deleted, and never shown', async () => {
+  const { url, faults } = await hub({ repositories })
+  faults.push({ kind: 'damage' })
+  const each = await bench(url)
+  await expect(each.pull('hf:motley/tiny-GGUF:Q4_K_M')).rejects.toThrow(
+    /tiny-Q4_K_M.gguf from .* has the hash .*, promised was .*; it is deleted, pull again/,
+  )
+  await expectNothingListed(each)
+  expect(await each.store.unfinished()).toEqual([])
+  expect(await expectWhole(each)).toMatchObject({ transferredBytes: model.sizeBytes })
+})
+
+test('a pull that is stopped goes on where it was', async () => {
+  const { url } = await hub({ repositories })
+  const stop = new AbortController()
+  const first = await bench(url, { signal: stop.signal })
+  let seenBytes = 0
+  const running = pullWeights(parseReference('hf:motley/tiny-GGUF:Q4_K_M'), {
+    ...first.context,
+    onEvent: (event) => {
+      seenBytes += event.kind === 'progress' && event.transferred ? event.bytes : 0
+      if (seenBytes > mib) stop.abort(new Error('Ctrl-C'))
+    },
+  })
+  await expect(running).rejects.toThrow('Ctrl-C')
+  await expectNothingListed(first)
+  const [partial] = await first.store.unfinished()
+  expect(partial).toMatchObject({
+    reference: 'hf:motley/tiny-GGUF:Q4_K_M',
+    finished: [{ begin: 0, end: seenBytes }],
+  })
+  const second = await bench(url, {}, first.home)
+  const { transferredBytes } = await expectWhole(second)
+  expect(transferredBytes).toBe(model.sizeBytes - seenBytes)
+})
+
+test('a journal that promises more than is there counts for nothing', async () => {
+  const { url } = await hub({ repositories })
+  const each = await bench(url)
+  const folder = each.store.partialFolder(`sha256-${sha256Of(model)}`)
+  mkdirSync(folder, { recursive: true })
+  const journal = {
+    reference: 'hf:motley/tiny-GGUF:Q4_K_M',
+    path: 'tiny-Q4_K_M.gguf',
+    sizeBytes: model.sizeBytes,
+    digest: `sha256:${sha256Of(model)}`,
+    validator: null,
+    finished: [{ begin: 0, end: mib }],
+  }
+  writeFileSync(join(folder, 'journal.json'), JSON.stringify(journal))
+  writeFileSync(join(folder, 'data'), Buffer.alloc(1000))
+  expect(await expectWhole(each)).toMatchObject({ transferredBytes: model.sizeBytes })
+})
+
+test('two pulls of one file at the same time download it once', async () => {
+  const { url, faults } = await hub({ repositories })
+  faults.push({ kind: 'cut', afterBytes: mib })
+  const one = await bench(url)
+  const other = await bench(url, { clock: systemClock }, one.home)
+  const results = await Promise.all([expectWhole(one), expectWhole(other)])
+  expect(results.map(({ transferredBytes }) => transferredBytes).sort()).toEqual([
+    0,
+    model.sizeBytes,
+  ])
+})
+
+test('a pull that cannot fit does not begin', async () => {
+  const { url, sentBytes } = await hub({ repositories })
+  const each = await bench(url)
+  const store = { ...each.store, freeBytes: async () => 50 * mib }
+  await expect(
+    pullWeights(parseReference('hf:motley/tiny-GGUF:Q4_K_M'), { ...each.context, store }),
+  ).rejects.toThrow(/needs 0.003 GB more, and 0.052 GB are free at .*MOTLEY_DATA_DIR/)
+  expect(sentBytes).toBe(0)
+})
+
+test.skipIf(!existsSync('/dev/full'))(
+  'a disk that becomes full ends the pull at once, and says what to do',
+  async () => {
+    const { url } = await hub({ repositories })
+    const each = await bench(url)
+    const folder = each.store.partialFolder(`sha256-${sha256Of(model)}`)
+    mkdirSync(folder, { recursive: true })
+    symlinkSync('/dev/full', join(folder, 'data'))
+    await expect(each.pull('hf:motley/tiny-GGUF:Q4_K_M')).rejects.toThrow(
+      /no room is left for .*\(ENOSPC\); free some, and pull again: what is there is kept/,
+    )
+    await expectNothingListed(each)
+  },
+)
+
+test.each([
+  {
+    program: 'Hugging Face',
+    path: `.cache/huggingface/hub/models--motley--tiny-GGUF/blobs/${sha256Of(model)}`,
+  },
+  { program: 'Ollama', path: `.ollama/models/blobs/sha256-${sha256Of(model)}` },
+  { program: 'LM Studio', path: '.lmstudio/models/motley/tiny-GGUF/tiny-Q4_K_M.gguf' },
+])('what $program has is adopted without a copy', async ({ program, path }) => {
+  const { url } = await hub({ repositories })
+  const each = await bench(url)
+  const file = join(each.home, path)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, model.read(0, model.sizeBytes))
+  expect(await expectWhole(each)).toMatchObject({
+    transferredBytes: 0,
+    adoptedBytes: model.sizeBytes,
+  })
+  expect(each.events).toContainEqual(expect.objectContaining({ from: program, action: 'hashing' }))
+  const blob = join(each.store.directory, 'blobs', `sha256-${sha256Of(model)}`)
+  expect(statSync(blob).ino).toBe(statSync(file).ino)
+  // Deleting the model leaves the other program its file.
+  const [stored] = await each.store.models()
+  if (stored !== undefined) await each.store.removeModel(stored)
+  expect(hashOfFile(file)).toBe(sha256Of(model))
+})
+
+test('a damaged file in a cache is left alone, and downloaded', async () => {
+  const { url } = await hub({ repositories })
+  const each = await bench(url)
+  const file = join(each.home, '.ollama/models/blobs', `sha256-${sha256Of(model)}`)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, Buffer.alloc(model.sizeBytes))
+  expect(await expectWhole(each)).toMatchObject({ transferredBytes: model.sizeBytes })
+  expect(each.notes()).toEqual([expect.stringMatching(/of Ollama is not what it is called/)])
+})
+
+test('a plain web server: resumed by its ETag, and a hash in the link is held to', async () => {
+  const content = madeContent(12 * mib, 11)
+  const started = await hub({ repositories: { 'a/one': { files: { 'x.gguf': content } } } })
+  const address = `${started.contentUrl}/${sha256Of(content)}`
+  started.faults.push({ kind: 'cut', afterBytes: mib }, { kind: 'cut', afterBytes: mib })
+  const each = await bench(started.url)
+  expect(await expectWhole(each, address)).toMatchObject({ transferredBytes: 12 * mib })
+  await expect(each.pull(`${address}#sha256=${'0'.repeat(64)}`)).rejects.toThrow(
+    /promised was 0000/,
+  )
+})
+
+test('a file that changes in the middle of a download starts over, and is never mixed', async () => {
+  const versions = [madeContent(12 * mib, 11), madeContent(12 * mib, 12)]
+  let asked = 0
+  const server = createServer((request, response) => {
+    if (request.method === 'GET') asked += 1
+    // The first answer breaks off; from then on there is a new version.
+    const version = asked <= 1 ? 0 : 1
+    const content = versions[version] ?? madeContent(0, 0)
+    const etag = `"v${version}"`
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
+    const isPart = from !== undefined && (request.headers['if-range'] ?? etag) === etag
+    const begin = isPart ? Number(from) : 0
+    const end = isPart ? Number(to) + 1 : content.sizeBytes
+    response.writeHead(isPart ? 206 : 200, {
+      etag,
+      'content-length': end - begin,
+      ...(isPart ? { 'content-range': `bytes ${begin}-${end - 1}/${content.sizeBytes}` } : {}),
+    })
+    if (request.method === 'HEAD') response.end()
+    else if (version === 0) response.write(content.read(begin, mib), () => response.destroy())
+    else response.end(content.read(begin, end - begin))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanups.push(() => server.close())
+  const each = await bench('http://unused.example')
+  const { port } = server.address() as AddressInfo
+  const { model: stored } = await each.pull(`http://127.0.0.1:${port}/x.gguf`)
+  expect(stored.files[0]?.sha256).toBe(sha256Of(versions[1] ?? madeContent(0, 0)))
 })
 
 test.each([

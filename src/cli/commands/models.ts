@@ -13,7 +13,7 @@ export function addModelsCommand(program: Command): void {
     .option('--json', 'print what GET /v1/models answers')
     .addHelpText(
       'after',
-      '\nThese are served by a gateway. "motley model ls" lists the files on this machine.',
+      '\nA gateway serves these. "motley model ls" lists the files of this machine.',
     )
     .action(async ({ json, ...gateway }: GatewayOptions & { json?: boolean }) => {
       const list = (await askGateway('/v1/models', gateway, 'any key')) as ModelList | null
