@@ -127,7 +127,7 @@ async function startPull(each: Machine, untilBytes: number): Promise<ChildProces
 test('Ctrl-C keeps what has come and says how to go on; the list tells it apart', async () => {
   const bytes = 256 * mib
   const each = await machine(bytes)
-  const child = await startPull(each, 16 * mib)
+  const child = await startPull(each, 64 * mib)
   let err = ''
   child.stderr?.on('data', (chunk) => (err += chunk))
   child.kill('SIGINT')
@@ -149,7 +149,7 @@ test('killed again and again, a pull still ends with the right bytes and few of 
   const each = await machine(bytes)
   const chance = seededChance(3)
   for (let kill = 0; kill < 4; kill++) {
-    const untilBytes = each.hub.sentBytes + (16 + chance() * 32) * mib
+    const untilBytes = each.hub.sentBytes + (48 + chance() * 16) * mib
     const child = await startPull(each, untilBytes)
     child.kill('SIGKILL')
     await once(child, 'close')
@@ -160,6 +160,6 @@ test('killed again and again, a pull still ends with the right bytes and few of 
   expect(code).toBe(0)
   const { files, transferredBytes } = JSON.parse(out)
   expect(files[0].sizeBytes).toBe(bytes)
-  // What the four left behind did not have to come again.
-  expect(transferredBytes).toBeLessThan(bytes - 32 * mib)
+  // What the four left behind did not have to come again; what lay in their sockets is lost.
+  expect(transferredBytes).toBeLessThan(bytes - 4 * 16 * mib)
 })

@@ -22,7 +22,6 @@ export class PullProgress {
   readonly #rate = new TransferRate()
   #totalBytes = 0
   #doneBytes = 0
-  #transferredBytes = 0
   #activity = ''
   #drawnMs = Number.NEGATIVE_INFINITY
   #isDrawn = false
@@ -55,7 +54,6 @@ export class PullProgress {
       }
       case 'progress':
         this.#doneBytes += event.bytes
-        if (event.transferred) this.#transferredBytes += event.bytes
         this.#rate.mark(this.#output.nowMs(), this.#doneBytes)
         this.#advance()
         break
@@ -113,10 +111,6 @@ export class PullProgress {
     if (leftMs !== null && leftBytes !== 0) parts.push(`${durationText(leftMs)} left`)
     if (this.#activity === 'check') parts.push('checking')
     return parts.join('  ')
-  }
-
-  get transferredBytes(): number {
-    return this.#transferredBytes
   }
 }
 

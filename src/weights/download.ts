@@ -64,7 +64,7 @@ export async function download(request: DownloadRequest): Promise<number> {
         const { host } = new URL(location.url)
         throw new WeightsError('wrong_content', `${host} keeps changing the file: ${error.message}`)
       }
-      partial.reset()
+      await partial.reset()
       onReset()
     }
   }
@@ -226,7 +226,7 @@ async function downloadWhole(request: DownloadRequest): Promise<number> {
   const { http, location, partial, sizeBytes, signal, onReset } = request
   for (let failures = 1; ; failures++) {
     if (partial.finished.size > 0) {
-      partial.reset()
+      await partial.reset()
       onReset()
     }
     try {

@@ -1,12 +1,14 @@
 /**
- * A file that is on its way: its bytes, and a journal of the ranges that are there. After a crash
- * only what the journal knows counts. It lies apart from finished files, so nobody can take it for
- * one.
+ * A file that is on its way: its bytes, and journals of the ranges that are there. It lies apart
+ * from finished files, so nobody can take it for one.
  *
- *   <folder>/data           bytes, with holes
- *   <folder>/journal.json   what this is, and which ranges of it are on the disk
+ *   <folder>/data            bytes, with holes
+ *   <folder>/journal.json    ranges that are on the disk for certain: counts after a power cut
+ *   <folder>/progress.json   ranges that were written: counts while the machine has not started anew,
+ *                            so that a killed process loses next to nothing
  */
-import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { parseJson } from '#std/parse-json.ts'
@@ -32,10 +34,17 @@ const journalShape = z.object({
 })
 export type PartialJournal = z.output<typeof journalShape>
 
+/** When the machine was started: the same for all processes until it is started again. */
+const progressShape = journalShape.extend({ bootMs: z.number() })
+
 /** So much may be lost when the process is killed: less costs more writes than it saves. */
-const journalBytes = 4 * 1024 * 1024
-/** Of the time, writing the journal takes at most a fifth: a slow disk is not slowed down further. */
+const progressBytes = 2 * 1024 * 1024
+/** So much may be lost when the power goes away; a disk takes a while to be sure of it. */
+const journalBytes = 32 * 1024 * 1024
+/** Of the time, making sure takes at most a fifth: a slow disk is not slowed down further. */
 const pauseFactor = 4
+/** Clocks are set now and then; a machine does not start twice within a minute. */
+const bootToleranceMs = 60_000
 
 export class PartialFile {
   readonly folder: string
@@ -45,9 +54,11 @@ export class PartialFile {
   readonly #nowMs: () => number
   readonly finished: RangeSet
   validator: string | null
-  #unwrittenBytes = 0
+  #untoldBytes = 0
+  #unsureBytes = 0
   #nextJournalMs = 0
-  #writing: Promise<void> | null = null
+  #telling: Promise<void> | null = null
+  #ensuring: Promise<void> | null = null
 
   private constructor(
     folder: string,
@@ -115,15 +126,24 @@ export class PartialFile {
       throw diskFailure(this.dataPath, cause)
     }
     this.finished.add(offset, offset + chunk.length)
-    this.#unwrittenBytes += chunk.length
-    if (this.#unwrittenBytes < journalBytes || this.#writing !== null) return
-    if (this.#nowMs() < this.#nextJournalMs) return
-    // Beside the download: bytes keep coming while the disk is busy.
-    this.#writing = this.#writeJournal()
-      .catch(() => {}) // the next write, or the last journal, meets the same disk and says so
-      .finally(() => {
-        this.#writing = null
-      })
+    this.#untoldBytes += chunk.length
+    this.#unsureBytes += chunk.length
+    // Both beside the download: bytes keep coming while the disk is busy. What goes wrong here goes
+    // wrong again in the next write, where somebody waits for it.
+    if (this.#untoldBytes >= progressBytes) {
+      this.#telling ??= this.#writeProgress()
+        .catch(() => {})
+        .finally(() => {
+          this.#telling = null
+        })
+    }
+    if (this.#unsureBytes >= journalBytes && this.#nowMs() >= this.#nextJournalMs) {
+      this.#ensuring ??= this.#writeJournal()
+        .catch(() => {})
+        .finally(() => {
+          this.#ensuring = null
+        })
+    }
   }
 
   /** Reads back what has been written; fewer bytes only where the data ends. */
@@ -132,21 +152,23 @@ export class PartialFile {
     return bytesRead
   }
 
-  /** Nothing of it counts any longer. */
-  reset(): void {
+  /** Nothing of it counts any longer, not after a crash either. Rejects with a WeightsError. */
+  async reset(): Promise<void> {
     this.finished.clear()
     this.validator = null
+    await this.saveJournal()
   }
 
   /** Until here, everything counts after a crash too. Rejects with a WeightsError. */
   async saveJournal(): Promise<void> {
-    await this.#writing
+    await this.#quiet()
     await this.#writeJournal()
+    await this.#writeProgress()
   }
 
   /** Data in full and on the disk: ready to be renamed. */
   async seal(sizeBytes: number): Promise<void> {
-    await this.#writing
+    await this.#quiet()
     try {
       await this.#file.truncate(sizeBytes)
       await this.#file.sync()
@@ -156,7 +178,7 @@ export class PartialFile {
   }
 
   async close(): Promise<void> {
-    await this.#writing
+    await this.#quiet()
     await this.#file.close()
   }
 
@@ -165,29 +187,57 @@ export class PartialFile {
     await rm(this.folder, { recursive: true, force: true })
   }
 
+  async #quiet(): Promise<void> {
+    await this.#telling
+    await this.#ensuring
+  }
+
+  #journal(): PartialJournal {
+    const finished = this.finished.ranges.map((range) => ({ ...range }))
+    return { ...this.#about, ...this.#identity, validator: this.validator, finished }
+  }
+
+  async #writeProgress(): Promise<void> {
+    this.#untoldBytes = 0
+    const progress = { ...this.#journal(), bootMs: bootMs() }
+    const path = join(this.folder, 'progress.json')
+    try {
+      await writeFile(`${path}.tmp`, JSON.stringify(progress))
+      await rename(`${path}.tmp`, path)
+    } catch (cause) {
+      throw diskFailure(path, cause)
+    }
+  }
+
   async #writeJournal(): Promise<void> {
     const startMs = this.#nowMs()
-    const finished = this.finished.ranges.map((range) => ({ ...range }))
-    this.#unwrittenBytes = 0
+    this.#unsureBytes = 0
+    const journal = this.#journal()
     // First the bytes, then the promise that they are there.
     await this.#file.datasync().catch((cause) => {
       throw diskFailure(this.dataPath, cause)
     })
-    const journal: PartialJournal = {
-      ...this.#about,
-      ...this.#identity,
-      validator: this.validator,
-      finished,
-    }
     await writeWhole(join(this.folder, 'journal.json'), JSON.stringify(journal))
     const endMs = this.#nowMs()
     this.#nextJournalMs = endMs + pauseFactor * (endMs - startMs)
   }
 }
 
-/** Null where there is none that can be read. */
+/** What counts of a partial file now. Null where there is none that can be read. */
 export async function readJournal(folder: string): Promise<PartialJournal | null> {
-  const text = await readFile(join(folder, 'journal.json'), 'utf8').catch(() => null)
-  const parsed = journalShape.safeParse(text === null ? null : parseJson(text))
-  return parsed.success ? parsed.data : null
+  const progress = progressShape.safeParse(await readJson(join(folder, 'progress.json')))
+  if (progress.success && Math.abs(progress.data.bootMs - bootMs()) < bootToleranceMs) {
+    return journalShape.parse(progress.data)
+  }
+  const journal = journalShape.safeParse(await readJson(join(folder, 'journal.json')))
+  return journal.success ? journal.data : null
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch(() => null)
+  return text === null ? null : parseJson(text)
+}
+
+function bootMs(): number {
+  return Date.now() - uptime() * 1000
 }

@@ -107,7 +107,7 @@ async function pull(
       process.stderr.write(
         `motley: stopped; what has come is kept, and "motley model pull ${referenceText(reference)}" goes on from there\n`,
       )
-      process.exitCode = 130
+      process.exitCode = stoppedExitCode
     }
   })
 }
@@ -212,6 +212,10 @@ async function withWeights(run: (context: SourceContext) => Promise<void>): Prom
       ...hubSettings(process.env),
     })
   } catch (error) {
+    if (abort.signal.aborted) {
+      process.exitCode = stoppedExitCode
+      return
+    }
     if (!(error instanceof WeightsError)) throw error
     throw new CommandFailure(failureKinds[error.code], error.message, { cause: error })
   } finally {
@@ -219,6 +223,9 @@ async function withWeights(run: (context: SourceContext) => Promise<void>): Prom
     await http.close()
   }
 }
+
+/** What shells expect of a command that Ctrl-C has ended. */
+const stoppedExitCode = 130
 
 const failureKinds = {
   wrong_reference: 'wrong',
