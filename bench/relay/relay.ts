@@ -2,7 +2,7 @@
  * What a relayed request and a relayed event cost in CPU: HAProxy, nginx and Motley, each on one
  * thread, in front of the same engine, in turn, several rounds. Prints microseconds and ratios.
  *
- *   node --conditions=motley-source bench/relay/relay.ts [--rounds 5] [--requests 4000] [--streams 64] [--json]
+ *   node --conditions=motley-source bench/relay/relay.ts [--rounds 5] [--requests 10000] [--streams 64] [--json]
  *
  * CPU is user and system time of the proxy's processes from /proc, so it runs on Linux only. Times
  * of one machine mean little on another; the ratios within one run are the result.
@@ -17,7 +17,7 @@ import { parseArgs, promisify } from 'node:util'
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    requests: { type: 'string', default: '4000' },
+    requests: { type: 'string', default: '10000' },
     streams: { type: 'string', default: '64' },
     json: { type: 'boolean', default: false },
   },
