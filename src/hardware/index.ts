@@ -1,0 +1,5 @@
+/** The probes, in the order in which their devices are shown. */
+import { nvidia } from '#hardware/nvidia.ts'
+import type { Probe } from '#hardware/probe.ts'
+
+export const probes: readonly Probe[] = [nvidia]

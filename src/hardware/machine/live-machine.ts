@@ -1,0 +1,148 @@
+/**
+ * The machine this process runs on. A command gets a process group of its own, which is ended as a
+ * whole when time is up: tools start helpers that would keep a pipe open for ever. With a root
+ * folder, files are those of a host that is mounted there; commands are still this machine's.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { open, readdir, readlink } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import type { CommandResult, Machine, System } from '#hardware/probe.ts'
+
+/** Where drivers put their tools without telling PATH: WSL and the packages of ROCm. */
+const toolFolders = ['/usr/lib/wsl/lib', '/opt/rocm/bin']
+
+/** A file of facts is small; a log that somebody put in its place is not read to its end. */
+const fileBytesMax = 4 * 2 ** 20
+const outputBytesMax = 8 * 2 ** 20
+
+export interface LiveMachineOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Root of the files, `/` when left out. */
+  readonly root?: string
+}
+
+export function liveMachine({ env, root = '/' }: LiveMachineOptions): Machine {
+  const path = [env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', ...toolFolders].join(delimiter)
+  // Tools translate what they print; readers know the words of the C locale.
+  const toolEnv = { ...env, PATH: path, LC_ALL: 'C', LANG: 'C', LANGUAGE: 'C', NO_COLOR: '1' }
+  return {
+    system: systemOf(process.platform),
+    run: (command, args, timeoutMs) => runCommand(command, args, timeoutMs, toolEnv),
+    readFile: (file) => readSmallFile(join(root, file)),
+    async listDirectory(folder) {
+      const names = await readdir(join(root, folder)).catch(() => [])
+      return names.sort()
+    },
+    readLink: (file) => readlink(join(root, file)).catch(() => null),
+    variable: (name) => env[name] ?? null,
+    otherRuns: async () => [],
+  }
+}
+
+function systemOf(platform: NodeJS.Platform): System {
+  return platform === 'darwin' || platform === 'win32' || platform === 'freebsd'
+    ? platform
+    : 'linux'
+}
+
+/** Regular files only: opening a pipe would wait for somebody to write. */
+async function readSmallFile(path: string): Promise<string | null> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      if (!(await file.stat()).isFile()) return null
+      // Files of the kernel say that they have 0 or 4096 bytes, so they are read until they end.
+      const buffer = Buffer.alloc(65_536)
+      const parts: Buffer[] = []
+      for (let total = 0; total < fileBytesMax; ) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, null)
+        if (bytesRead === 0) break
+        parts.push(Buffer.from(buffer.subarray(0, bytesRead)))
+        total += bytesRead
+      }
+      return Buffer.concat(parts).toString('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch {
+    return null
+  }
+}
+
+function runCommand(
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+  env: Record<string, string | undefined>,
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    let child: ChildProcess
+    try {
+      child = spawn(command, [...args], {
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: process.platform !== 'win32',
+        windowsHide: true,
+      })
+    } catch (error) {
+      resolve({ kind: 'failed', why: error instanceof Error ? error.message : String(error) })
+      return
+    }
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
+    let total = 0
+    let exitCode: number | null = null
+    const collect = (parts: Buffer[]) => (part: Buffer) => {
+      total += part.length
+      if (total <= outputBytesMax) parts.push(part)
+      else end()
+    }
+    child.stdout?.on('data', collect(stdout))
+    child.stderr?.on('data', collect(stderr))
+    const text = (parts: Buffer[]): string => Buffer.concat(parts).toString('utf8')
+    const finish = (result: CommandResult): void => {
+      clearTimeout(timer)
+      endGroup(child)
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+      child.unref()
+      resolve(result)
+    }
+    /** What it said before; a program that ended counts, even if a helper of it lives on. */
+    const end = (): void => {
+      const said = { stdout: text(stdout), stderr: text(stderr) }
+      if (exitCode === null) finish({ kind: 'timeout', afterMs: timeoutMs, ...said })
+      else finish({ kind: 'ran', exitCode, ...said })
+    }
+    const timer = setTimeout(end, timeoutMs)
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      finish(error.code === 'ENOENT' ? { kind: 'missing' } : { kind: 'failed', why: error.message })
+    })
+    child.on('exit', (code, signal) => {
+      exitCode = code ?? (signal === null ? 1 : 128)
+    })
+    child.on('close', (code, signal) => {
+      exitCode = code ?? (signal === null ? 1 : 128)
+      end()
+    })
+  })
+}
+
+/** Ends a command with all it has started; nothing when none of it is left. */
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return
+  if (process.platform === 'win32') {
+    if (child.exitCode === null) {
+      spawn('taskkill', ['/pid', String(child.pid), '/t', '/f'], { stdio: 'ignore' })
+        .on('error', () => child.kill())
+        .unref()
+    }
+    return
+  }
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // The group is gone, as it should be.
+  }
+}
