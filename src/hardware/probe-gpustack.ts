@@ -25,7 +25,9 @@ export function readGpustack(text: string, vendor: 'nvidia' | 'amd'): PartialDev
     if (fields['manufacturer'] !== vendor) return []
     const totalBytes = gpuBytes(fields['memory'])
     const level = architecture.safeParse(fields['compute_capability'])
-    const runtime = versionIn(fields['runtime_version_original'] ?? fields['runtime_version'])
+    const runtime = versionIn(
+      (vendor === 'amd' ? fields['runtime_version_original'] : null) ?? fields['runtime_version'],
+    )
     const index = indexIn(fields['index'])
     return [
       {
@@ -33,7 +35,7 @@ export function readGpustack(text: string, vendor: 'nvidia' | 'amd'): PartialDev
         identity: {
           bus: busIdIn(appendix['bdf']),
           uuid: nameIn(fields['uuid']),
-          index: index === null ? null : `gpustack:${index}`,
+          numbers: index === null ? [] : [`gpustack:${index}`],
         },
         index,
         name: nameIn(fields['name']),

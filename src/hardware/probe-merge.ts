@@ -14,8 +14,6 @@ import {
 import type { Identity, PartialDevice, SourceDevices } from '#hardware/probe.ts'
 import { nominalBandwidth } from '#hardware/probe-bandwidth.ts'
 
-const marks = ['bus', 'uuid', 'key', 'index'] as const satisfies readonly (keyof Identity)[]
-
 export function mergeDevices(sources: readonly SourceDevices[]): Device[] {
   const known: PartialDevice[] = []
   for (const { devices, lastResort } of sources) {
@@ -52,12 +50,23 @@ function findMatch(
   let possible: number | null = null
   for (const [index, candidate] of known.entries()) {
     if (taken.has(index) || candidate.vendor !== seen.vendor) continue
-    const mark = marks.find((name) => seen.identity[name] && candidate.identity[name])
-    if (mark !== undefined) {
-      if (seen.identity[mark] === candidate.identity[mark]) return index
-    } else if (possible === null && isCompatible(seen, candidate)) possible = index
+    const same = areSame(seen.identity, candidate.identity)
+    if (same === true) return index
+    if (same === null && possible === null && isCompatible(seen, candidate)) possible = index
   }
   return possible
+}
+
+/** By the strongest mark that both have; null when they have none in common. */
+function areSame(one: Identity, other: Identity): boolean | null {
+  if (one.bus && other.bus) return one.bus === other.bus
+  if (one.uuid && other.uuid) return one.uuid === other.uuid
+  const family = (number: string): string => number.slice(0, number.indexOf(':'))
+  for (const number of one.numbers ?? []) {
+    const peer = other.numbers?.find((candidate) => family(candidate) === family(number))
+    if (peer !== undefined) return peer === number
+  }
+  return null
 }
 
 /** Whether nothing that both say contradicts that they are the same. */
@@ -93,7 +102,11 @@ function combined(known: PartialDevice, seen: PartialDevice): PartialDevice {
     ...fresh,
     ...rest,
     ...(alone !== undefined && seenAlone !== undefined ? { blockedIfAlone: alone } : {}),
-    identity: { ...withoutNulls(seen.identity), ...withoutNulls(known.identity) },
+    identity: {
+      ...withoutNulls(seen.identity),
+      ...withoutNulls(known.identity),
+      numbers: [...(known.identity.numbers ?? []), ...(seen.identity.numbers ?? [])],
+    },
     memory: combinedMemory(memory, withoutNulls({ ...known.memory })),
     runtimes: {
       ...seen.runtimes,

@@ -95,10 +95,11 @@ export interface Identity {
   /** PCI address, normalised. */
   readonly bus?: string | null
   readonly uuid?: string | null
-  /** Any other number that several tools of a vendor share: `kfd:34756`, `mig:0/3`. */
-  readonly key?: string | null
-  /** Its number for tools of one family: `nvidia-smi:0`, `rocm-smi:1`. */
-  readonly index?: string | null
+  /**
+   * Numbers in the order of a family of tools: `nvidia-smi:0`, `kfd:34756`, `mig:0/3`. Only numbers
+   * of one family can be compared.
+   */
+  readonly numbers?: readonly string[]
 }
 
 /** What one source told: each of its devices is another one. */

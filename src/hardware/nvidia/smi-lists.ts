@@ -11,7 +11,7 @@ export function readList(text: string): PartialDevice[] {
     const whole = /^GPU (\d+): (.+?) \(UUID: (GPU-[0-9a-f-]+)\)/i.exec(line)
     if (whole !== null) {
       const [index, uuid] = [indexIn(whole[1]), whole[3] ?? null]
-      const identity = { uuid, index: `nvidia-smi:${index}` }
+      const identity = { uuid, numbers: [`nvidia-smi:${index}`] }
       gpu = { vendor: 'nvidia', identity, index, name: nameIn(whole[2]) }
       devices.push(gpu)
       continue
@@ -20,7 +20,7 @@ export function readList(text: string): PartialDevice[] {
     if (slice === null || gpu === null) continue
     devices.push({
       vendor: 'nvidia',
-      identity: { uuid: slice[3] ?? null, key: `mig:${gpu.index}/${indexIn(slice[2])}` },
+      identity: { uuid: slice[3] ?? null, numbers: [`mig:${gpu.index}/${indexIn(slice[2])}`] },
       index: gpu.index ?? null,
       name: gpu.name ?? null,
       partition: slice[1] ?? null,
@@ -75,7 +75,7 @@ export function readTopology(text: string): PartialDevice[] {
     return [
       {
         vendor: 'nvidia',
-        identity: { index: `nvidia-smi:${index}` },
+        identity: { numbers: [`nvidia-smi:${index}`] },
         index,
         links,
         numaNode: /^\d+$/.test(numa ?? '') ? indexIn(numa) : null,
@@ -104,7 +104,7 @@ export function readNvlink(text: string): PartialDevice[] {
     return [
       {
         vendor: 'nvidia',
-        identity: { uuid, index: `nvidia-smi:${index}` },
+        identity: { uuid, numbers: [`nvidia-smi:${index}`] },
         index,
         links: [{ peerIndex: null, kind: 'nvlink', detail }],
       },

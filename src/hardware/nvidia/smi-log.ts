@@ -110,7 +110,7 @@ function readGpu(gpu: Branch, index: number): PartialDevice[] {
   const integrated = name !== null && integratedNames.test(name)
   const whole: PartialDevice = {
     vendor: 'nvidia',
-    identity: { bus, uuid, index: `nvidia-smi:${index}` },
+    identity: { bus, uuid, numbers: [`nvidia-smi:${index}`] },
     index,
     name,
     integrated,
@@ -191,7 +191,7 @@ function readInstance(branch: Branch, gpu: PartialDevice, gpuIndex: number): Par
   const pool = poolOf(branch, 'fb_memory_usage') ?? poolOf(branch, 'shared_fb_memory_usage')
   return {
     vendor: 'nvidia',
-    identity: { key: `mig:${gpuIndex}/${number ?? '?'}` },
+    identity: { numbers: [`mig:${gpuIndex}/${number ?? '?'}`] },
     index: gpuIndex,
     name: gpu.name ?? null,
     parent: gpu.identity.bus ?? gpu.identity.uuid ?? null,

@@ -74,7 +74,7 @@ export function readQueryGpu(
       identity: {
         bus: busIdIn(cell(row, 'pci.bus_id', 'gpu_bus_id')),
         uuid: cell(row, 'uuid', 'gpu_uuid'),
-        index: index === null ? null : `nvidia-smi:${index}`,
+        numbers: index === null ? [] : [`nvidia-smi:${index}`],
       },
       index,
       name,

@@ -71,7 +71,7 @@ function gpuOf(row: RegExpExecArray, facts: RegExpExecArray | null): PartialDevi
   const totalBytes = gpuBytes(total)
   return {
     vendor: 'nvidia',
-    identity: { bus, index: `nvidia-smi:${index}` },
+    identity: { bus, numbers: [`nvidia-smi:${index}`] },
     index,
     name: nameIn(row[2]?.replace(/\s*\.{3}$/, '…')),
     memory: {
@@ -97,7 +97,7 @@ function instanceOf(
   const totalBytes = gpuBytes(row[6])
   return {
     vendor: 'nvidia',
-    identity: { key: `mig:${index}/${row[4]}` },
+    identity: { numbers: [`mig:${index}/${row[4]}`] },
     index,
     name: gpu?.name ?? null,
     parent: gpu?.identity.bus ?? null,
