@@ -144,3 +144,15 @@ export const problem = z.object({
   fix: z.string(),
 })
 export type Problem = z.infer<typeof problem>
+
+/** What the node itself is, beside its devices. */
+export const nodeFacts = z.object({
+  kernelVersion: z.string().nullable(),
+  numaNodes: z.int().min(0).nullable(),
+  /** kernel.numa_balancing: 0 off, 1 on, 2 memory tiering; null where the kernel has none. */
+  numaBalancing: z.int().min(0).max(2).nullable(),
+  /** What it runs in, where it is no machine of its own. */
+  container: z.enum(['kubernetes', 'docker', 'podman']).nullable(),
+  wsl: z.boolean(),
+})
+export type NodeFacts = z.infer<typeof nodeFacts>

@@ -67,8 +67,8 @@ export const amd: Probe = {
     },
     { command: 'amdgpu_top', args: ['-d', '-J'], timeoutMs: 3_000 },
     { command: 'nvtop', args: ['--snapshot'], timeoutMs: 2_000 },
-    { command: 'gpustack-runtime', args: ['detect', '--format', 'json'], timeoutMs: 3_000 },
   ],
+  recordedCommands: ['gpustack-runtime'],
   files: [
     ...pciFiles,
     ...drmFiles,

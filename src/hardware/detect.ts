@@ -1,6 +1,6 @@
 /** What is in a machine: the readings of all probes as one list of devices. */
 import { z } from 'zod'
-import { device, problem } from '#core/device.ts'
+import { device, nodeFacts, problem } from '#core/device.ts'
 import type { Captured, Machine, Probe, SourceDevices } from '#hardware/probe.ts'
 import { capture } from '#hardware/probe-capture.ts'
 import { mergeDevices } from '#hardware/probe-merge.ts'
@@ -11,6 +11,8 @@ export const inventory = z.object({
   os: z.enum(['linux', 'darwin', 'win32', 'freebsd']),
   devices: z.array(device),
   problems: z.array(problem),
+  /** Null where nothing is known of the node itself. */
+  node: nodeFacts.nullable(),
 })
 export type Inventory = z.infer<typeof inventory>
 
@@ -36,6 +38,7 @@ function readInventory(captured: ReadonlyMap<Probe, Captured>, os: Machine['syst
   return {
     os,
     devices: mergeDevices(inTrustOrder(readings.map(({ sources }) => sources))),
+    node: readings.find(({ node }) => node !== undefined)?.node ?? null,
     problems: problems.filter(
       ({ what }, index) => problems.findIndex((other) => other.what === what) === index,
     ),

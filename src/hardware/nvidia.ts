@@ -50,9 +50,8 @@ export const nvidia: Probe = {
     smi('nvlink', '-s'),
     smi(),
     { command: 'nvtop', args: ['--snapshot'], timeoutMs: 2_000 },
-    // Nobody installs it for us, but recordings made with it are machines too.
-    { command: 'gpustack-runtime', args: ['detect', '--format', 'json'], timeoutMs: 3_000 },
   ],
+  recordedCommands: ['gpustack-runtime'],
   files: [
     ...pciFiles,
     '/proc/driver/nvidia/version',

@@ -51,7 +51,7 @@ const rows: Readonly<Partial<Record<Vendor, readonly Row[]>>> = {
     [/RX 7800 XT/, 624],
     [/RX 6700\/6700 XT|RX 6700 XT/, 384],
     [/RX 6600 XT/, 256],
-    [/Strix Halo|8060S|8050S/, 256],
+    [/Strix Halo|8060S|8050S|gfx1151/, 256],
     [/780M/, 90],
     [/680M/, 77],
   ],
@@ -79,7 +79,7 @@ const rows: Readonly<Partial<Record<Vendor, readonly Row[]>>> = {
   ],
 }
 
-export function nominalBandwidth(vendor: Vendor, name: string): number | null {
-  const row = rows[vendor]?.find(([pattern]) => pattern.test(name))
+export function nominalBandwidth(vendor: Vendor, nameAndArchitecture: string): number | null {
+  const row = rows[vendor]?.find(([pattern]) => pattern.test(nameAndArchitecture))
   return row === undefined ? null : row[1] * 1e9
 }

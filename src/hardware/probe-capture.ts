@@ -36,6 +36,7 @@ export async function capture(
     asked.set(key, run)
     return run
   }
+  const basics = await machine.basics()
   const files = inTime(new FileReader(machine), clock, deadlineMs)
   const entries = await Promise.all(
     probes.map(async (probe): Promise<[Probe, Captured]> => {
@@ -44,11 +45,15 @@ export async function capture(
         files((reader) => reader.texts(probe.files)),
         files((reader) => reader.links(probe.links ?? [])),
       ])
-      const names = new Set(probe.commands.map(({ command }) => command))
+      const names = new Set([
+        ...probe.commands.map(({ command }) => command),
+        ...(probe.recordedCommands ?? []),
+      ])
       const others = await Promise.all([...names].map((name) => machine.otherRuns(name)))
       const captured: Captured = {
         system: machine.system,
         runs: [...runs, ...others.flat().filter((run) => !isAmong(run, runs))],
+        basics,
         files: texts,
         links,
         variables: new Map(

@@ -155,7 +155,9 @@ function finished(seen: PartialDevice): Device {
   const pool = largestPool(memory)
   const name = seen.name ?? `${titles[seen.vendor]} (model unknown)`
   // A slice has a share of the bandwidth, and which one depends on its profile.
-  const nominal = seen.parent ? null : nominalBandwidth(seen.vendor, name)
+  const nominal = seen.parent
+    ? null
+    : nominalBandwidth(seen.vendor, `${name} ${seen.architecture ?? ''}`)
   const bandwidth = seen.memoryBandwidthBytesPerSecond ?? nominal
   const blocked = seen.blockedBecause ?? seen.blockedIfAlone
   const reason = blocked ?? (pool === null ? 'the size of its memory is unknown' : null)
@@ -181,11 +183,11 @@ function finished(seen: PartialDevice): Device {
     features: seen.features ?? [],
     driverVersion: seen.driverVersion ?? null,
     runtimes: { ...ownRuntime(seen.vendor), ...seen.runtimes },
-    powerWatts: seen.powerWatts ?? null,
+    powerWatts: rounded(seen.powerWatts),
     // A cap of 0 W is how drivers say that there is none.
-    powerLimitWatts: seen.powerLimitWatts || null,
-    temperatureCelsius: seen.temperatureCelsius ?? null,
-    utilizationRatio: seen.utilizationRatio ?? null,
+    powerLimitWatts: rounded(seen.powerLimitWatts) || null,
+    temperatureCelsius: rounded(seen.temperatureCelsius),
+    utilizationRatio: rounded(seen.utilizationRatio),
     memoryBandwidthBytesPerSecond: bandwidth,
     memoryBandwidthClass: bandwidth === null ? null : bandwidthClassOf(bandwidth),
     pcieGeneration: seen.pcieGeneration ?? null,
@@ -195,6 +197,11 @@ function finished(seen: PartialDevice): Device {
     schedulable: reason === null,
     reason,
   }
+}
+
+/** Sensors do not measure more than three digits behind the point. */
+function rounded(value: number | null | undefined): number | null {
+  return value == null ? null : Number(value.toFixed(3))
 }
 
 const titles = {
@@ -244,25 +251,29 @@ function saneMemory(memory: DeviceMemory): DeviceMemory {
 function largestPool(memory: DeviceMemory): MemoryPool | null {
   if (memory.dedicated !== null) return memory.dedicated
   if (memory.unified !== null) return memory.unified
-  const { carveOut, shared } = memory
+  const { carveOut, shared, limitBytes } = memory
+  if (carveOut === null && shared === null && limitBytes !== null) {
+    return { totalBytes: limitBytes, usedBytes: null }
+  }
   if (carveOut === null || shared === null) return carveOut ?? shared
   return shared.totalBytes > carveOut.totalBytes ? shared : carveOut
 }
 
-/** Beside a discrete GPU an integrated one drives the screen; as the only one it is what there is. */
+/**
+ * Beside a discrete GPU a small integrated one drives the screen; as the only one it is what there
+ * is. Those with wide memory (Strix Halo, GB10, Apple) stand for themselves.
+ */
 function preferDiscrete(devices: readonly Device[]): Device[] {
   const discrete = devices.some(
     ({ vendor, integrated, schedulable }) => vendor !== 'cpu' && integrated !== true && schedulable,
   )
-  return devices.map((device) =>
-    discrete && device.integrated === true && device.schedulable
-      ? {
-          ...device,
-          schedulable: false,
-          reason: 'integrated, beside a discrete GPU: used only when a deployment names it',
-        }
-      : device,
-  )
+  return devices.map((device) => {
+    const { vendor, integrated, schedulable, memoryBandwidthClass } = device
+    const isSmall = memoryBandwidthClass === null || memoryBandwidthClass === 'narrow'
+    const stepsBack = discrete && integrated === true && isSmall && vendor !== 'apple'
+    const reason = 'integrated, beside a discrete GPU: used only when a deployment names it'
+    return stepsBack && schedulable ? { ...device, schedulable: false, reason } : device
+  })
 }
 
 const vendorOrder = ['nvidia', 'amd', 'apple', 'intel', 'other', 'cpu']

@@ -6,7 +6,15 @@
  * Tools print the same facts in many shapes, by version and by option. Readers therefore know an
  * answer by what it looks like, not by the command that gave it.
  */
-import type { Device, DeviceMemory, MemoryUser, Problem, Runtime, Vendor } from '#core/device.ts'
+import type {
+  Device,
+  DeviceMemory,
+  MemoryUser,
+  NodeFacts,
+  Problem,
+  Runtime,
+  Vendor,
+} from '#core/device.ts'
 
 export type System = 'linux' | 'darwin' | 'win32' | 'freebsd'
 
@@ -51,8 +59,18 @@ export interface Machine {
   readLink(path: string): Promise<string | null>
   /** A variable of the environment that engines would inherit. */
   variable(name: string): string | null
+  /** What the system tells every program; null for a machine that is not this one. */
+  basics(): Promise<Basics | null>
   /** A recording's answers of this program to other arguments than a probe asks with. */
   otherRuns(command: string): Promise<readonly CommandRun[]>
+}
+
+export interface Basics {
+  readonly cpuName: string
+  readonly architecture: string
+  readonly threads: number
+  readonly memoryBytes: number
+  readonly freeMemoryBytes: number
 }
 
 export interface CommandRun {
@@ -69,6 +87,7 @@ export interface Captured {
   /** Last parts of what links point to, by absolute path. */
   readonly links: ReadonlyMap<string, string>
   readonly variables: ReadonlyMap<string, string>
+  readonly basics: Basics | null
 }
 
 /**
@@ -113,11 +132,14 @@ export interface Reading {
   /** Best source first. */
   readonly sources: readonly SourceDevices[]
   readonly problems: readonly Problem[]
+  readonly node?: NodeFacts
 }
 
 export interface Probe {
   readonly vendor: Vendor | 'vulkan'
   readonly commands: readonly CommandSource[]
+  /** Programs that are not asked, because few have them or root alone may, but read in recordings. */
+  readonly recordedCommands?: readonly string[]
   /** Paths; in one name `*` stands for anything and `#` for digits. */
   readonly files: readonly string[]
   /** Links to look at, in the same way. */

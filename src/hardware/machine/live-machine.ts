@@ -6,8 +6,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
 import { open, readdir, readlink } from 'node:fs/promises'
+import { cpus, freemem, machine, totalmem } from 'node:os'
 import { delimiter, join } from 'node:path'
-import type { CommandResult, Machine, System } from '#hardware/probe.ts'
+import type { Basics, CommandResult, Machine, System } from '#hardware/probe.ts'
 
 /** Where drivers put their tools without telling PATH: WSL and the packages of ROCm. */
 const toolFolders = ['/usr/lib/wsl/lib', '/opt/rocm/bin']
@@ -36,7 +37,19 @@ export function liveMachine({ env, root = '/' }: LiveMachineOptions): Machine {
     },
     readLink: (file) => readlink(join(root, file)).catch(() => null),
     variable: (name) => env[name] ?? null,
+    basics: async () => (root === '/' ? basicsOfThisMachine() : null),
     otherRuns: async () => [],
+  }
+}
+
+function basicsOfThisMachine(): Basics {
+  const all = cpus()
+  return {
+    cpuName: all[0]?.model ?? '',
+    architecture: machine(),
+    threads: all.length,
+    memoryBytes: totalmem(),
+    freeMemoryBytes: freemem(),
   }
 }
 

@@ -30,6 +30,16 @@ export const recordingFile = z.strictObject({
   system: z.enum(['linux', 'darwin', 'win32', 'freebsd']),
   /** What this machine is and where its recording comes from. */
   about: z.string().default(''),
+  basics: z
+    .strictObject({
+      cpuName: z.string(),
+      architecture: z.string(),
+      threads: z.int(),
+      memoryBytes: z.int(),
+      freeMemoryBytes: z.int(),
+    })
+    .nullable()
+    .default(null),
   variables: z.record(z.string(), z.string()).default({}),
   commands: z.array(command).default([]),
   files: z.array(z.strictObject({ dump: z.string(), under: z.string().default('') })).default([]),
@@ -63,6 +73,7 @@ export function recordedMachine(recording: RecordingFile, readPart: ReadPart): M
     listDirectory: async (path) => [...(folders.get(path) ?? [])].sort(),
     readLink: async (path) => links.get(path) ?? null,
     variable: (name) => recording.variables[name] ?? null,
+    basics: async () => recording.basics,
     otherRuns: async (program) => runs.filter((run) => run.command === program),
   }
 }
