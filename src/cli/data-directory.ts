@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 /** Where Motley keeps what it downloads for this user. */
-function dataDirectory(env = process.env): string {
+export function dataDirectory(env = process.env): string {
   if (env['MOTLEY_DATA_DIR']) return env['MOTLEY_DATA_DIR']
   if (process.platform === 'win32' && env['LOCALAPPDATA'])
     return join(env['LOCALAPPDATA'], 'motley')

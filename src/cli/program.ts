@@ -2,12 +2,15 @@
 import { Command, type CommanderError, Option } from 'commander'
 import { addConfigCommand } from '#cli/commands/config.ts'
 import { addDemoCommand } from '#cli/commands/demo.ts'
+import { addDetectCommand } from '#cli/commands/detect.ts'
+import { addDoctorCommand } from '#cli/commands/doctor.ts'
 import { addEmulateCommand } from '#cli/commands/emulate.ts'
 import { addEngineCommand } from '#cli/commands/engine.ts'
 import { addGatewayCommand } from '#cli/commands/gateway.ts'
 import { addKeyCommand } from '#cli/commands/key.ts'
 import { addModelCommand } from '#cli/commands/model.ts'
 import { addModelsCommand } from '#cli/commands/models.ts'
+import { addRecordCommand } from '#cli/commands/record.ts'
 import { addStatusCommand } from '#cli/commands/status.ts'
 import { addUpCommand } from '#cli/commands/up.ts'
 import { addWhyCommand } from '#cli/commands/why.ts'
@@ -21,6 +24,9 @@ const commands = [
   addModelsCommand,
   addModelCommand,
   addWhyCommand,
+  addDetectCommand,
+  addDoctorCommand,
+  addRecordCommand,
   addConfigCommand,
   addKeyCommand,
   addEngineCommand,

@@ -111,6 +111,7 @@ export function readCpuinfo(text: string): CpuFacts | null {
 
 /** The instruction sets that engines ask for, by the kernel's name of each. */
 const featureNames: Readonly<Record<string, string>> = {
+  sse4_2: 'sse4_2',
   avx: 'avx',
   avx2: 'avx2',
   fma: 'fma',

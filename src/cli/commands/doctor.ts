@@ -1,0 +1,35 @@
+import type { Command } from 'commander'
+import { dataDirectory } from '#cli/data-directory.ts'
+import { doctorText } from '#cli/doctor-text.ts'
+import {
+  limitMsOf,
+  type MachineOptions,
+  machineOf,
+  withMachineOptions,
+} from '#cli/recorded-machine.ts'
+import { printJson } from '#cli/terminal.ts'
+import { examine } from '#hardware/doctor/examine.ts'
+import { probes } from '#hardware/index.ts'
+import { systemClock } from '#std/clock.ts'
+
+export function addDoctorCommand(program: Command): void {
+  withMachineOptions(program.command('doctor'))
+    .description(
+      'Say what keeps engines from running well here, why, and the command that mends it.',
+    )
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nEnds with 1 when something does not work; warnings and notes end with 0.',
+    )
+    .action(async ({ json, ...options }: MachineOptions & { json?: boolean }) => {
+      const { inventory, problems } = await examine(probes, machineOf(options), {
+        clock: systemClock,
+        dataDirectory: dataDirectory(),
+        ...limitMsOf(options),
+      })
+      if (json) printJson({ os: inventory.os, problems })
+      else console.log(doctorText(inventory, problems))
+      if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
+    })
+}
