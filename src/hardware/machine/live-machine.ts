@@ -17,6 +17,9 @@ const toolFolders = ['/usr/lib/wsl/lib', '/opt/rocm/bin']
 const fileBytesMax = 4 * 2 ** 20
 const outputBytesMax = 8 * 2 ** 20
 
+/** What a tool has printed is in the pipe when it ends; a helper may hold the pipe open for ever. */
+const lingerMs = 250
+
 export interface LiveMachineOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Root of the files, `/` when left out. */
@@ -106,6 +109,7 @@ function runCommand(
     const stderr: Buffer[] = []
     let total = 0
     let exitCode: number | null = null
+    let lingering: NodeJS.Timeout | undefined
     const collect = (parts: Buffer[]) => (part: Buffer) => {
       total += part.length
       if (total <= outputBytesMax) parts.push(part)
@@ -116,6 +120,7 @@ function runCommand(
     const text = (parts: Buffer[]): string => Buffer.concat(parts).toString('utf8')
     const finish = (result: CommandResult): void => {
       clearTimeout(timer)
+      clearTimeout(lingering)
       endGroup(child)
       child.stdout?.destroy()
       child.stderr?.destroy()
@@ -134,6 +139,7 @@ function runCommand(
     })
     child.on('exit', (code, signal) => {
       exitCode = code ?? (signal === null ? 1 : 128)
+      lingering = setTimeout(end, lingerMs)
     })
     child.on('close', (code, signal) => {
       exitCode = code ?? (signal === null ? 1 : 128)
