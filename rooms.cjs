@@ -15,6 +15,17 @@ module.exports = {
   agent: ['engines', 'hardware', 'weights', 'protocol', 'core', 'std'],
   embedded: ['openai', 'core', 'std'],
   emulator: ['openai', 'core', 'std'],
-  cli: ['gateway', 'controller', 'agent', 'hardware', 'weights', 'embedded', 'emulator', 'protocol', 'core', 'std'],
+  cli: [
+    'gateway',
+    'controller',
+    'agent',
+    'hardware',
+    'weights',
+    'embedded',
+    'emulator',
+    'protocol',
+    'core',
+    'std',
+  ],
   testing: ['openai', 'protocol', 'core', 'std'],
 }

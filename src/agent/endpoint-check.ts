@@ -289,6 +289,7 @@ class Pages {
       url: config.url,
       path,
       apiKey: config.apiKey,
+      peer: config.peer,
       timeoutMs: config.health.timeoutMs,
       signal,
     })

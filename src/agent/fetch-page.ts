@@ -4,6 +4,7 @@
  */
 import { Agent, type Dispatcher } from 'undici'
 import type { PageFetcher, PageOutcome, PageRequest } from '#agent/page-fetcher.ts'
+import { peerConnector } from '#std/peer-connector.ts'
 
 /**
  * A page of an engine is a few hundred bytes, and metrics with many histograms 100 to 300 KB.
@@ -19,25 +20,26 @@ export interface OpenPageFetcher {
 
 export function openPageFetcher(): OpenPageFetcher {
   // How long connecting may take belongs to a connection pool, so each limit has its own.
-  const agents = new Map<number, Agent>()
-  const agentFor = (timeoutMs: number): Agent => {
-    let agent = agents.get(timeoutMs)
+  const agents = new Map<string, Agent>()
+  const agentFor = ({ timeoutMs, peer }: PageRequest): Agent => {
+    const key = `${timeoutMs} ${peer?.fingerprint ?? ''}`
+    let agent = agents.get(key)
     if (agent === undefined) {
       agent = new Agent({
         allowH2: false,
-        connect: { timeout: timeoutMs },
+        connect: peerConnector(peer, timeoutMs),
         headersTimeout: 0,
         bodyTimeout: 0,
         maxResponseSize: bodyBytesMax,
       })
-      agents.set(timeoutMs, agent)
+      agents.set(key, agent)
     }
     return agent
   }
   return {
     async fetchPage(request) {
       const startMs = performance.now()
-      const agent = agentFor(request.timeoutMs)
+      const agent = agentFor(request)
       const first = await fetchOnce(agent, request, request.timeoutMs)
       if (first !== 'closed') return first
       // A kept connection may be closed by the other side just as we use it; a new one tells.

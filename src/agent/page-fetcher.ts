@@ -1,3 +1,4 @@
+import type { EndpointPeer } from '#core/config/endpoints.ts'
 import type { EngineAnswer } from '#engines/engine.ts'
 
 export interface PageRequest {
@@ -6,6 +7,8 @@ export interface PageRequest {
   /** The page there; it begins with a slash. */
   readonly path: string
   readonly apiKey: string | undefined
+  /** Whom to expect there, for a replica behind an agent's port. */
+  readonly peer?: EndpointPeer | undefined
   /** For everything: connecting, and the whole answer. */
   readonly timeoutMs: number
   readonly signal: AbortSignal

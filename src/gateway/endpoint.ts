@@ -4,7 +4,7 @@
  * through what that returns, whatever happens in between, so that the count of requests in flight
  * comes back to zero and never goes below.
  */
-import { buildConnector, Pool } from 'undici'
+import { type buildConnector, Pool } from 'undici'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
 import type { EndpointLoad, EndpointState, EndpointView, ServedModel } from '#core/endpoint.ts'
 import {
@@ -22,6 +22,7 @@ import type { Task } from '#core/task.ts'
 import { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import { ewma } from '#std/ewma.ts'
+import { peerConnector } from '#std/peer-connector.ts'
 
 /** The moment for which endpoints are looked at; all of a fleet share one. */
 export interface Instant {
@@ -155,7 +156,7 @@ export class Endpoint implements EndpointView {
     if (config.engine !== undefined) this.engine = config.engine
     const models = configuredModels(config)
     if (models !== null || configuredModels(before) !== null) this.models = models
-    if (before.url !== config.url) {
+    if (before.url !== config.url || before.peer?.fingerprint !== config.peer?.fingerprint) {
       void this.#pool.close()
       this.#pool = newPool(config)
       this.#pathPrefix = pathPrefix(config)
@@ -257,7 +258,7 @@ function newPool(config: EndpointConfig): Pool {
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: answerHeaderBytesMax,
-    connect: notingConnector(),
+    connect: notingConnector(config),
   })
 }
 
@@ -277,8 +278,8 @@ export function carriedAnAnswer(error: Error): boolean {
 }
 
 /** undici tells of a broken connection with the system's error, which does not say whose it was. */
-function notingConnector(): buildConnector.connector {
-  const connect = buildConnector({ timeout: connectGiveUpMs })
+function notingConnector({ peer }: EndpointConfig): buildConnector.connector {
+  const connect = peerConnector(peer, connectGiveUpMs)
   return (options, callback) =>
     connect(options, (error, socket) => {
       if (error !== null) {

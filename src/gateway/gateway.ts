@@ -4,6 +4,7 @@ import type { MotleyConfig } from '#core/config/document.ts'
 import { MotleyError } from '#core/errors.ts'
 import type { EndpointId } from '#core/ids.ts'
 import { openAccessLog } from '#gateway/access-log.ts'
+import { type AdminPages, serveAdmin } from '#gateway/admin-pages.ts'
 import { routesByPath } from '#gateway/api-table.ts'
 import { asMotleyError, sendError } from '#gateway/client-error.ts'
 import { allowedOrigin, corsHeaders, trustedHost } from '#gateway/cors.ts'
@@ -26,6 +27,8 @@ export interface GatewayOptions {
   readonly nowMs?: () => number
   /** A number in [0, 1) at each call. */
   readonly chance?: () => number
+  /** Answers what of /admin/v1/ is not the gateway's own. */
+  readonly admin?: AdminPages | undefined
 }
 
 export interface Gateway {
@@ -78,7 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
       port: Number(address.slice(colon + 1)),
       halfClose: () => state.config.gateway.halfClose,
-      handle: (request, response) => void handle(state, request, response),
+      handle: (request, response) => void handle(state, options.admin, request, response),
     })
   } catch (error) {
     await accessLog.close()
@@ -151,6 +154,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 async function handle(
   state: GatewayState,
+  admin: AdminPages | undefined,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -193,6 +197,9 @@ async function handle(
       }
     }
     if (await servePage(state, path, request, response)) return
+    if (admin !== undefined && path.startsWith('/admin/v1/')) {
+      if (await serveAdmin(state, admin, path, request, response)) return
+    }
     throw new MotleyError(
       'not_found',
       `There is nothing at ${request.method} ${path.slice(0, 200)}.`,

@@ -3,6 +3,7 @@
  * reference page and the messages about wrong files all come from these definitions.
  */
 import { z } from 'zod'
+import { controllerConfig } from '#core/config/controller.ts'
 import { embeddedConfig } from '#core/config/embedded.ts'
 import { endpointConfig, endpointName } from '#core/config/endpoints.ts'
 import { gatewayConfig } from '#core/config/gateway.ts'
@@ -26,6 +27,9 @@ export const motleyConfig = z
     routing: routingConfig
       .prefault({})
       .describe('How an endpoint is chosen among those that can answer.'),
+    controller: controllerConfig
+      .prefault({})
+      .describe('How other machines join this one, in `motley up` and `motley controller`.'),
     embedded: embeddedConfig
       .optional()
       .describe('One model file served by the engine that comes with Motley, in `motley up`.'),

@@ -70,7 +70,22 @@ export const endpointConfig = z.strictObject({
     .describe('How the endpoint is checked while it is idle.'),
 })
 
-export type EndpointConfig = z.output<typeof endpointConfig>
+export type EndpointConfig = z.output<typeof endpointConfig> & {
+  /** Of a replica behind an agent's port; never in a file. */
+  readonly peer?: EndpointPeer | undefined
+}
+
+/** Two programs that know each other's certificate by its fingerprint. */
+export interface EndpointPeer {
+  /** Shown to the other side. */
+  readonly own: {
+    readonly certificate: string
+    readonly privateKey: string
+    readonly fingerprint: string
+  }
+  /** SHA-256 of the certificate that the other side must own, in lower-case hexadecimal. */
+  readonly fingerprint: string
+}
 
 /** What the endpoint is called: its name, or host and port of its URL. */
 export function endpointName(endpoint: Pick<EndpointConfig, 'name' | 'url'>): string {

@@ -1,6 +1,6 @@
 /** `gateway:` of motley.yaml: how clients reach the fleet, and what holds for all of them. */
 import { z } from 'zod'
-import { byteSize, milliseconds, modelText, nameText } from '#core/config/text.ts'
+import { byteSize, listenText, milliseconds, modelText, nameText } from '#core/config/text.ts'
 
 export const keyConfig = z
   .strictObject({
@@ -71,11 +71,7 @@ export const timeoutsConfig = z.strictObject({
 })
 
 export const gatewayConfig = z.strictObject({
-  listen: z
-    .string()
-    .regex(/^(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}$/)
-    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535)
-    .meta({ allowed: 'host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535' })
+  listen: listenText
     .default('127.0.0.1:7070')
     .describe('Where clients reach the gateway. Anything but loopback requires keys.'),
   keys: z.array(keyConfig).default([]).describe('Who may use the gateway. Empty: everybody.'),

@@ -10,6 +10,13 @@ export const nameText = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)
   .meta({ allowed: 'a name of letters, digits, ".", "_" and "-", at most 63 characters' })
 
+/** An address to listen on. */
+export const listenText = z
+  .string()
+  .regex(/^(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}$/)
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535)
+  .meta({ allowed: 'host:port, as 127.0.0.1:7070 or [::1]:7070, with a port up to 65535' })
+
 /** A model name as clients send it: may hold slashes and colons, never blanks. */
 export const modelText = z
   .string()
