@@ -20,3 +20,6 @@ export const requestId = (text: string): RequestId => text as RequestId
 /** A machine that joined, for as long as it is not revoked. */
 export type NodeId = Branded<'NodeId'>
 export const nodeId = (text: string): NodeId => text as NodeId
+/** One running engine that serves one model, unique in a fleet. */
+export type ReplicaId = Branded<'ReplicaId'>
+export const replicaId = (text: string): ReplicaId => text as ReplicaId
