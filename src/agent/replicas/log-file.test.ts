@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { LogFile } from '#agent/replicas/log-file.ts'
+import { LogFile, lastLines } from '#agent/replicas/log-file.ts'
 import { maskSecrets, secretValues } from '#agent/replicas/mask-secrets.ts'
 import { seededChance } from '#testing/seeded-chance.ts'
 
@@ -148,8 +148,8 @@ test('last words are without colours, blank lines, progress and what we noted', 
   log.note('started')
   await write('\u001b[31mERROR\u001b[0m one\r\n\n10%\r20%\r100%\nRuntimeError: two')
   log.note('ended')
-  expect(await log.lastWords(since, 10)).toEqual(['ERROR one', '100%', 'RuntimeError: two'])
-  expect(await log.lastWords(since, 1)).toEqual(['RuntimeError: two'])
+  expect(lastLines(await log.tail(since), 10)).toEqual(['ERROR one', '100%', 'RuntimeError: two'])
+  expect(lastLines(await log.tail(since), 1)).toEqual(['RuntimeError: two'])
   expect(await readFile(path(), 'utf8')).toContain('two\nmotley: ended\n')
 })
 
@@ -164,7 +164,7 @@ test('secrets do not come out of a log', async () => {
   await write("args: {'api_key': ['s3cret-of-this-engine']}\nHF_TOKEN=abcdefghijkl\n")
   const page = await log.read(0)
   expect(page.text).toBe("args: {'api_key': ['***']}\nHF_TOKEN=***\n")
-  expect((await log.lastWords(0, 2)).join('\n')).toBe(page.text.trimEnd())
+  expect(lastLines(await log.tail(0), 2).join('\n')).toBe(page.text.trimEnd())
 })
 
 test.each([

@@ -19,7 +19,7 @@ import {
   readSync,
   writeSync,
 } from 'node:fs'
-import { open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { maskSecrets } from '#agent/replicas/mask-secrets.ts'
@@ -54,7 +54,7 @@ const lineCharactersMax = 500
 
 export class LogFile {
   readonly path: string
-  readonly #secrets: readonly string[]
+  #secrets: readonly string[]
   readonly #bytesMax: number
   /** Offset of the first byte of the file itself. */
   #base: number
@@ -76,6 +76,11 @@ export class LogFile {
     return new LogFile(options, older === undefined ? 0 : older.offset + older.bytes)
   }
 
+  /** What is masked from now on, in place of what was given before. */
+  hide(secrets: readonly string[]): void {
+    this.#secrets = secrets
+  }
+
   /** A descriptor for an engine to write to; the caller closes its copy. */
   openForEngine(): number {
     return openAppending(this.path)
@@ -89,7 +94,7 @@ export class LogFile {
       const last = Buffer.from('\n')
       if (size > 0) readSync(file, last, 0, 1, size - 1)
       const atLineStart = last[0] === newline
-      writeSync(file, `${atLineStart ? '' : '\n'}motley: ${line}\n`)
+      writeSync(file, `${atLineStart ? '' : '\n'}${ownLine}${line}\n`)
     } finally {
       closeSync(file)
     }
@@ -120,19 +125,6 @@ export class LogFile {
     })
   }
 
-  /** The last lines that are not empty, oldest first, of what was written after an offset. */
-  async lastWords(after: number, linesMax: number): Promise<string[]> {
-    const text = await this.tail(after)
-    return text
-      .split('\n')
-      .map((line) => line.trimEnd())
-      .filter((line) => line !== '' && !line.startsWith('motley: '))
-      .slice(-linesMax)
-      .map((line) =>
-        line.length > lineCharactersMax ? `${line.slice(0, lineCharactersMax)}…` : line,
-      )
-  }
-
   /** Up to 64 KiB of the newest text after an offset, an unfinished line included. */
   tail(after: number): Promise<string> {
     return this.#inTurn(async () => {
@@ -145,16 +137,26 @@ export class LogFile {
   /** Cuts it when it has grown too large. Returns whether it was. */
   bound(): Promise<boolean> {
     return this.#inTurn(async () => {
-      const { size } = await stat(this.path)
+      const size = await sizeOf(this.path)
       if (size <= this.#bytesMax) return false
       const before = await olderFiles(this.path)
       // Nobody cut it while the agent was away, so it may be far too large: its newest part stays.
       const from = size - this.#bytesMax
       const olderPath = `${this.path}.${this.#base + from}`
-      const copiedTo = await this.#moveOut(from, `${olderPath}.part`)
-      await rename(`${olderPath}.part`, olderPath)
+      try {
+        const copiedTo = await this.#moveOut(from, `${olderPath}.part`)
+        await rename(`${olderPath}.part`, olderPath)
+        this.#base += copiedTo
+      } catch (error) {
+        // A full disk, as a rule: then the log must not be what fills it.
+        for (const { path } of [...before, { path: `${olderPath}.part` }]) {
+          await rm(path, { force: true })
+        }
+        await truncate(this.path, 0)
+        this.#base += size
+        throw error
+      }
       for (const { path } of before) if (path !== olderPath) await rm(path, { force: true })
-      this.#base += copiedTo
       return true
     })
   }
@@ -193,7 +195,7 @@ export class LogFile {
   }
 
   async #end(): Promise<number> {
-    return this.#base + (await stat(this.path)).size
+    return this.#base + (await sizeOf(this.path))
   }
 
   async #bytes(from: number, to: number): Promise<Buffer> {
@@ -220,6 +222,21 @@ export class LogFile {
     return result
   }
 }
+
+/** The last lines of an engine that are not empty, oldest first. Ours are left out. */
+export function lastLines(text: string, linesMax: number): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '' && !line.startsWith(ownLine))
+    .slice(-linesMax)
+    .map((line) =>
+      line.length > lineCharactersMax ? `${line.slice(0, lineCharactersMax)}…` : line,
+    )
+}
+
+/** What a line of our own begins with. */
+const ownLine = 'motley: '
 
 const newline = 0x0a
 const carriageReturn = 0x0d
@@ -282,9 +299,16 @@ async function olderFiles(path: string): Promise<OlderFile[]> {
   return found.sort((a, b) => b.offset - a.offset)
 }
 
-/** These bytes of a file; fewer when it has become shorter. */
+/** 0 when somebody has removed it: the engine goes on writing, and nobody will ever see it. */
+async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path).catch(() => null)
+  return found?.size ?? 0
+}
+
+/** These bytes of a file; fewer when it has become shorter or is gone. */
 async function slice(path: string, from: number, to: number): Promise<Buffer> {
-  const file = await open(path, 'r')
+  const file = await open(path, 'r').catch(() => null)
+  if (file === null) return Buffer.alloc(0)
   try {
     const bytes = Buffer.alloc(Math.max(0, to - from))
     const { bytesRead } = await file.read(bytes, 0, bytes.length, from)
