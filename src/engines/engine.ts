@@ -1,11 +1,13 @@
 /**
- * An engine is inference server software. An adapter only translates: it says which pages of a
- * running engine to read and turns the engine's own words into Motley's. It fetches nothing and
- * keeps no state, so every recording of a real engine is a test of it. No answer, however broken,
- * makes a reader throw.
+ * An engine is inference server software. An adapter only translates: it turns a launch request
+ * into a command line, says which pages of a running engine to read, and turns the engine's own
+ * words into Motley's. It starts nothing, fetches nothing and keeps no state, so every recording of
+ * a real engine is a test of it. No answer, however broken, makes a reader throw.
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { Task } from '#core/task.ts'
+import type { KnownError } from '#engines/engine-known-errors.ts'
+import type { Launch, LaunchFacts } from '#engines/engine-launch.ts'
 
 export type EngineId = 'vllm' | 'sglang' | 'llama-server' | 'ollama' | 'motley-embedded' | 'openai'
 
@@ -40,10 +42,22 @@ interface LoadPage {
   read(answer: EngineAnswer): EndpointLoad | null
 }
 
-export interface Engine {
+/** How an answer that was cut off elsewhere goes on here. */
+export type Continuation =
+  /** The chat ends with what there is of the answer, and these fields stand beside it. */
+  | {
+      readonly kind: 'assistant-prefill'
+      readonly fields: Readonly<Record<string, unknown>>
+      /** Whether an answer that is not streamed begins with what there was. */
+      readonly repeatsUnlessStreamed: boolean
+    }
+  /** Only a completion can go on: what there is of the answer is added to the prompt. */
+  | { readonly kind: 'completion' }
+  /** Not at all; `why` in a sentence. */
+  | { readonly kind: 'none'; readonly why: string }
+
+export interface Engine extends LaunchFacts {
   readonly id: EngineId
-  /** The engine's own name, for people. */
-  readonly title: string
   /** A page that tells this engine from the others. */
   readonly identify: {
     readonly path: string
@@ -70,8 +84,15 @@ export interface Engine {
    * next page while it does not know both how many requests run and how many wait.
    */
   readonly loadPages: readonly LoadPage[]
-  /** Tasks the engine has routes for; null when that depends on what is behind the URL. */
-  readonly tasks: readonly Task[] | null
   /** Whether `stream_options.include_usage` brings a usage chunk and never an error. */
   readonly supportsStreamUsage: boolean
+  /** Where its part that speaks OpenAI's API begins. */
+  readonly apiPath: '/v1' | '/v3'
+  /** Null for an engine that somebody else starts. */
+  readonly launch: Launch | null
+  readonly continuation: Continuation
+  /** What its last words mean when it ends by itself; the first that matches counts. */
+  readonly knownErrors: readonly KnownError[]
+  /** How it is asked to end, and how long it may take: then it is killed, with its children. */
+  readonly stop: { readonly signal: 'SIGTERM' | 'SIGINT'; readonly graceMs: number }
 }

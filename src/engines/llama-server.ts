@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
 import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
 import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { llamaServerErrors } from '#engines/llama-server/known-errors.ts'
+import { llamaServerPlan, llamaServerSupports } from '#engines/llama-server/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -18,10 +21,19 @@ const running = 'llamacpp:requests_processing'
 const waiting = 'llamacpp:requests_deferred'
 const loadNames = new Set([running, waiting])
 
+const facts = {
+  title: 'llama.cpp llama-server',
+  supports: llamaServerSupports,
+  weightsFormats: ['gguf'],
+  tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'rerank', 'tokenize'],
+  spread: 'layers',
+  checksApiKey: true,
+} satisfies LaunchFacts
+
 /** llama.cpp's server. It listens at once, and every page says 503 until the model is loaded. */
 export const llamaServer: Engine = {
+  ...facts,
   id: 'llama-server',
-  title: 'llama.cpp llama-server',
   identify: {
     path: '/props',
     read(answer) {
@@ -77,6 +89,16 @@ export const llamaServer: Engine = {
       },
     },
   ],
-  tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'rerank', 'tokenize'],
   supportsStreamUsage: true,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, llamaServerPlan),
+  continuation: {
+    kind: 'assistant-prefill',
+    // An assistant's message at the end is continued without being asked.
+    fields: {},
+    repeatsUnlessStreamed: true,
+  },
+  knownErrors: llamaServerErrors,
+  // It drops what runs and frees its memory; the next user of the GPU waits for that.
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }

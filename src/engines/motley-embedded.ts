@@ -1,6 +1,16 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
+import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { meanOfRatios, nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { cudaErrors, processErrors } from '#engines/engine-known-errors.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  type LaunchFacts,
+  type LaunchPlan,
+  type LaunchProblem,
+  launchProblem,
+} from '#engines/engine-launch.ts'
 import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -17,10 +27,48 @@ const slots = 'motley_embedded_slots_total'
 const kvCacheUsage = 'motley_embedded_kv_cache_usage_ratio'
 const loadNames = new Set([running, waiting, slots, kvCacheUsage])
 
+const facts = {
+  title: 'Motley embedded',
+  supports: [
+    {
+      backend: 'cuda',
+      kinds: ['native'],
+      os: ['linux', 'windows'],
+      minimums: { driver: '525.60.13', cuda: '12.0' },
+      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
+    },
+    {
+      backend: 'metal',
+      kinds: ['native'],
+      os: ['macos'],
+      minimums: {},
+      architectures: { kind: 'range', prefix: 'apple', min: 7 },
+    },
+    {
+      backend: 'vulkan',
+      kinds: ['native'],
+      os: ['linux', 'windows'],
+      minimums: { vulkan: '1.2' },
+      architectures: { kind: 'any' },
+    },
+    {
+      backend: 'cpu',
+      kinds: ['native'],
+      os: ['linux', 'macos', 'windows'],
+      minimums: {},
+      architectures: { kind: 'any' },
+    },
+  ],
+  weightsFormats: ['gguf'],
+  tasks: ['chat', 'completion', 'embedding', 'tokenize'],
+  spread: 'layers',
+  checksApiKey: true,
+} satisfies LaunchFacts
+
 /** The small engine that `motley up` brings. */
 export const motleyEmbedded: Engine = {
+  ...facts,
   id: 'motley-embedded',
-  title: 'Motley embedded',
   identify: {
     path: '/version',
     read(answer) {
@@ -52,6 +100,65 @@ export const motleyEmbedded: Engine = {
       },
     },
   ],
-  tasks: ['chat', 'completion', 'embedding', 'tokenize'],
   supportsStreamUsage: true,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, embeddedPlan),
+  continuation: {
+    kind: 'assistant-prefill',
+    fields: { continue_final_message: true, add_generation_prompt: false },
+    repeatsUnlessStreamed: false,
+  },
+  knownErrors: [
+    {
+      pattern: /not a GGUF file|is cut off|has no magic|Failed to load model/i,
+      meaning: 'The model file is damaged, not complete, or of another format.',
+      fix: 'Fetch it again; `motley model inspect` says what is in it.',
+    },
+    {
+      pattern: /unknown model architecture/i,
+      meaning: 'The llama.cpp inside does not know the architecture of the model.',
+      fix: 'Take a newer Motley, or a newer llama-server.',
+    },
+    {
+      pattern: /InsufficientMemoryError|A context size of .{0,40}is too large/i,
+      meaning: 'The model and its context do not fit in the memory that is free.',
+      fix: 'Take a smaller context, fewer slots or stronger quantization.',
+    },
+    ...cudaErrors,
+    ...processErrors,
+  ],
+  // What it allows itself to free its model, and a little more.
+  stop: { signal: 'SIGTERM', graceMs: 3_000 },
+}
+
+/** This very program again, in another role and a process of its own. */
+function embeddedPlan(request: CheckedRequest): LaunchPlan | LaunchProblem {
+  const { ownProgram, apiKey, modelName } = request
+  if (ownProgram === null) {
+    return launchProblem(
+      'no-program',
+      'The embedded engine is a part of Motley, and the way to start it is not known here.',
+      'Say in ownProgram how this program is started.',
+    )
+  }
+  return {
+    kind: 'plan',
+    command: ownProgram.command,
+    args: [
+      ...ownProgram.args,
+      ...['--model', request.weights.path],
+      ...['--name', modelName],
+      ...['--host', request.host],
+      ...['--port', String(request.port)],
+      ...['--slots', String(request.slots)],
+      ...['--context', String(request.contextTokens)],
+      ...(request.backend === 'cpu' ? ['--cpu-only'] : []),
+      ...request.extraArgs,
+    ],
+    env: deviceEnvironment(request),
+    secretEnv: apiKey === null ? {} : { MOTLEY_EMBEDDED_KEY: apiKey },
+    container: null,
+    servedName: modelName,
+    preload: null,
+  }
 }

@@ -1,6 +1,16 @@
 import { z } from 'zod'
 import type { Engine, EngineModel } from '#engines/engine.ts'
+import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { versionText } from '#engines/engine-fields.ts'
+import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  type LaunchFacts,
+  type LaunchPlan,
+} from '#engines/engine-launch.ts'
+import { gfxRelatives } from '#engines/engine-support.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const versionPage = z.object({ version: versionText })
@@ -10,13 +20,87 @@ const tag = z.object({
   details: z.object({ family: z.string().catch('') }).catch({ family: '' }),
 })
 
+const facts = {
+  title: 'Ollama',
+  supports: [
+    {
+      backend: 'cuda',
+      kinds: ['native', 'container'],
+      os: ['linux', 'windows'],
+      // 570 for sm_50 to sm_62.
+      minimums: { driver: '550.54.14' },
+      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
+    },
+    {
+      backend: 'rocm',
+      kinds: ['native', 'container'],
+      os: ['linux'],
+      minimums: { rocm: '7.0' },
+      architectures: {
+        kind: 'names',
+        names: [
+          'gfx908',
+          'gfx90a',
+          'gfx942',
+          'gfx950',
+          'gfx1030',
+          'gfx1100',
+          'gfx1101',
+          'gfx1102',
+          'gfx1150',
+          'gfx1151',
+          'gfx1200',
+          'gfx1201',
+        ],
+        overrides: gfxRelatives,
+      },
+    },
+    {
+      backend: 'metal',
+      kinds: ['native'],
+      os: ['macos'],
+      minimums: {},
+      architectures: { kind: 'range', prefix: 'apple', min: 7 },
+    },
+    {
+      backend: 'vulkan',
+      kinds: ['native', 'container'],
+      os: ['linux', 'windows'],
+      minimums: { vulkan: '1.2' },
+      architectures: { kind: 'any' },
+    },
+    {
+      backend: 'cpu',
+      kinds: ['native', 'container'],
+      os: ['linux', 'macos', 'windows'],
+      minimums: {},
+      architectures: { kind: 'any' },
+    },
+  ],
+  // A GGUF file has to be taken into its store before it can be named.
+  weightsFormats: ['ollama'],
+  tasks: [
+    'chat',
+    'completion',
+    'responses',
+    'messages',
+    'embedding',
+    'transcription',
+    'ollama-chat',
+    'ollama-generate',
+    'ollama-embed',
+  ],
+  spread: 'layers',
+  checksApiKey: false,
+} satisfies LaunchFacts
+
 /**
  * Ollama. It is ready without any model in memory and loads one when a request names it, so its
  * pages say nothing about how busy it is.
  */
 export const ollama: Engine = {
+  ...facts,
   id: 'ollama',
-  title: 'Ollama',
   identify: {
     path: '/api/version',
     read(answer) {
@@ -53,16 +137,76 @@ export const ollama: Engine = {
     },
   },
   loadPages: [],
-  tasks: [
-    'chat',
-    'completion',
-    'responses',
-    'messages',
-    'embedding',
-    'transcription',
-    'ollama-chat',
-    'ollama-generate',
-    'ollama-embed',
-  ],
   supportsStreamUsage: true,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, ollamaPlan),
+  // Its templates leave an assistant's message at the end open.
+  continuation: { kind: 'assistant-prefill', fields: {}, repeatsUnlessStreamed: false },
+  knownErrors: [
+    {
+      pattern: /model requires more system memory|requires more system memory/i,
+      meaning: 'The model does not fit in the memory of the machine.',
+      fix: 'Take a smaller model, stronger quantization or a smaller context.',
+    },
+    {
+      pattern: /unknown model architecture|unsupported model architecture/i,
+      meaning: 'This release of Ollama does not know the architecture of the model.',
+      fix: 'Take a newer Ollama.',
+    },
+    {
+      pattern: /invalid file magic|digest mismatch/i,
+      meaning: 'A file in the store of Ollama is damaged.',
+      fix: 'Remove the model with `ollama rm` and pull it again.',
+    },
+    ...cudaErrors,
+    ...rocmErrors,
+    ...processErrors,
+  ],
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
+}
+
+function ollamaPlan(request: CheckedRequest): LaunchPlan {
+  const { kind, backend, modelName } = request
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? 'ollama' : (request.executable ?? 'ollama'),
+    args: ['serve', ...request.extraArgs],
+    env: {
+      ...deviceEnvironment(request),
+      ...nvidiaEnvironment(request),
+      ...hiddenDevices[backend],
+      OLLAMA_HOST: `${listenHost(request)}:${request.port}`,
+      OLLAMA_MODELS: request.weights.root,
+      OLLAMA_CONTEXT_LENGTH: String(request.contextTokens),
+      OLLAMA_NUM_PARALLEL: String(request.slots),
+      // The replica is this one model: it stays, and no request brings in another.
+      OLLAMA_MAX_LOADED_MODELS: '1',
+      OLLAMA_KEEP_ALIVE: '-1',
+    },
+    secretEnv: {},
+    container:
+      kind === 'container'
+        ? containerPlan(request, {
+            image: backend === 'rocm' ? 'ollama/ollama:rocm' : 'ollama/ollama:latest',
+          })
+        : null,
+    servedName: modelName,
+    preload: { path: '/api/generate', body: { model: modelName, keep_alive: -1 } },
+  }
+}
+
+/** One program has all backends, and takes the best device it sees unless it may not. */
+const hiddenDevices: Record<CheckedRequest['backend'], Readonly<Record<string, string>>> = {
+  cuda: { ROCR_VISIBLE_DEVICES: '-1', GGML_VK_VISIBLE_DEVICES: '-1' },
+  // HIP reads CUDA_VISIBLE_DEVICES too, so CUDA cannot be hidden from it.
+  rocm: { GGML_VK_VISIBLE_DEVICES: '-1' },
+  // Else an integrated GPU is left alone.
+  vulkan: { CUDA_VISIBLE_DEVICES: '-1', ROCR_VISIBLE_DEVICES: '-1', OLLAMA_IGPU_ENABLE: '1' },
+  cpu: {
+    CUDA_VISIBLE_DEVICES: '-1',
+    ROCR_VISIBLE_DEVICES: '-1',
+    GGML_VK_VISIBLE_DEVICES: '-1',
+  },
+  metal: {},
+  'level-zero': {},
 }

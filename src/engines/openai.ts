@@ -1,13 +1,23 @@
 import type { Engine } from '#engines/engine.ts'
+import type { LaunchFacts } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+
+const facts = {
+  title: 'OpenAI-compatible',
+  supports: [],
+  weightsFormats: [],
+  tasks: null,
+  spread: 'single',
+  checksApiKey: true,
+} satisfies LaunchFacts
 
 /**
  * Anything that speaks OpenAI's wire: engines without an adapter, and services. The model list is
  * the one page all of them have, so it is also the sign of health.
  */
 export const openai: Engine = {
+  ...facts,
   id: 'openai',
-  title: 'OpenAI-compatible',
   identify: {
     path: '/v1/models',
     // A list that wants another key is a list all the same.
@@ -23,7 +33,14 @@ export const openai: Engine = {
   },
   models: { path: '/v1/models', read: readModelList },
   loadPages: [],
-  tasks: null,
   // Some services answer 400 to a field they do not know.
   supportsStreamUsage: false,
+  apiPath: '/v1',
+  launch: null,
+  continuation: {
+    kind: 'none',
+    why: 'What stands behind the URL is not known, and some start a new answer instead.',
+  },
+  knownErrors: [],
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }

@@ -2,7 +2,10 @@ import { z } from 'zod'
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { Engine } from '#engines/engine.ts'
 import { meanOfRatios, sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
+import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { sglangErrors } from '#engines/sglang/known-errors.ts'
+import { sglangPlan, sglangSupports } from '#engines/sglang/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -30,10 +33,30 @@ const loadPage = z.union([
   rank.transform((row) => [row]),
 ])
 
+const facts = {
+  title: 'SGLang',
+  supports: sglangSupports,
+  weightsFormats: ['safetensors'],
+  tasks: [
+    'chat',
+    'completion',
+    'responses',
+    'messages',
+    'embedding',
+    'rerank',
+    'score',
+    'transcription',
+    'tokenize',
+  ],
+  spread: 'tensor-parallel',
+  // It takes a key as an argument alone, and arguments are there for every user to read.
+  checksApiKey: false,
+} satisfies LaunchFacts
+
 /** SGLang. It listens early and says 503 with an empty body until it is warm. */
 export const sglang: Engine = {
+  ...facts,
   id: 'sglang',
-  title: 'SGLang',
   identify: {
     path: '/get_model_info',
     read(answer) {
@@ -82,16 +105,15 @@ export const sglang: Engine = {
       },
     },
   ],
-  tasks: [
-    'chat',
-    'completion',
-    'responses',
-    'messages',
-    'embedding',
-    'rerank',
-    'score',
-    'transcription',
-    'tokenize',
-  ],
   supportsStreamUsage: true,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, sglangPlan),
+  continuation: {
+    kind: 'assistant-prefill',
+    fields: { continue_final_message: true },
+    repeatsUnlessStreamed: false,
+  },
+  knownErrors: sglangErrors,
+  // It finishes what runs, without a limit of its own.
+  stop: { signal: 'SIGTERM', graceMs: 60_000 },
 }

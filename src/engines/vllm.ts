@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
 import { meanOfRatios, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { vllmErrors } from '#engines/vllm/known-errors.ts'
+import { vllmPlan, vllmSupports } from '#engines/vllm/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -14,10 +17,30 @@ const kvCacheUsage = 'vllm:kv_cache_usage_perc'
 const kvCacheUsageOld = 'vllm:gpu_cache_usage_perc'
 const loadNames = new Set([running, waiting, kvCacheUsage, kvCacheUsageOld])
 
+const facts = {
+  title: 'vLLM',
+  supports: vllmSupports,
+  weightsFormats: ['safetensors'],
+  tasks: [
+    'chat',
+    'completion',
+    'responses',
+    'messages',
+    'embedding',
+    'rerank',
+    'score',
+    'transcription',
+    'translation',
+    'tokenize',
+  ],
+  spread: 'tensor-parallel',
+  checksApiKey: true,
+} satisfies LaunchFacts
+
 /** vLLM. Nothing listens while it loads; 503 on its health page means that its engine died. */
 export const vllm: Engine = {
+  ...facts,
   id: 'vllm',
-  title: 'vLLM',
   identify: {
     path: '/version',
     read(answer) {
@@ -51,17 +74,16 @@ export const vllm: Engine = {
       },
     },
   ],
-  tasks: [
-    'chat',
-    'completion',
-    'responses',
-    'messages',
-    'embedding',
-    'rerank',
-    'score',
-    'transcription',
-    'translation',
-    'tokenize',
-  ],
   supportsStreamUsage: true,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, vllmPlan),
+  continuation: {
+    kind: 'assistant-prefill',
+    // Both have to be said: the template opens a new answer unless it is told not to.
+    fields: { continue_final_message: true, add_generation_prompt: false },
+    repeatsUnlessStreamed: false,
+  },
+  knownErrors: vllmErrors,
+  // It drops what runs and ends its workers, which takes a while with many of them.
+  stop: { signal: 'SIGTERM', graceMs: 30_000 },
 }

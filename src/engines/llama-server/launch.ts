@@ -1,0 +1,120 @@
+/** How llama-server is started, and what it runs on. */
+import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment } from '#engines/engine-device-environment.ts'
+import type { CheckedRequest, LaunchPlan } from '#engines/engine-launch.ts'
+import { gfxRelatives, type Support } from '#engines/engine-support.ts'
+
+export const llamaServerSupports: readonly Support[] = [
+  {
+    backend: 'cuda',
+    kinds: ['native', 'container'],
+    os: ['linux', 'windows'],
+    // The builds for CUDA 12: those for 13 have no code for anything before Turing.
+    minimums: { driver: '525.60.13', cuda: '12.0' },
+    architectures: { kind: 'range', prefix: 'sm_', min: 50 },
+  },
+  {
+    backend: 'rocm',
+    kinds: ['native', 'container'],
+    os: ['linux'],
+    minimums: {},
+    architectures: {
+      kind: 'names',
+      names: [
+        'gfx908',
+        'gfx90a',
+        'gfx942',
+        'gfx1030',
+        'gfx1100',
+        'gfx1101',
+        'gfx1102',
+        'gfx1150',
+        'gfx1151',
+        'gfx1200',
+        'gfx1201',
+      ],
+      overrides: gfxRelatives,
+    },
+  },
+  {
+    backend: 'metal',
+    kinds: ['native'],
+    os: ['macos'],
+    minimums: {},
+    architectures: { kind: 'range', prefix: 'apple', min: 7 },
+  },
+  {
+    backend: 'vulkan',
+    kinds: ['native', 'container'],
+    os: ['linux', 'windows'],
+    minimums: { vulkan: '1.2' },
+    architectures: { kind: 'any' },
+  },
+  {
+    backend: 'level-zero',
+    kinds: ['native', 'container'],
+    os: ['linux', 'windows'],
+    minimums: {},
+    architectures: { kind: 'any' },
+  },
+  {
+    backend: 'cpu',
+    kinds: ['native', 'container'],
+    os: ['linux', 'macos', 'windows'],
+    minimums: {},
+    architectures: { kind: 'any' },
+  },
+]
+
+export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
+  const { kind, backend, weights, modelName, slots, apiKey } = request
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? '/app/llama-server' : (request.executable ?? 'llama-server'),
+    args: [
+      ...['--model', weights.path],
+      ...['--alias', modelName],
+      ...['--host', listenHost(request)],
+      ...['--port', String(request.port)],
+      // The context of all slots together: each may use its share.
+      ...['--ctx-size', String(request.contextTokens * slots)],
+      ...['--parallel', String(slots)],
+      // A build with GPUs in it would use one for long prompts all the same.
+      ...(backend === 'cpu' ? ['--device', 'none'] : ['--n-gpu-layers', '999']),
+      // It would shrink what does not fit; what fits was reckoned before, and is what was promised.
+      ...['--fit', 'off'],
+      ...(request.task === 'embedding' ? ['--embeddings'] : []),
+      ...(request.task === 'rerank' ? ['--reranking'] : []),
+      // Without it nobody can see how many requests wait.
+      '--metrics',
+      ...request.extraArgs,
+    ],
+    env: {
+      ...deviceEnvironment(request),
+      ...nvidiaEnvironment(request),
+      ...unifiedMemory(request),
+    },
+    secretEnv: apiKey === null ? {} : { LLAMA_API_KEY: apiKey },
+    container:
+      kind === 'container'
+        ? containerPlan(request, { image: `ghcr.io/ggml-org/llama.cpp:${tags[backend]}` })
+        : null,
+    servedName: modelName,
+    preload: null,
+  }
+}
+
+const tags: Record<CheckedRequest['backend'], string> = {
+  cuda: 'server-cuda',
+  rocm: 'server-rocm',
+  vulkan: 'server-vulkan',
+  'level-zero': 'server-intel',
+  cpu: 'server',
+  metal: 'server',
+}
+
+/** An integrated GPU of AMD owns little memory; with this it takes that of the machine as well. */
+function unifiedMemory({ backend, devices }: CheckedRequest): Readonly<Record<string, string>> {
+  const shared = backend === 'rocm' && devices.every((device) => device.unifiedMemory)
+  return shared ? { GGML_CUDA_ENABLE_UNIFIED_MEMORY: '1' } : {}
+}

@@ -1,0 +1,78 @@
+/** How SGLang is started, and what it runs on. */
+import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
+import type { CheckedRequest, ContainerPlan, LaunchPlan } from '#engines/engine-launch.ts'
+import type { Support } from '#engines/engine-support.ts'
+
+export const sglangSupports: readonly Support[] = [
+  {
+    backend: 'cuda',
+    kinds: ['native'],
+    os: ['linux'],
+    // Built for CUDA 12.6, 12.8, 12.9 and 13.0.
+    minimums: { driver: '525.60.13', cuda: '12.0' },
+    // Turing starts with some models and attention kernels only.
+    architectures: { kind: 'range', prefix: 'sm_', min: 80 },
+  },
+  {
+    backend: 'cuda',
+    kinds: ['container'],
+    os: ['linux', 'windows'],
+    minimums: { driver: '580.65.06', cuda: '13.0' },
+    architectures: { kind: 'range', prefix: 'sm_', min: 80 },
+  },
+  {
+    backend: 'rocm',
+    kinds: ['container'],
+    os: ['linux'],
+    minimums: {},
+    architectures: { kind: 'names', names: ['gfx942', 'gfx950'] },
+  },
+]
+
+export function sglangPlan(request: CheckedRequest): LaunchPlan {
+  const { kind, weights, modelName, memoryFraction, tensorParallel } = request
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? 'python3' : (request.executable ?? 'python3'),
+    args: [
+      ...['-m', 'sglang.launch_server'],
+      ...['--model-path', weights.path],
+      ...['--served-model-name', modelName],
+      ...['--host', listenHost(request)],
+      ...['--port', String(request.port)],
+      ...['--context-length', String(request.contextTokens)],
+      ...['--max-running-requests', String(request.slots)],
+      ...(tensorParallel > 1 ? ['--tp-size', String(tensorParallel)] : []),
+      ...(memoryFraction === null ? [] : ['--mem-fraction-static', String(memoryFraction)]),
+      ...(request.task === 'embedding' ? ['--is-embedding'] : []),
+      // Without it nobody can see how loaded it is.
+      '--enable-metrics',
+      ...request.extraArgs,
+    ],
+    env: {
+      // Its workers number the GPUs they see; a UUID is none.
+      ...deviceEnvironment(request, { uuids: false }),
+      ...nvidiaEnvironment(request),
+      ...offlineEnvironment,
+    },
+    secretEnv: {},
+    container: kind === 'container' ? container(request) : null,
+    servedName: modelName,
+    preload: null,
+  }
+}
+
+function container(request: CheckedRequest): ContainerPlan {
+  const shared = { ipc: 'host', ulimits: { memlock: -1, stack: 67_108_864 } } as const
+  if (request.backend === 'cuda') {
+    return containerPlan(request, { ...shared, image: 'lmsysorg/sglang:latest' })
+  }
+  const series = request.devices[0]?.architecture === 'gfx950' ? 'mi35x' : 'mi30x'
+  return containerPlan(request, {
+    ...shared,
+    image: `lmsysorg/sglang:v0.5.10.post1-rocm700-${series}`,
+    capAdd: ['SYS_PTRACE'],
+    securityOptions: ['seccomp=unconfined'],
+  })
+}

@@ -1,0 +1,142 @@
+/** How vLLM is started, and what it runs on. */
+import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
+import type { CheckedRequest, ContainerPlan, LaunchPlan } from '#engines/engine-launch.ts'
+import type { Support } from '#engines/engine-support.ts'
+
+const rocmNames = {
+  names: [
+    'gfx90a',
+    'gfx942',
+    'gfx950',
+    'gfx1100',
+    'gfx1101',
+    'gfx1150',
+    'gfx1151',
+    'gfx1200',
+    'gfx1201',
+  ],
+  since: { gfx950: '7.0', gfx1150: '7.0.2', gfx1151: '7.0.2' },
+}
+
+/** From its installation pages for 0.2x. */
+export const vllmSupports: readonly Support[] = [
+  {
+    backend: 'cuda',
+    kinds: ['native'],
+    os: ['linux'],
+    // Wheels for CUDA 12 run on any driver of the family.
+    minimums: { driver: '525.60.13', cuda: '12.0' },
+    architectures: { kind: 'range', prefix: 'sm_', min: 75 },
+  },
+  {
+    backend: 'cuda',
+    kinds: ['container'],
+    os: ['linux', 'windows'],
+    // The image holds CUDA 13.
+    minimums: { driver: '580.65.06', cuda: '13.0' },
+    architectures: { kind: 'range', prefix: 'sm_', min: 75 },
+  },
+  {
+    backend: 'rocm',
+    kinds: ['native'],
+    os: ['linux'],
+    minimums: { rocm: '6.3' },
+    architectures: { kind: 'names', ...rocmNames },
+  },
+  {
+    backend: 'rocm',
+    kinds: ['container'],
+    os: ['linux'],
+    minimums: {},
+    architectures: { kind: 'names', names: rocmNames.names },
+  },
+  {
+    backend: 'level-zero',
+    kinds: ['container'],
+    os: ['linux'],
+    minimums: {},
+    architectures: { kind: 'any' },
+  },
+  {
+    backend: 'cpu',
+    kinds: ['native', 'container'],
+    os: ['linux'],
+    minimums: {},
+    architectures: { kind: 'names', names: ['x86_64', 'arm64'] },
+  },
+]
+
+export function vllmPlan(request: CheckedRequest): LaunchPlan {
+  const { kind, backend, weights, modelName, contextTokens, slots, memoryFraction } = request
+  const { cacheDirectory, apiKey, tensorParallel } = request
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? 'vllm' : (request.executable ?? 'vllm'),
+    args: [
+      'serve',
+      weights.path,
+      ...['--served-model-name', modelName],
+      ...['--host', listenHost(request)],
+      ...['--port', String(request.port)],
+      ...['--max-model-len', String(contextTokens)],
+      ...['--max-num-seqs', String(slots)],
+      ...(tensorParallel > 1 ? ['--tensor-parallel-size', String(tensorParallel)] : []),
+      ...(memoryFraction !== null && backend !== 'cpu'
+        ? ['--gpu-memory-utilization', String(memoryFraction)]
+        : []),
+      ...(lacksBfloat16(request) ? ['--dtype', 'half'] : []),
+      ...(pools.has(request.task) ? ['--runner', 'pooling'] : []),
+      ...request.extraArgs,
+    ],
+    env: {
+      // It looks GPUs up by the numbers in CUDA_VISIBLE_DEVICES and fails on a UUID.
+      ...deviceEnvironment(request, { uuids: false }),
+      ...nvidiaEnvironment(request),
+      ...offlineEnvironment,
+      // The kernels it compiled at the last start save most of the next one.
+      ...(cacheDirectory === null ? {} : { VLLM_CACHE_ROOT: `${cacheDirectory}/vllm` }),
+    },
+    secretEnv: apiKey === null ? {} : { VLLM_API_KEY: apiKey },
+    container: kind === 'container' ? container(request) : null,
+    servedName: modelName,
+    preload: null,
+  }
+}
+
+/** Models that answer with a vector or a score, not with text. */
+const pools: ReadonlySet<string> = new Set(['embedding', 'rerank', 'score'])
+
+/** Turing. Weights say bfloat16, and vLLM refuses to start rather than to convert by itself. */
+function lacksBfloat16({ backend, devices }: CheckedRequest): boolean {
+  return backend === 'cuda' && devices.some(({ architecture }) => architecture === 'sm_75')
+}
+
+function container(request: CheckedRequest): ContainerPlan {
+  switch (request.backend) {
+    case 'rocm':
+      return containerPlan(request, {
+        image: 'vllm/vllm-openai-rocm:latest',
+        ipc: 'host',
+        capAdd: ['SYS_PTRACE'],
+        securityOptions: ['seccomp=unconfined'],
+      })
+    case 'level-zero':
+      return containerPlan(request, { image: 'vllm/vllm-openai-xpu:latest', ipc: 'host' })
+    case 'cpu':
+      return containerPlan(request, {
+        image: `vllm/vllm-openai-cpu:latest-${cpuOf(request)}`,
+        shmBytes: 4 * 2 ** 30,
+        // It binds threads and memory to NUMA nodes, which the default profile forbids.
+        capAdd: ['SYS_NICE'],
+        securityOptions: ['seccomp=unconfined'],
+      })
+    default:
+      // Ranks exchange tensors over shared memory, and Docker's 64 MiB of it are not enough.
+      return containerPlan(request, { image: 'vllm/vllm-openai:latest', ipc: 'host' })
+  }
+}
+
+function cpuOf({ devices }: CheckedRequest): string {
+  return devices[0]?.architecture === 'arm64' ? 'arm64' : 'x86_64'
+}
