@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { tasks } from '#core/task.ts'
+import { type Task, tasks } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import { composeForm } from '#engines/engine-compose-form.ts'
 import { explainLastWords } from '#engines/engine-known-errors.ts'
@@ -34,11 +34,13 @@ function device(index: number, uuid: string | null, architecture: string): Launc
 
 function requestFor(engine: Engine, backend: Backend, kind: LaunchKind): LaunchRequest {
   const format = engine.weightsFormats[0] ?? 'gguf'
+  const task = engine.tasks?.[0] ?? 'chat'
+  const modelName = sampleModels[task] ?? 'llama-3.1-8b'
   return {
     replicaId: 'chat-1',
-    modelName: 'llama-3.1-8b',
-    task: engine.tasks?.[0] ?? 'chat',
-    weights: { format, path: `/models/llama-3.1-8b${endings[format] ?? ''}`, root: '/models' },
+    modelName,
+    task,
+    weights: { format, path: paths[format] ?? `/models/${modelName}`, root: '/models' },
     host: '127.0.0.1',
     port: 8101,
     backend,
@@ -59,13 +61,24 @@ function requestFor(engine: Engine, backend: Backend, kind: LaunchKind): LaunchR
 }
 
 const secret = 'sk-this-must-not-be-shown'
-const endings: Readonly<Record<string, string>> = { gguf: '.gguf', ggml: '.bin' }
+const sampleModels: Partial<Record<Task, string>> = {
+  embedding: 'bge-m3',
+  transcription: 'whisper-large-v3-turbo',
+  speech: 'kokoro-82m',
+}
+const paths: Readonly<Record<string, string>> = {
+  gguf: '/models/llama-3.1-8b-Q4_K_M.gguf',
+  ggml: '/models/ggml-large-v3-turbo.bin',
+  ctranslate2: '/models/models--Systran--faster-whisper-small/snapshots/536b065',
+}
 
 function plan(launch: Launch, request: LaunchRequest): LaunchPlan {
   const result = launch(request)
   if (result.kind === 'problem') throw new Error(`${result.message} ${result.fix}`)
   return result
 }
+
+const seventh = { index: 7, uuid: null }
 
 /** Every way in which Motley starts the engine on the backend, as a person would. */
 function waysToStart(engine: Engine, launch: Launch, backend: Backend): string {
@@ -163,7 +176,10 @@ describe.each(launched)('$id', ({ engine, launch }) => {
   test('sees every device it was given and no other', () => {
     for (const { backend, request } of cases) {
       if (backend === 'cpu' || backend === 'metal') continue
-      const moved = { ...request, devices: [{ ...device(7, null, ''), architecture: null }] }
+      const moved = {
+        ...request,
+        devices: [{ ...(devices[backend][0] as LaunchDevice), ...seventh }],
+      }
       const { env, args, container } = plan(launch, moved)
       expect(
         [...Object.values(env), ...(container?.gpus ?? []), ...args].join(' '),
@@ -237,6 +253,123 @@ describe.each(launched)('$id', ({ engine, launch }) => {
   test('ends when it is asked to, within a time', () => {
     expect(engine.stop.graceMs).toBeGreaterThanOrEqual(1_000)
     expect(engine.stop.graceMs).toBeLessThanOrEqual(120_000)
+  })
+})
+
+describe('single launches', () => {
+  const start = (
+    id: string,
+    backend: Backend,
+    kind: LaunchKind,
+    changes: Partial<LaunchRequest>,
+  ) => {
+    const { engine, launch } = launched.find((one) => one.id === id) as (typeof launched)[number]
+    return launch({ ...requestFor(engine, backend, kind), ...changes })
+  }
+  const gpu = (architecture: string, changes: Partial<LaunchDevice> = {}): LaunchDevice => ({
+    ...device(3, 'GPU-0a1b2c3d-0000-4000-8000-000000000003', architecture),
+    ...changes,
+  })
+
+  test('a GPU is called by its UUID where the engine understands one', () => {
+    const devices = [gpu('sm_89')]
+    expect(start('llama-server', 'cuda', 'native', { devices })).toMatchObject({
+      env: { CUDA_VISIBLE_DEVICES: 'GPU-0a1b2c3d-0000-4000-8000-000000000003' },
+    })
+    expect(start('vllm', 'cuda', 'native', { devices })).toMatchObject({
+      env: { CUDA_VISIBLE_DEVICES: '3', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' },
+    })
+  })
+
+  test('a MIG instance has no number, so vLLM gets its UUID all the same', () => {
+    const devices = [gpu('sm_90', { uuid: 'MIG-5f0c2a4e-0000-5000-8000-000000000000' })]
+    expect(start('vllm', 'cuda', 'native', { devices })).toMatchObject({
+      env: { CUDA_VISIBLE_DEVICES: 'MIG-5f0c2a4e-0000-5000-8000-000000000000' },
+    })
+  })
+
+  test('no replica spans two MIG instances', () => {
+    const devices = [gpu('sm_90', { uuid: 'MIG-1' }), gpu('sm_90', { uuid: 'MIG-2' })]
+    expect(start('vllm', 'cuda', 'native', { devices, tensorParallel: 2 })).toMatchObject({
+      code: 'wrong-devices',
+    })
+  })
+
+  test('AMD cards without a serial number share a UUID, so they are called by number', () => {
+    const devices = [gpu('gfx1100', { uuid: 'GPU-XX' })]
+    expect(start('llama-server', 'rocm', 'native', { devices })).toMatchObject({
+      env: { ROCR_VISIBLE_DEVICES: '3' },
+    })
+  })
+
+  test('a GPU without code of its own runs that of a relative, if somebody wants it', () => {
+    const devices = [gpu('gfx1035', { unifiedMemory: true })]
+    expect(start('llama-server', 'rocm', 'native', { devices })).toMatchObject({
+      code: 'wrong-architecture',
+      fix: expect.stringContaining('vulkan'),
+    })
+    expect(
+      start('llama-server', 'rocm', 'native', { devices, allowsArchitectureOverride: true }),
+    ).toMatchObject({
+      env: { HSA_OVERRIDE_GFX_VERSION: '10.3.0', GGML_CUDA_ENABLE_UNIFIED_MEMORY: '1' },
+    })
+    const mixed = [...devices, gpu('gfx1100')]
+    expect(
+      start('llama-server', 'rocm', 'native', { devices: mixed, allowsArchitectureOverride: true }),
+    ).toMatchObject({ code: 'wrong-architecture', fix: 'Start one replica on each.' })
+  })
+
+  test('Turing has no bfloat16, and vLLM is told', () => {
+    const result = start('vllm', 'cuda', 'native', { devices: [gpu('sm_75')] })
+    expect(result.kind === 'plan' && result.args.join(' ')).toContain('--dtype half')
+    expect(start('vllm', 'cuda', 'native', { devices: [gpu('sm_70')] })).toMatchObject({
+      code: 'wrong-architecture',
+    })
+  })
+
+  test('a container on Jetson gets its GPU through the runtime', () => {
+    const devices = [gpu('sm_87', { unifiedMemory: true, uuid: null })]
+    expect(start('llama-server', 'cuda', 'container', { devices })).toMatchObject({
+      container: { runtime: 'nvidia', gpus: null },
+      env: { NVIDIA_VISIBLE_DEVICES: 'all' },
+    })
+  })
+
+  test('Vulkan in a container on NVIDIA needs the graphics part of the driver', () => {
+    expect(start('llama-server', 'vulkan', 'container', { devices: [gpu('sm_61')] })).toMatchObject(
+      {
+        container: { gpus: ['GPU-0a1b2c3d-0000-4000-8000-000000000003'], devices: [] },
+        env: { NVIDIA_DRIVER_CAPABILITIES: 'compute,utility,graphics' },
+      },
+    )
+  })
+
+  test('an image is taken for the architecture where there is one for each', () => {
+    const image = (id: string, backend: Backend, architecture: string): unknown => {
+      const result = start(id, backend, 'container', { devices: [gpu(architecture)] })
+      return result.kind === 'plan' ? result.container?.image : result.code
+    }
+    expect(image('tei', 'cuda', 'sm_90')).toMatch(/:hopper-1\.9$/)
+    expect(image('tei', 'cuda', 'sm_70')).toBe('wrong-architecture')
+    expect(image('tei', 'cpu', 'arm64')).toMatch(/:cpu-arm64-1\.9$/)
+    expect(image('vllm', 'cpu', 'arm64')).toMatch(/:latest-arm64$/)
+    expect(image('sglang', 'rocm', 'gfx950')).toMatch(/-mi35x$/)
+    expect(image('kokoro', 'cuda', 'sm_120')).toMatch(/:latest-cu128$/)
+    expect(image('xtts', 'cuda', 'sm_120')).toBe('wrong-architecture')
+  })
+
+  test('the embedded engine is started as this program is', () => {
+    expect(start('motley-embedded', 'cpu', 'native', { ownProgram: null })).toMatchObject({
+      code: 'no-program',
+    })
+  })
+
+  test('what compiled kernels may be kept in is mounted as well', () => {
+    const cacheDirectory = '/var/cache/motley'
+    expect(start('vllm', 'cuda', 'container', { cacheDirectory })).toMatchObject({
+      env: { VLLM_CACHE_ROOT: '/var/cache/motley/vllm' },
+      container: { mounts: [{}, { source: cacheDirectory, readOnly: false }] },
+    })
   })
 })
 

@@ -108,7 +108,10 @@ describe.each(engines)('$id', (engine) => {
   })
 
   test('reads its models', () => {
-    expect(engine.models.read(mustHave(engine.id, 'models'))).toMatchObject(modelsOf[engine.id])
+    const models = engine.models.read(mustHave(engine.id, 'models'))
+    const expected = modelsOf[engine.id]
+    if (expected === null) expect(models).toBeNull()
+    else expect(models).toMatchObject(expected)
     expect(engine.models.read(notFound)).toBeNull()
   })
 
@@ -137,7 +140,7 @@ describe.each(engines)('$id', (engine) => {
 })
 
 const name = 'meta-llama/Llama-3.1-8B-Instruct'
-const modelsOf: Record<EngineId, readonly object[]> = {
+const modelsOf: Record<EngineId, readonly object[] | null> = {
   vllm: [
     { servedName: name, contextTokens: 32_768, tasks: null },
     { servedName: 'sql-lora', contextTokens: null, tasks: null },
@@ -150,6 +153,31 @@ const modelsOf: Record<EngineId, readonly object[]> = {
     { servedName: 'bge-m3', contextTokens: null, tasks: ['embedding', 'ollama-embed'] },
   ],
   'motley-embedded': [{ servedName: 'motley-tiny', contextTokens: 2_048 }],
+  'tensorrt-llm': [{ servedName: 'Llama-3.1-8B-Instruct', contextTokens: null, tasks: null }],
+  tei: [{ servedName: 'BAAI/bge-m3', contextTokens: 8_192, tasks: ['embedding'] }],
+  infinity: [
+    { servedName: 'bge-m3', contextTokens: null, tasks: ['embedding'] },
+    { servedName: 'bge-reranker', contextTokens: null, tasks: ['rerank'] },
+  ],
+  'whisper-cpp': null,
+  'mlx-lm': [
+    { servedName: 'mlx-community/Llama-3.2-3B-Instruct-4bit' },
+    { servedName: '/Users/ada/models/llama-3.1-8b-4bit' },
+  ],
+  openvino: [{ servedName: 'qwen3-8b', contextTokens: null, tasks: null }],
+  kokoro: [
+    { servedName: 'tts-1', tasks: ['speech'] },
+    { servedName: 'tts-1-hd', tasks: ['speech'] },
+    { servedName: 'kokoro', tasks: ['speech'] },
+  ],
+  xtts: [
+    { servedName: 'tts-1-hd', tasks: ['speech'] },
+    { servedName: 'tts-1', tasks: ['speech'] },
+  ],
+  speaches: [
+    { servedName: 'Systran/faster-whisper-small', tasks: ['transcription', 'translation'] },
+    { servedName: 'speaches-ai/Kokoro-82M-v1.0-ONNX', tasks: ['speech'] },
+  ],
   openai: [{ servedName: 'gpt-4o-mini' }, { servedName: 'text-embedding-3-small' }],
 }
 
@@ -166,6 +194,15 @@ const loadsOf: Record<EngineId, readonly EndpointLoad[]> = {
   'llama-server': [load(2, null, null, 4), load(2, 1, null, null)],
   ollama: [],
   'motley-embedded': [load(1, 2, 0.125, 4)],
+  'tensorrt-llm': [load(3, null, 0.25, null)],
+  tei: [load(null, 7, null, null)],
+  infinity: [load(null, 5, null, null)],
+  'whisper-cpp': [],
+  'mlx-lm': [],
+  openvino: [load(3, null, null, null)],
+  kokoro: [],
+  xtts: [],
+  speaches: [],
   openai: [],
 }
 
@@ -243,6 +280,18 @@ describe('single engines', () => {
     ].join('\n')
     expect(engineOf('vllm').loadPages[0]?.read({ status: 200, headers: {}, body })).toEqual(
       load(6, 3, 0.4, null),
+    )
+  })
+
+  test('TEI with a reranker serves nothing that our clients send', () => {
+    const models = engineOf('tei').models.read(mustHave('tei', 'models-reranker'))
+    expect(models).toMatchObject([{ servedName: 'BAAI/bge-reranker-v2-m3', tasks: [] }])
+  })
+
+  test('TensorRT-LLM that did nothing since the last look says nothing', () => {
+    const page = engineOf('tensorrt-llm').loadPages[0]
+    expect(page?.read({ status: 200, headers: {}, body: '[]' })).toEqual(
+      load(null, null, null, null),
     )
   })
 

@@ -9,7 +9,22 @@ import type { Task } from '#core/task.ts'
 import type { KnownError } from '#engines/engine-known-errors.ts'
 import type { Launch, LaunchFacts } from '#engines/engine-launch.ts'
 
-export type EngineId = 'vllm' | 'sglang' | 'llama-server' | 'ollama' | 'motley-embedded' | 'openai'
+export type EngineId =
+  | 'vllm'
+  | 'sglang'
+  | 'llama-server'
+  | 'ollama'
+  | 'motley-embedded'
+  | 'tensorrt-llm'
+  | 'tei'
+  | 'infinity'
+  | 'whisper-cpp'
+  | 'mlx-lm'
+  | 'openvino'
+  | 'kokoro'
+  | 'xtts'
+  | 'speaches'
+  | 'openai'
 
 /** One HTTP answer of an engine, whole. */
 export interface EngineAnswer {

@@ -1,10 +1,20 @@
 import type { Engine } from '#engines/engine.ts'
+import { chooseEngines, type EngineChoice, type EngineNeed } from '#engines/engine-candidates.ts'
+import { infinity } from '#engines/infinity.ts'
+import { kokoro } from '#engines/kokoro.ts'
 import { llamaServer } from '#engines/llama-server.ts'
+import { mlxLm } from '#engines/mlx-lm.ts'
 import { motleyEmbedded } from '#engines/motley-embedded.ts'
 import { ollama } from '#engines/ollama.ts'
 import { openai } from '#engines/openai.ts'
+import { openvino } from '#engines/openvino.ts'
 import { sglang } from '#engines/sglang.ts'
+import { speaches } from '#engines/speaches.ts'
+import { tei } from '#engines/tei.ts'
+import { tensorrtLlm } from '#engines/tensorrt-llm.ts'
 import { vllm } from '#engines/vllm.ts'
+import { whisperCpp } from '#engines/whisper-cpp.ts'
+import { xtts } from '#engines/xtts.ts'
 
 /** In the order in which an unknown endpoint is asked; the one that fits all comes last. */
 export const engines: readonly Engine[] = [
@@ -13,5 +23,19 @@ export const engines: readonly Engine[] = [
   llamaServer,
   ollama,
   motleyEmbedded,
+  tensorrtLlm,
+  tei,
+  infinity,
+  whisperCpp,
+  mlxLm,
+  openvino,
+  kokoro,
+  xtts,
+  speaches,
   openai,
 ]
+
+/** Which engines could serve a model on a kind of device, and why the others could not. */
+export function enginesFor(need: EngineNeed): EngineChoice {
+  return chooseEngines(engines, need)
+}

@@ -81,8 +81,6 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
       ...['--parallel', String(slots)],
       // A build with GPUs in it would use one for long prompts all the same.
       ...(backend === 'cpu' ? ['--device', 'none'] : ['--n-gpu-layers', '999']),
-      // It would shrink what does not fit; what fits was reckoned before, and is what was promised.
-      ...['--fit', 'off'],
       ...(request.task === 'embedding' ? ['--embeddings'] : []),
       ...(request.task === 'rerank' ? ['--reranking'] : []),
       // Without it nobody can see how many requests wait.
@@ -93,6 +91,9 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
       ...deviceEnvironment(request),
       ...nvidiaEnvironment(request),
       ...unifiedMemory(request),
+      // It would shrink what does not fit; what fits was reckoned before, and is what was promised.
+      // As a variable, because builds from before late 2025 refuse the option.
+      LLAMA_ARG_FIT: 'off',
     },
     secretEnv: apiKey === null ? {} : { LLAMA_API_KEY: apiKey },
     container:

@@ -1,0 +1,178 @@
+import { z } from 'zod'
+import type { Task } from '#core/task.ts'
+import type { Engine, EngineModel } from '#engines/engine.ts'
+import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
+import { sumOfCounts } from '#engines/engine-fields.ts'
+import {
+  cudaErrors,
+  processErrors,
+  pythonErrors,
+  rocmErrors,
+} from '#engines/engine-known-errors.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  type LaunchFacts,
+  type LaunchPlan,
+} from '#engines/engine-launch.ts'
+import { rocmLibraryNames } from '#engines/engine-support.ts'
+import { parseJson } from '#std/parse-json.ts'
+
+const healthPage = z.object({ unix: z.number() })
+const modelsPage = z.object({ data: z.array(z.unknown()) })
+const model = z.object({
+  id: z.string().min(1).max(1_000),
+  capabilities: z.array(z.string()).catch([]),
+  stats: z.object({ queue_absolute: z.number() }),
+})
+
+const taskOf: Readonly<Record<string, Task>> = { embed: 'embedding', rerank: 'rerank' }
+
+const facts = {
+  title: 'Infinity',
+  supports: [
+    {
+      backend: 'cuda',
+      kinds: ['native', 'container'],
+      os: ['linux'],
+      minimums: { driver: '525.60.13', cuda: '12.0' },
+      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
+    },
+    {
+      backend: 'rocm',
+      kinds: ['native', 'container'],
+      os: ['linux'],
+      minimums: {},
+      architectures: { kind: 'names', names: rocmLibraryNames },
+    },
+    {
+      backend: 'metal',
+      kinds: ['native'],
+      os: ['macos'],
+      minimums: {},
+      architectures: { kind: 'range', prefix: 'apple', min: 7 },
+    },
+    {
+      backend: 'cpu',
+      kinds: ['native', 'container'],
+      os: ['linux', 'macos'],
+      minimums: {},
+      architectures: { kind: 'any' },
+    },
+  ],
+  weightsFormats: ['safetensors'],
+  tasks: ['embedding', 'rerank'],
+  spread: 'single',
+  checksApiKey: true,
+} satisfies LaunchFacts
+
+/** Infinity: embeddings and reranking on PyTorch. Its API has no `/v1` unless it is started with one. */
+export const infinity: Engine = {
+  ...facts,
+  id: 'infinity',
+  identify: {
+    path: '/health',
+    read(answer) {
+      if (answer.status !== 200) return null
+      return healthPage.safeParse(parseJson(answer.body)).success
+        ? { version: null, contextTokens: null, slots: null }
+        : null
+    },
+  },
+  health: {
+    path: '/health',
+    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+  },
+  models: {
+    path: '/v1/models',
+    read(answer) {
+      const page = modelsPage.safeParse(parseJson(answer.body))
+      if (answer.status !== 200 || !page.success) return null
+      const models = new Map<string, EngineModel>()
+      for (const { id, capabilities } of readEntries(page.data.data)) {
+        const tasks = capabilities.flatMap((name) =>
+          Object.hasOwn(taskOf, name) ? [taskOf[name] as Task] : [],
+        )
+        models.set(id, { servedName: id, contextTokens: null, tasks })
+      }
+      return [...models.values()]
+    },
+  },
+  loadPages: [
+    {
+      path: '/v1/models',
+      read(answer) {
+        const page = modelsPage.safeParse(parseJson(answer.body))
+        if (answer.status !== 200 || !page.success) return null
+        const queues = readEntries(page.data.data).map(({ stats }) => stats.queue_absolute)
+        return {
+          runningRequests: null,
+          waitingRequests: sumOfCounts(queues),
+          kvCacheUsageRatio: null,
+          slots: null,
+        }
+      },
+    },
+  ],
+  supportsStreamUsage: false,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, infinityPlan),
+  continuation: { kind: 'none', why: 'A vector or a score is whole or not there at all.' },
+  knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
+}
+
+function readEntries(entries: readonly unknown[]): readonly z.output<typeof model>[] {
+  return entries.flatMap((entry) => {
+    const read = model.safeParse(entry)
+    return read.success ? [read.data] : []
+  })
+}
+
+function infinityPlan(request: CheckedRequest): LaunchPlan {
+  const { kind, backend, modelName, apiKey } = request
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? 'infinity_emb' : (request.executable ?? 'infinity_emb'),
+    args: [
+      'v2',
+      ...['--model-id', request.weights.path],
+      ...['--served-model-name', modelName],
+      ...['--host', listenHost(request)],
+      ...['--port', String(request.port)],
+      ...['--url-prefix', '/v1'],
+      ...['--engine', 'torch'],
+      ...['--device', torchDevice[backend]],
+      ...request.extraArgs,
+    ],
+    env: {
+      ...deviceEnvironment(request),
+      ...nvidiaEnvironment(request),
+      ...offlineEnvironment,
+      INFINITY_ANONYMOUS_USAGE_STATS: '0',
+    },
+    secretEnv: apiKey === null ? {} : { INFINITY_API_KEY: apiKey },
+    container:
+      kind === 'container'
+        ? containerPlan(request, { image: `michaelf34/infinity:${tags[backend] ?? 'latest'}` })
+        : null,
+    servedName: modelName,
+    preload: null,
+  }
+}
+
+/** PyTorch calls the GPUs of AMD `cuda` too. */
+const torchDevice: Record<CheckedRequest['backend'], string> = {
+  cuda: 'cuda',
+  rocm: 'cuda',
+  metal: 'mps',
+  cpu: 'cpu',
+  vulkan: 'auto',
+  'level-zero': 'auto',
+}
+
+const tags: Partial<Record<CheckedRequest['backend'], string>> = {
+  rocm: 'latest-rocm',
+  cpu: 'latest-cpu',
+}

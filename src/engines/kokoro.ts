@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import type { Engine } from '#engines/engine.ts'
+import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment } from '#engines/engine-device-environment.ts'
+import {
+  cudaErrors,
+  processErrors,
+  pythonErrors,
+  rocmErrors,
+} from '#engines/engine-known-errors.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  type LaunchFacts,
+  type LaunchPlan,
+} from '#engines/engine-launch.ts'
+import { readModelList } from '#engines/engine-model-list.ts'
+import { rocmLibraryNames } from '#engines/engine-support.ts'
+import { parseJson } from '#std/parse-json.ts'
+
+const modelsPage = z.object({
+  data: z.array(z.object({ owned_by: z.literal('kokoro') })).min(1),
+})
+
+const facts = {
+  title: 'Kokoro-FastAPI',
+  supports: [
+    {
+      backend: 'cuda',
+      kinds: ['container'],
+      os: ['linux', 'windows'],
+      minimums: { driver: '525.60.13', cuda: '12.0' },
+      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
+    },
+    {
+      backend: 'rocm',
+      kinds: ['container'],
+      os: ['linux'],
+      minimums: {},
+      architectures: { kind: 'names', names: rocmLibraryNames },
+    },
+    {
+      backend: 'cpu',
+      kinds: ['container'],
+      os: ['linux', 'macos', 'windows'],
+      minimums: {},
+      architectures: { kind: 'any' },
+    },
+  ],
+  weightsFormats: ['kokoro'],
+  tasks: ['speech'],
+  spread: 'single',
+  checksApiKey: false,
+} satisfies LaunchFacts
+
+/** Speech from the small Kokoro model. Its list of models holds OpenAI's names, all for the same. */
+export const kokoro: Engine = {
+  ...facts,
+  id: 'kokoro',
+  identify: {
+    path: '/v1/models',
+    read: (answer) =>
+      answer.status === 200 && modelsPage.safeParse(parseJson(answer.body)).success
+        ? { version: null, contextTokens: null, slots: null }
+        : null,
+  },
+  health: {
+    path: '/health',
+    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+  },
+  models: {
+    path: '/v1/models',
+    read: (answer) =>
+      readModelList(answer)?.map((model) => ({ ...model, tasks: ['speech'] })) ?? null,
+  },
+  loadPages: [],
+  supportsStreamUsage: false,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, kokoroPlan),
+  continuation: { kind: 'none', why: 'It speaks a text from its beginning.' },
+  knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
+}
+
+/** The port that the program in the images is fixed to. */
+const containerPort = 8_880
+
+function kokoroPlan(request: CheckedRequest): LaunchPlan {
+  return {
+    kind: 'plan',
+    command: '/app/entrypoint.sh',
+    args: request.extraArgs,
+    env: {
+      ...deviceEnvironment(request),
+      ...nvidiaEnvironment(request),
+      // It holds a directory for the version of the model; the voices are in the image.
+      MODEL_DIR: request.weights.path,
+      DOWNLOAD_MODEL: 'false',
+    },
+    secretEnv: {},
+    container: containerPlan(request, {
+      image: `ghcr.io/remsky/kokoro-fastapi-${imageOf(request)}`,
+      containerPort,
+    }),
+    servedName: 'kokoro',
+    preload: null,
+  }
+}
+
+function imageOf({ backend, devices }: CheckedRequest): string {
+  if (backend === 'rocm') return 'rocm:latest'
+  if (backend === 'cpu') return 'cpu:latest'
+  const blackwell = devices.some(({ architecture }) => /^sm_1\d\d$/.test(architecture ?? ''))
+  return blackwell ? 'gpu:latest-cu128' : 'gpu:latest'
+}

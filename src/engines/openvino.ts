@@ -1,0 +1,168 @@
+import { z } from 'zod'
+import type { Task } from '#core/task.ts'
+import type { Engine } from '#engines/engine.ts'
+import { containerPlan, listenHost } from '#engines/engine-container.ts'
+import { nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { levelZeroErrors, processErrors } from '#engines/engine-known-errors.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  type LaunchFacts,
+  type LaunchPlan,
+  type LaunchProblem,
+  launchProblem,
+} from '#engines/engine-launch.ts'
+import { readModelList } from '#engines/engine-model-list.ts'
+import { parseJson } from '#std/parse-json.ts'
+import { readPrometheusValues } from '#std/prometheus-text.ts'
+
+const server = z.object({
+  name: z.literal('OpenVINO Model Server'),
+  version: nullable(versionText),
+})
+
+/** Generation runs in graphs, other models in requests of their own. */
+const graphs = 'ovms_current_graphs'
+const requests = 'ovms_current_requests'
+const loadNames = new Set([graphs, requests])
+
+const ovmsTask: Partial<Record<Task, string>> = {
+  chat: 'text_generation',
+  completion: 'text_generation',
+  responses: 'text_generation',
+  embedding: 'embeddings',
+  rerank: 'rerank',
+  transcription: 'speech2text',
+  translation: 'speech2text',
+  speech: 'text2speech',
+  image: 'image_generation',
+}
+
+const facts = {
+  title: 'OpenVINO Model Server',
+  supports: [
+    {
+      backend: 'level-zero',
+      kinds: ['native', 'container'],
+      os: ['linux', 'windows'],
+      minimums: {},
+      architectures: { kind: 'any' },
+    },
+    {
+      backend: 'cpu',
+      kinds: ['native', 'container'],
+      os: ['linux', 'windows'],
+      minimums: {},
+      architectures: { kind: 'names', names: ['x86_64', 'arm64'] },
+    },
+  ],
+  weightsFormats: ['openvino'],
+  tasks: Object.keys(ovmsTask) as Task[],
+  spread: 'single',
+  checksApiKey: false,
+} satisfies LaunchFacts
+
+/** OpenVINO Model Server. OpenAI's API begins at `/v3` there; `/v1` and `/v2` are other protocols. */
+export const openvino: Engine = {
+  ...facts,
+  id: 'openvino',
+  identify: {
+    path: '/v2',
+    read(answer) {
+      if (answer.status !== 200) return null
+      const page = server.safeParse(parseJson(answer.body))
+      return page.success ? { version: page.data.version, contextTokens: null, slots: null } : null
+    },
+  },
+  health: {
+    path: '/v2/health/ready',
+    read(answer) {
+      if (answer.status === 200) return 'ready'
+      return answer.status === 503 ? 'loading' : 'unhealthy'
+    },
+  },
+  models: { path: '/v3/models', read: readModelList },
+  loadPages: [
+    {
+      // Only there with `--metrics_enable`.
+      path: '/metrics',
+      read(answer) {
+        if (answer.status !== 200) return null
+        const values = readPrometheusValues(answer.body, loadNames)
+        return {
+          runningRequests: sumOfCounts(values.get(graphs) ?? values.get(requests)),
+          waitingRequests: null,
+          kvCacheUsageRatio: null,
+          slots: null,
+        }
+      },
+    },
+  ],
+  supportsStreamUsage: true,
+  apiPath: '/v3',
+  launch: checkedLaunch(facts, openvinoPlan),
+  continuation: { kind: 'completion' },
+  knownErrors: [
+    {
+      pattern:
+        /\[GPU\] .{0,80}(out of memory|exceed|CL_OUT_OF_RESOURCES)|CL_OUT_OF_(RESOURCES|HOST_MEMORY)/i,
+      meaning: 'The memory of the GPU does not suffice.',
+      fix: 'Take a smaller model, or int4 weights.',
+    },
+    {
+      pattern:
+        /Device with .{0,20}GPU.{0,20} name is not registered|No device found|Can't get PERFORMANCE_HINT/i,
+      meaning: 'OpenVINO sees no Intel GPU.',
+      fix: 'Install intel-opencl-icd, and give its user the group render.',
+    },
+    ...levelZeroErrors,
+    ...processErrors,
+  ],
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
+}
+
+function openvinoPlan(request: CheckedRequest): LaunchPlan | LaunchProblem {
+  const { kind, backend, weights, task, modelName, devices } = request
+  const model = pathWithin(weights.root, weights.path)
+  if (model === null) {
+    return launchProblem(
+      'wrong-format',
+      `The weights at ${weights.path} are not below ${weights.root}.`,
+      'Set weights.root to the directory of models, and weights.path to one in it.',
+    )
+  }
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? '/ovms/bin/ovms' : (request.executable ?? 'ovms'),
+    args: [
+      ...['--rest_bind_address', listenHost(request)],
+      ...['--rest_port', String(request.port)],
+      ...['--model_repository_path', weights.root],
+      ...['--source_model', model],
+      ...['--model_name', modelName],
+      ...['--task', ovmsTask[task] ?? 'text_generation'],
+      ...['--target_device', backend === 'cpu' ? 'CPU' : `GPU.${devices[0]?.index ?? 0}`],
+      '--metrics_enable',
+      ...request.extraArgs,
+    ],
+    env: {},
+    secretEnv: {},
+    container:
+      kind === 'container'
+        ? containerPlan(request, {
+            image: `openvino/model_server:${backend === 'cpu' ? 'latest' : 'latest-gpu'}`,
+            // It writes the description of its graph beside the weights.
+            mounts: [{ source: weights.root, target: weights.root, readOnly: false }],
+          })
+        : null,
+    servedName: modelName,
+    preload: null,
+  }
+}
+
+/** `path` as seen from `root`; null when it does not lie below. */
+function pathWithin(root: string, path: string): string | null {
+  const parent = root.replace(/[\\/]+$/, '')
+  const below = path.startsWith(parent) && /^[\\/]./.test(path.slice(parent.length))
+  return below ? path.slice(parent.length + 1) : null
+}

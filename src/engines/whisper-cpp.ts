@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import type { Engine } from '#engines/engine.ts'
+import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
+import { deviceEnvironment } from '#engines/engine-device-environment.ts'
+import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  type LaunchFacts,
+  type LaunchPlan,
+} from '#engines/engine-launch.ts'
+import { gfxRelatives, rocmLibraryNames } from '#engines/engine-support.ts'
+import { parseJson } from '#std/parse-json.ts'
+
+const loadingPage = z.object({ status: z.literal('loading model') })
+
+const facts = {
+  title: 'whisper.cpp server',
+  supports: [
+    {
+      backend: 'cuda',
+      kinds: ['native', 'container'],
+      os: ['linux', 'windows'],
+      minimums: { driver: '525.60.13', cuda: '12.0' },
+      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
+    },
+    {
+      backend: 'rocm',
+      kinds: ['native'],
+      os: ['linux'],
+      minimums: {},
+      architectures: { kind: 'names', names: rocmLibraryNames, overrides: gfxRelatives },
+    },
+    {
+      backend: 'metal',
+      kinds: ['native'],
+      os: ['macos'],
+      minimums: {},
+      architectures: { kind: 'range', prefix: 'apple', min: 7 },
+    },
+    {
+      backend: 'vulkan',
+      kinds: ['native', 'container'],
+      os: ['linux', 'windows'],
+      minimums: { vulkan: '1.2' },
+      architectures: { kind: 'any' },
+    },
+    {
+      backend: 'cpu',
+      kinds: ['native', 'container'],
+      os: ['linux', 'macos', 'windows'],
+      minimums: {},
+      architectures: { kind: 'any' },
+    },
+  ],
+  weightsFormats: ['ggml'],
+  tasks: ['transcription'],
+  spread: 'single',
+  checksApiKey: false,
+} satisfies LaunchFacts
+
+/** whisper.cpp's server. It serves one request at a time; the others wait for it unseen. */
+export const whisperCpp: Engine = {
+  ...facts,
+  id: 'whisper-cpp',
+  identify: {
+    path: '/health',
+    read: (answer) =>
+      answer.headers['server'] === 'whisper.cpp'
+        ? { version: null, contextTokens: null, slots: 1 }
+        : null,
+  },
+  health: {
+    path: '/health',
+    read(answer) {
+      if (answer.status === 200) return 'ready'
+      const loading = loadingPage.safeParse(parseJson(answer.body)).success
+      return answer.status === 503 && loading ? 'loading' : 'unhealthy'
+    },
+  },
+  // It has one model, takes any name for it and tells none.
+  models: { path: '/health', read: () => null },
+  loadPages: [],
+  supportsStreamUsage: false,
+  apiPath: '/v1',
+  launch: checkedLaunch(facts, whisperCppPlan),
+  continuation: { kind: 'none', why: 'It transcribes a recording from its beginning.' },
+  knownErrors: [
+    {
+      pattern:
+        /invalid model (data|file)|bad magic|failed to (initialize whisper context|load model)/i,
+      meaning: 'The model file is damaged, not complete, or not one of whisper.cpp.',
+      fix: 'Fetch a ggml file made for whisper.cpp; GGUF files are not read.',
+    },
+    {
+      pattern: /ffmpeg is not found/i,
+      meaning: 'It was told to convert audio, and ffmpeg is not installed.',
+      fix: 'Install ffmpeg, or use its container.',
+    },
+    ...cudaErrors,
+    ...rocmErrors,
+    ...processErrors,
+  ],
+  stop: { signal: 'SIGTERM', graceMs: 10_000 },
+}
+
+function whisperCppPlan(request: CheckedRequest): LaunchPlan {
+  const { kind, backend, modelName } = request
+  return {
+    kind: 'plan',
+    command: kind === 'container' ? 'whisper-server' : (request.executable ?? 'whisper-server'),
+    args: [
+      ...['--model', request.weights.path],
+      ...['--host', listenHost(request)],
+      ...['--port', String(request.port)],
+      ...['--inference-path', '/v1/audio/transcriptions'],
+      // It takes everything for English unless it is told to listen first.
+      ...['--language', 'auto'],
+      // ffmpeg reads what it cannot, such as m4a and webm; the images have it.
+      ...(kind === 'container' ? ['--convert'] : []),
+      ...(backend === 'cpu' ? ['--no-gpu'] : []),
+      ...request.extraArgs,
+    ],
+    env: { ...deviceEnvironment(request), ...nvidiaEnvironment(request) },
+    secretEnv: {},
+    container:
+      kind === 'container'
+        ? containerPlan(request, {
+            image: `ghcr.io/ggml-org/whisper.cpp:${tags[backend] ?? 'main'}`,
+          })
+        : null,
+    servedName: modelName,
+    preload: null,
+  }
+}
+
+const tags: Partial<Record<CheckedRequest['backend'], string>> = {
+  cuda: 'main-cuda',
+  vulkan: 'main-vulkan',
+}
