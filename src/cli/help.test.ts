@@ -28,6 +28,8 @@ test('every command that reads has --json', () => {
   const reading = [
     'motley status',
     'motley models',
+    'motley detect',
+    'motley doctor',
     'motley why',
     'motley config check',
     'motley engine ls',

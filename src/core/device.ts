@@ -76,6 +76,9 @@ export function bandwidthClassOf(bytesPerSecond: number): BandwidthClass {
   return gigabytes < 1_200 ? 'graphics' : 'hbm'
 }
 
+/** The `reason` of a device that nothing can be planned for. */
+export const unknownMemory = 'the size of its memory is unknown'
+
 export const device = z.object({
   vendor: z.enum(vendors),
   name: z.string().min(1).max(160),

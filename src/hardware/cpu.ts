@@ -74,8 +74,9 @@ function factsOf(captured: Captured): CpuFacts | null {
   const { files, basics } = captured
   const cpuinfo = files.get('/proc/cpuinfo')
   const told = [
-    ...runsOf(captured, 'lscpu').map((run) => readLscpu(outputOf(run))),
+    // The file first: of a host that is mounted elsewhere lscpu knows nothing.
     cpuinfo === undefined ? null : readCpuinfo(cpuinfo),
+    ...runsOf(captured, 'lscpu').map((run) => readLscpu(outputOf(run))),
     macFacts(captured),
     basics === null
       ? null

@@ -10,6 +10,7 @@ import {
   type DeviceMemory,
   type MemoryPool,
   type Runtime,
+  unknownMemory,
 } from '#core/device.ts'
 import type { Identity, PartialDevice, SourceDevices } from '#hardware/probe.ts'
 import { nominalBandwidth } from '#hardware/probe-bandwidth.ts'
@@ -160,7 +161,7 @@ function finished(seen: PartialDevice): Device {
     : nominalBandwidth(seen.vendor, `${name} ${seen.architecture ?? ''}`)
   const bandwidth = seen.memoryBandwidthBytesPerSecond ?? nominal
   const blocked = seen.blockedBecause ?? seen.blockedIfAlone
-  const reason = blocked ?? (pool === null ? 'the size of its memory is unknown' : null)
+  const reason = blocked ?? (pool === null ? unknownMemory : null)
   const { identity } = seen
   return {
     vendor: seen.vendor,

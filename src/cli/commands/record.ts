@@ -27,7 +27,7 @@ export function addRecordCommand(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nHost and user names, serial numbers, UUIDs, addresses and keys are masked; read it\nbefore you share it. Replay it with "motley detect --recording <dir>".',
+      '\nHost and user names, serial numbers, UUIDs, addresses and keys are masked; read\nit before you share it. Replay it with "motley detect --recording <dir>".',
     )
     .action(
       async (

@@ -1,5 +1,15 @@
-import type { Problem } from '#core/device.ts'
+import { type Problem, unknownMemory, type Vendor } from '#core/device.ts'
 import { naming, type Rule } from '#hardware/doctor/rule.ts'
+
+/** Where each vendor tells how much memory a GPU has. */
+const sizeCommands: Readonly<Record<Vendor, string>> = {
+  nvidia: 'Ask the driver: nvidia-smi --query-gpu=index,name,memory.total --format=csv',
+  amd: 'Ask the driver: cat /sys/class/drm/card*/device/mem_info_vram_total, or amd-smi static --vram',
+  apple: 'Ask macOS: sysctl hw.memsize',
+  intel: 'Ask the driver: xpu-smi discovery -d 0, or clinfo | grep -i "global memory size"',
+  cpu: 'Ask the kernel: grep MemTotal /proc/meminfo',
+  other: 'Ask Vulkan: vulkaninfo | grep -A 3 memoryHeaps',
+}
 
 /** Everything that makes an engine compute on the CPU without anybody having asked for it. */
 export const cpuFallback: Rule = ({ inventory }) => {
@@ -22,7 +32,10 @@ export const cpuFallback: Rule = ({ inventory }) => {
       severity: 'error',
       what: `${naming(gpus)} ${gpus.length === 1 ? 'is' : 'are'} there and cannot be used: ${first.reason}.`,
       why: 'Models that are placed here run on the CPU, 10 to 100 times slower, and answers still come: nobody notices.',
-      fix: 'Mend what is said above or below about this GPU; "motley detect" shows when it is usable. Run "motley detect --timeout 30" if a tool was only slow.',
+      fix:
+        first.memoryBytes === null && first.reason === unknownMemory
+          ? `${sizeCommands[first.vendor]}. Mend what it complains about, then look with "motley detect".`
+          : 'Mend what is said about this GPU here, then look with "motley detect".',
     },
   ]
 }

@@ -1,4 +1,3 @@
-import type { Problem } from '#core/device.ts'
 import { gpusOf, isOlder, isOrAre, naming, type Rule } from '#hardware/doctor/rule.ts'
 
 /**
@@ -16,7 +15,6 @@ export const nvidiaDriver: Rule = (examined) => {
   const version = gpus.find(({ driverVersion }) => driverVersion !== null)?.driverVersion
   if (version == null) return []
   const platform = examined.system === 'win32' ? 'win32' : 'linux'
-  const problems: Problem[] = []
   const upgrade =
     platform === 'win32'
       ? 'Install driver 580 or newer from nvidia.com/drivers.'
@@ -28,30 +26,37 @@ export const nvidiaDriver: Rule = (examined) => {
     : upgrade
 
   if (isOlder(version, families.cuda12[platform])) {
-    problems.push({
-      severity: 'error',
-      what: `The NVIDIA driver ${version} is too old for CUDA 12.`,
-      why: `vLLM, SGLang and current llama.cpp builds need CUDA 12, and that needs driver ${families.cuda12[platform]} or newer: they end with "CUDA driver version is insufficient".`,
-      fix,
-    })
-  } else if (isOlder(version, families.cuda13[platform]) && !isLegacy) {
-    problems.push({
-      severity: 'note',
-      what: `The NVIDIA driver ${version} runs CUDA 12 and not CUDA 13.`,
-      why: `Images built for CUDA 13 (the newest of vLLM among them) refuse to start on drivers before ${families.cuda13[platform]}.`,
-      fix: `Choose images and wheels for CUDA 12 (cu128, cu129), or: ${upgrade}`,
-    })
+    return [
+      {
+        severity: 'error',
+        what: `The NVIDIA driver ${version} is too old for CUDA 12.`,
+        why: `vLLM, SGLang and current llama.cpp builds need CUDA 12, and that needs driver ${families.cuda12[platform]} or newer: they end with "CUDA driver version is insufficient".`,
+        fix,
+      },
+    ]
   }
   const blackwell = gpus.filter(({ architecture }) => capability(architecture) >= 100)
   if (blackwell.length > 0 && isOlder(version, '570')) {
-    problems.push({
-      severity: 'error',
-      what: `${naming(blackwell)} ${isOrAre(blackwell)} Blackwell, and driver ${version} is older than Blackwell.`,
-      why: 'Kernels for Blackwell need CUDA 12.8, which begins with driver 570.',
-      fix: upgrade,
-    })
+    return [
+      {
+        severity: 'error',
+        what: `${naming(blackwell)} ${isOrAre(blackwell)} Blackwell, and driver ${version} is older than Blackwell.`,
+        why: 'Kernels for Blackwell need CUDA 12.8, which begins with driver 570.',
+        fix: upgrade,
+      },
+    ]
   }
-  return problems
+  if (isOlder(version, families.cuda13[platform]) && !isLegacy) {
+    return [
+      {
+        severity: 'note',
+        what: `The NVIDIA driver ${version} runs CUDA 12 and not CUDA 13.`,
+        why: `Images built for CUDA 13 (the newest of vLLM among them) refuse to start on drivers before ${families.cuda13[platform]}.`,
+        fix: `Choose images and wheels for CUDA 12 (cu128, cu129), or: ${upgrade}`,
+      },
+    ]
+  }
+  return []
 }
 
 /** Engines whose kernels are not built for an old GPU. */

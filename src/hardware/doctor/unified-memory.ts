@@ -10,6 +10,9 @@ export const carveOut: Rule = (examined) => {
     ({ memory, memoryBytes, schedulable }) =>
       schedulable && memory.carveOut !== null && memoryBytes !== null && memoryBytes < smallBytes,
   )
+  const machine = examined.inventory.devices.find(({ vendor }) => vendor === 'cpu')?.memoryBytes
+  const pages = machine == null ? 3_145_728 : Math.floor((machine * 0.75) / 4_096)
+  const share = machine == null ? ', here 12 GiB' : ', here three quarters of the memory'
   return small.map((gpu): Problem => {
     const carved = gibibytes(gpu.memory.carveOut?.totalBytes ?? 0)
     const shared = gpu.memory.shared
@@ -18,7 +21,7 @@ export const carveOut: Rule = (examined) => {
       severity: 'warning',
       what: `${naming([gpu])} has ${carved} of its own${mapped}.`,
       why: 'It computes in the memory of the machine, and engines plan with what they are told: most models will not fit.',
-      fix: 'Let the kernel lend it more: add ttm.pages_limit=<pages of 4 KiB> to the kernel command line (3145728 for 12 GiB) and reboot; or raise "UMA frame buffer size" in the BIOS.',
+      fix: `Let the kernel lend it more: add ttm.pages_limit=${pages} to the kernel command line (pages of 4 KiB${share}) and reboot; or raise "UMA frame buffer size" in the BIOS.`,
     }
   })
 }

@@ -87,7 +87,7 @@ describe.skipIf(process.platform === 'win32')('a live machine', () => {
     mkdirSync(join(root, 'proc'))
     writeFileSync(join(root, 'proc/meminfo'), 'MemTotal: 1 kB\n')
     symlinkSync('../driver/amdgpu', join(root, 'proc/link'))
-    execFileSync('mkfifo', [join(root, 'proc/pipe')])
+    execFileSync('sh', ['-c', `mkfifo '${join(root, 'proc/pipe')}'`])
     const machine = liveMachine({ env: {}, root })
     expect(await machine.readFile('/proc/meminfo')).toBe('MemTotal: 1 kB\n')
     expect(await machine.readFile('/proc/pipe')).toBeNull()
