@@ -19,6 +19,9 @@ import type { Clock } from '#std/clock.ts'
  */
 export const detectMsMax = 3_500
 
+/** Of the time, for the first questions of a probe that has more. */
+const firstShare = 0.6
+
 /** Beyond this a folder is no folder of devices. */
 const matchesMax = 4_096
 
@@ -29,10 +32,12 @@ export async function capture(
 ): Promise<Map<Probe, Captured>> {
   const { clock } = options
   const deadlineMs = clock.nowMs() + (options.limitMs ?? detectMsMax)
+  // One tool that hangs must leave time for what another one's answer makes worth asking.
+  const firstUntilMs = clock.nowMs() + (deadlineMs - clock.nowMs()) * firstShare
   const asked = new Map<string, Promise<CommandRun>>()
-  const once = (source: CommandSource): Promise<CommandRun> => {
+  const once = (source: CommandSource, untilMs: number): Promise<CommandRun> => {
     const key = JSON.stringify([source.command, ...source.args])
-    const run = asked.get(key) ?? runWithin(machine, source, deadlineMs - clock.nowMs())
+    const run = asked.get(key) ?? runWithin(machine, source, untilMs - clock.nowMs())
     asked.set(key, run)
     return run
   }
@@ -40,8 +45,9 @@ export async function capture(
   const files = inTime(new FileReader(machine), clock, deadlineMs)
   const entries = await Promise.all(
     probes.map(async (probe): Promise<[Probe, Captured]> => {
+      const untilMs = probe.followUps === undefined ? deadlineMs : firstUntilMs
       const [runs, texts, links] = await Promise.all([
-        Promise.all(probe.commands.map(once)),
+        Promise.all(probe.commands.map((source) => once(source, untilMs))),
         files((reader) => reader.texts(probe.files)),
         files((reader) => reader.links(probe.links ?? [])),
       ])
@@ -63,7 +69,8 @@ export async function capture(
           }),
         ),
       }
-      const more = await Promise.all((probe.followUps?.(captured) ?? []).map(once))
+      const next = probe.followUps?.(captured) ?? []
+      const more = await Promise.all(next.map((source) => once(source, deadlineMs)))
       const fresh = more.filter((run) => !isAmong(run, captured.runs))
       return [probe, { ...captured, runs: [...captured.runs, ...fresh] }]
     }),
@@ -78,9 +85,7 @@ async function runWithin(
 ): Promise<CommandRun> {
   const limitMs = Math.min(timeoutMs, leftMs)
   const result: CommandResult =
-    limitMs > 0
-      ? await machine.run(command, args, limitMs)
-      : { kind: 'timeout', afterMs: 0, stdout: '', stderr: '' }
+    limitMs > 0 ? await machine.run(command, args, limitMs) : { kind: 'unknown' }
   return { command, args, result }
 }
 

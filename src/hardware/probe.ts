@@ -44,7 +44,7 @@ export type CommandResult =
     }
   /** It could not be started, in the system's words. */
   | { readonly kind: 'failed'; readonly why: string }
-  /** A recording that does not hold it. */
+  /** Nobody asked: a recording that does not hold it, or no time was left. */
   | { readonly kind: 'unknown' }
 
 /** The edge to a machine: the live one, one mounted elsewhere, or a recording. Nothing rejects. */
