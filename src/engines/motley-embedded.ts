@@ -110,7 +110,8 @@ export const motleyEmbedded: Engine = {
   },
   knownErrors: [
     {
-      pattern: /not a GGUF file|is cut off|has no magic|Failed to load model/i,
+      pattern:
+        /is not a GGUF file|is cut off after|is damaged: it|is empty; download|is a big-endian GGUF|has GGUF version|Failed to load model/i,
       meaning: 'The model file is damaged, not complete, or of another format.',
       fix: 'Fetch it again; `motley model inspect` says what is in it.',
     },
