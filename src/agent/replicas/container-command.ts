@@ -8,9 +8,6 @@ import type { KnownError } from '#agent/replicas/exit-meaning.ts'
 import type { ContainerPlan, LaunchPlan } from '#agent/replicas/launch-plan.ts'
 import type { ReplicaId } from '#core/ids.ts'
 
-/** The program, or where it is. */
-export type ContainerRuntime = 'docker' | 'podman' | (string & {})
-
 export function containerName(id: ReplicaId): string {
   return `motley-${id}`
 }
@@ -70,7 +67,7 @@ export function inspectArguments(id: ReplicaId): string[] {
   return ['container', 'inspect', '--format', '{{.State.Running}}', containerName(id)]
 }
 
-/** What the runtime itself says when it cannot start a container. */
+/** What the runtime says when it cannot start a container; more telling than any engine's words. */
 export const containerErrors: readonly KnownError[] = [
   {
     pattern: /could not select device driver|unresolvable CDI devices|failed to discover GPU/i,
@@ -96,7 +93,7 @@ export const containerErrors: readonly KnownError[] = [
     permanent: true,
   },
   {
-    pattern: /port is already allocated|address already in use/i,
+    pattern: /port is already allocated/i,
     meaning: 'Its port is taken by another program or container.',
     fix: null,
   },
@@ -111,11 +108,6 @@ export const containerErrors: readonly KnownError[] = [
     meaning: 'The image has no program $1.',
     fix: 'Use an image of this engine.',
     permanent: true,
-  },
-  {
-    pattern: /no space left on device/i,
-    meaning: 'The disk is full.',
-    fix: 'Make room; images are removed with: docker image prune',
   },
 ]
 

@@ -2,7 +2,6 @@
 import { execFile } from 'node:child_process'
 import {
   attachArguments,
-  type ContainerRuntime,
   inspectArguments,
   removeArguments,
   runArguments,
@@ -17,11 +16,8 @@ import type {
 /** A client that does not answer must not hold up the others for ever; `rm` may wait 10 s itself. */
 const clientMsMax = 60_000
 
-/** `processes` runs the client, and plans without a container. */
-export function containerLauncher(
-  processes: EngineLauncher,
-  runtime: ContainerRuntime,
-): EngineLauncher {
+/** `runtime`: `docker`, `podman`, or where it is. `processes` runs it, and plans without a container. */
+export function containerLauncher(processes: EngineLauncher, runtime: string): EngineLauncher {
   return {
     async launch(launch) {
       const { id, plan } = launch
@@ -47,20 +43,12 @@ export function containerLauncher(
   }
 }
 
-function asClient(
-  launch: EngineLaunch,
-  runtime: ContainerRuntime,
-  args: readonly string[],
-): EngineLaunch {
+function asClient(launch: EngineLaunch, runtime: string, args: readonly string[]): EngineLaunch {
   const { secretEnv } = launch.plan
   return { ...launch, plan: { command: runtime, args, env: {}, secretEnv, container: null } }
 }
 
-function inContainer(
-  runtime: ContainerRuntime,
-  launch: EngineLaunch,
-  client: RunningEngine,
-): RunningEngine {
+function inContainer(runtime: string, launch: EngineLaunch, client: RunningEngine): RunningEngine {
   return {
     mark: client.mark,
     async signal(signal) {
@@ -77,12 +65,12 @@ function inContainer(
   }
 }
 
-async function remove(runtime: ContainerRuntime, { id }: EngineLaunch): Promise<void> {
+async function remove(runtime: string, { id }: EngineLaunch): Promise<void> {
   await ask(runtime, removeArguments(id))
 }
 
 /** What it prints, or null when it fails: the client that runs the engine says why in its log. */
-function ask(runtime: ContainerRuntime, args: readonly string[]): Promise<string | null> {
+function ask(runtime: string, args: readonly string[]): Promise<string | null> {
   return new Promise((resolve) => {
     execFile(runtime, args, { timeout: clientMsMax }, (error, stdout) => {
       resolve(error === null ? stdout.trim() : null)

@@ -3,7 +3,7 @@ import type { EngineEnd } from '#agent/replicas/engine-launcher.ts'
 
 /** Words that an engine, or a library in it, is known to end with. */
 export interface KnownError {
-  /** Looked for in the last 64 KiB that this start wrote. */
+  /** Looked for in the last lines first, then in the last 64 KiB that this start wrote. */
   readonly pattern: RegExp
   /** One sentence. `$1`, `$2` … stand for the groups of the pattern. */
   readonly meaning: string
@@ -42,26 +42,34 @@ const signalMeanings: Readonly<Record<string, Omit<ExitMeaning, 'permanent'>>> =
 }
 
 /**
- * The first known error whose words are there; else what the signal says. Without our asking for
- * it: what ended because we stopped it is not explained.
+ * The first known error that the last lines hold; else the first that is farther above, since what
+ * comes last may only say that something went wrong there; else what the signal says.
  */
 export function explainExit(
   end: EngineEnd,
-  words: string,
+  lastWords: readonly string[],
+  tail: string,
   knownErrors: readonly KnownError[],
 ): ExitMeaning {
+  const known =
+    findKnownError(lastWords.join('\n'), knownErrors) ?? findKnownError(tail, knownErrors)
+  if (known !== null) return known
+  const bySignal = signalMeanings[end.signal ?? signalOfCode(end.code) ?? '']
+  return { meaning: bySignal?.meaning ?? null, fix: bySignal?.fix ?? null, permanent: false }
+}
+
+function findKnownError(words: string, knownErrors: readonly KnownError[]): ExitMeaning | null {
   for (const { pattern, meaning, fix, permanent } of knownErrors) {
-    // A pattern with the flag g would remember where it stopped.
-    const found = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).exec(words)
-    if (found === null) continue
+    // Unlike test(), it does not go on where it stopped the last time when the pattern has a `g`.
+    const [found] = words.matchAll(new RegExp(pattern, `${pattern.flags.replace('g', '')}g`))
+    if (found === undefined) continue
     return {
       meaning: withGroups(meaning, found),
       fix: fix === null ? null : withGroups(fix, found),
       permanent: permanent ?? false,
     }
   }
-  const bySignal = signalMeanings[end.signal ?? signalOfCode(end.code) ?? '']
-  return { meaning: bySignal?.meaning ?? null, fix: bySignal?.fix ?? null, permanent: false }
+  return null
 }
 
 function withGroups(sentence: string, found: RegExpExecArray): string {

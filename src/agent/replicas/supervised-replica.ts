@@ -347,11 +347,11 @@ export class SupervisedReplica {
 
   async #afterEnd(end: EngineEnd): Promise<void> {
     const { knownErrors } = this.#spec
-    const words = await this.#log.tail(this.#logOffset)
-    const lastWords = lastLines(words, lastWordsLinesMax)
+    const tail = await this.#log.tail(this.#logOffset)
+    const lastWords = lastLines(tail, lastWordsLinesMax)
     const known =
-      this.#spec.plan.container === null ? knownErrors : [...knownErrors, ...containerErrors]
-    const { meaning, fix, permanent } = explainExit(end, words, known)
+      this.#spec.plan.container === null ? knownErrors : [...containerErrors, ...knownErrors]
+    const { meaning, fix, permanent } = explainExit(end, lastWords, tail, known)
     const wasAsked = this.#machine.state === 'stopping'
     if (!wasAsked) this.#lastExit = { ...end, lastWords, meaning, fix }
     this.#mark = null
