@@ -64,7 +64,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a list in place of the sections',
       text: '- gateway',
       said: [
-        'motley.yaml:1: the whole file: found a list, allowed: a map of gateway, endpoints, models, routing, embedded',
+        'motley.yaml:1: the whole file: found a list, allowed: a map of gateway, endpoints, models, routing, controller, embedded',
       ],
     },
     {

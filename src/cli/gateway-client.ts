@@ -62,14 +62,20 @@ export async function askGateway(
   path: string,
   options: GatewayOptions,
   access: 'any key' | 'an admin key',
+  ask: { readonly method?: string; readonly body?: unknown; readonly withinMs?: number } = {},
 ): Promise<unknown> {
   const { url: base, from } = await findGateway(options)
   const key = process.env['MOTLEY_KEY']
   let response: Response
   try {
     response = await fetch(new URL(path, base), {
-      headers: key ? { authorization: `Bearer ${key}` } : {},
-      signal: AbortSignal.timeout(answerMsMax),
+      method: ask.method ?? 'GET',
+      headers: {
+        ...(key ? { authorization: `Bearer ${key}` } : {}),
+        ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: ask.body === undefined ? null : JSON.stringify(ask.body),
+      signal: AbortSignal.timeout(ask.withinMs ?? answerMsMax),
     })
   } catch (error) {
     const why = networkReason(error)
@@ -93,6 +99,9 @@ export async function askGateway(
   }
   if (response.status === 404) return null
   const text = await response.text()
+  if (response.status === 409 || response.status === 400) {
+    throw new CommandFailure('no', refusalWords(text))
+  }
   if (!response.ok) {
     throw new CommandFailure('unreachable', `the gateway at ${base} answered ${response.status}`)
   }
@@ -104,6 +113,16 @@ export async function askGateway(
       `what answers at ${base} is no Motley gateway: ${path} is not JSON there; check --url`,
       { cause },
     )
+  }
+}
+
+/** Why a wish was refused, in the words of whoever refused it. */
+function refusalWords(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } }
+    return String(error?.message ?? text).slice(0, 500)
+  } catch {
+    return text.slice(0, 500)
   }
 }
 

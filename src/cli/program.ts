@@ -1,6 +1,8 @@
 /** The commands of motley and what holds for all of them. */
 import { Command, type CommanderError, Option } from 'commander'
+import { addAgentCommand } from '#cli/commands/agent.ts'
 import { addConfigCommand } from '#cli/commands/config.ts'
+import { addControllerCommand } from '#cli/commands/controller.ts'
 import { addDemoCommand } from '#cli/commands/demo.ts'
 import { addDetectCommand } from '#cli/commands/detect.ts'
 import { addDoctorCommand } from '#cli/commands/doctor.ts'
@@ -10,8 +12,15 @@ import { addGatewayCommand } from '#cli/commands/gateway.ts'
 import { addKeyCommand } from '#cli/commands/key.ts'
 import { addModelCommand } from '#cli/commands/model.ts'
 import { addModelsCommand } from '#cli/commands/models.ts'
+import { addDrainCommand, addNodesCommand } from '#cli/commands/nodes.ts'
 import { addRecordCommand } from '#cli/commands/record.ts'
+import {
+  addBenchmarkCommand,
+  addReplicaCommand,
+  addReplicasCommand,
+} from '#cli/commands/replica.ts'
 import { addStatusCommand } from '#cli/commands/status.ts'
+import { addTokenCommand } from '#cli/commands/token.ts'
 import { addUpCommand } from '#cli/commands/up.ts'
 import { addWhyCommand } from '#cli/commands/why.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
@@ -20,7 +29,15 @@ import { motleyVersion } from '#embedded/motley-version.ts'
 const commands = [
   addUpCommand,
   addGatewayCommand,
+  addControllerCommand,
+  addAgentCommand,
+  addTokenCommand,
   addStatusCommand,
+  addNodesCommand,
+  addReplicasCommand,
+  addReplicaCommand,
+  addDrainCommand,
+  addBenchmarkCommand,
   addModelsCommand,
   addModelCommand,
   addWhyCommand,

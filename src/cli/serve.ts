@@ -10,6 +10,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
 import { watchConfigFile } from '#cli/config-watch.ts'
+import type { ControllerPart } from '#cli/controller-part.ts'
 import { EndpointNews } from '#cli/endpoint-news.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { logLine } from '#cli/terminal.ts'
@@ -25,6 +26,8 @@ export interface ServeOptions {
   readonly config: MotleyConfig
   /** Endpoints that this command starts itself, beside those of the configuration. */
   readonly ownEndpoints: readonly EndpointConfig[]
+  /** The controller beside this gateway; null for none. */
+  readonly controllerPart?: ControllerPart | null
   /** Called at the first wish to stop, while answers may still run. */
   readonly onStopping?: () => void
 }
@@ -54,7 +57,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const request = file === null ? options.request : { ...options.request, path: file }
   const withOwn = (config: MotleyConfig): MotleyConfig => ({
     ...config,
-    endpoints: [...config.endpoints, ...ownEndpoints],
+    endpoints: [
+      ...config.endpoints,
+      ...ownEndpoints,
+      ...(options.controllerPart?.endpoints() ?? []),
+    ],
   })
   const config = withOwn(options.config)
   surviveLostReaders()
@@ -67,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       log: logLine,
       version: motleyVersion,
       onSuspect: (endpoint) => checkNow(endpoint),
+      admin: options.controllerPart?.admin,
     })
   } catch (error) {
     if (error instanceof AccessLogError) throw new CommandFailure('wrong', error.message)
@@ -93,7 +101,19 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     watcher.update(endpoints)
     news.keepOnly(new Set(endpoints.map((endpoint) => endpointId(endpointName(endpoint)))))
   }
-  const reload = () => reloadConfig(request, withOwn, gateway, update)
+  let fromFile = options.config
+  const reload = () => {
+    fromFile = reloadConfig(request, withOwn, gateway, update) ?? fromFile
+  }
+  // Replicas come and go without anybody writing them into a file.
+  let knownReplicas = ''
+  options.controllerPart?.controller.onEndpointsChanged(() => {
+    const replicas = JSON.stringify(options.controllerPart?.endpoints() ?? [])
+    if (replicas === knownReplicas) return
+    knownReplicas = replicas
+    const next = withOwn(fromFile)
+    if (gateway.reload(next).applied) update(next.endpoints)
+  })
   const fileWatch =
     file === null
       ? null
@@ -105,6 +125,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     fileWatch?.close()
     watcher.close()
     await gateway.close()
+    await options.controllerPart?.close()
   })
   if (unheard.size > 0) {
     await Promise.race([allHeard, setTimeout(firstReportMsMax, undefined, { ref: false })])
@@ -112,30 +133,35 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   return { url: gateway.url, stopped }
 }
 
-/** All or nothing: the new configuration is used as a whole, or the old one stays. */
+/**
+ * All or nothing: the new configuration is used as a whole and returned, or the old one stays and
+ * null is.
+ */
 function reloadConfig(
   request: ConfigRequest,
   withOwn: (config: MotleyConfig) => MotleyConfig,
   gateway: Gateway,
   update: EndpointWatcher['update'],
-): void {
+): MotleyConfig | null {
   const file = findConfigFile(request)
-  let config: MotleyConfig
+  let read: MotleyConfig
   try {
-    config = withOwn(readConfig(request))
+    read = readConfig(request)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     logLine(`${error.message}\nconfiguration not changed: everything stays as it was`)
-    return
+    return null
   }
+  const config = withOwn(read)
   const outcome = gateway.reload(config)
   if (!outcome.applied) {
     logLine(`configuration not changed: ${outcome.reason}; everything stays as it was`)
-    return
+    return null
   }
   update(config.endpoints)
   logLine(`configuration read again${file === null ? '' : ` from ${file}`}`)
   for (const note of outcome.notes) logLine(`  ${note}`)
+  return read
 }
 
 /** Until SIGINT or SIGTERM, and then until running answers are over or a second signal comes. */

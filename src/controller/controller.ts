@@ -61,6 +61,8 @@ export interface ReplicaEndpoint {
   readonly url: string
   /** Of the agent's certificate. */
   readonly fingerprint: string
+  /** The engine, once its agent has chosen one. */
+  readonly engine: string
 }
 
 /** A wish that cannot be granted, for people. */
@@ -181,11 +183,13 @@ export class Controller {
   }
 
   endpoints(): ReplicaEndpoint[] {
-    return this.replicas().flatMap(({ spec, node, nodeName, presence }) => {
+    return this.replicas().flatMap(({ spec, node, nodeName, presence, reported }) => {
       const record = this.state.nodes[node]
       const ingress = this.#live.get(node)?.ingress ?? null
       if (record === undefined || ingress === null) return []
       if (record.draining || presence === 'lost') return []
+      // Before an engine is chosen there is nothing to reach.
+      if (reported === null || reported.engine === null) return []
       const host = ingress.host.includes(':') ? `[${ingress.host}]` : ingress.host
       return [
         {
@@ -194,6 +198,7 @@ export class Controller {
           node: nodeName,
           url: `https://${host}:${ingress.port}/replicas/${encodeURIComponent(spec.id)}`,
           fingerprint: record.fingerprint,
+          engine: reported.engine,
         },
       ]
     })

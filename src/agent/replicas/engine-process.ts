@@ -27,7 +27,7 @@ import type { Clock } from '#std/clock.ts'
 /** Carried by every process that an engine starts, as far as it passes on its environment. */
 const launchVariable = 'MOTLEY_LAUNCH'
 
-/** No one tells us when a process ends that is not our child. Reading one file costs microseconds. */
+/** No one tells us when a process ends that is not our child. A look costs half a millisecond. */
 const watchEveryMs = 250
 
 /** How often we look whether a killed group is gone. The kernel takes milliseconds per gigabyte. */

@@ -1,6 +1,6 @@
 /** The supervisor with real processes. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -425,6 +425,29 @@ test('a stop that the agent could not finish is finished by the next one', async
   expect(status('deaf-0')).toMatchObject({ state: 'stopping', pid })
   await untilState('deaf-0', 'stopped')
   expect(await isAlive(pid)).toBe(false)
+})
+
+test('a stop that was written down but never sent is sent by the next one', async () => {
+  await open()
+  const spec = await bench.spec('chat-0')
+  await startReady(spec)
+  await supervisor.close()
+  await changeRecord('chat-0', (record: { machine: object }) => ({
+    ...record,
+    machine: { ...record.machine, state: 'stopping', dueAtMs: systemClock.nowMs() + 60_000 },
+  }))
+  await open()
+  await untilState('chat-0', 'stopped')
+})
+
+test('records and logs, which hold secrets and prompts, are for the agent alone', async () => {
+  await open()
+  await startReady(await bench.spec('chat-0'))
+  const directory = join(bench.directory, 'replicas')
+  const modes = await Promise.all(
+    ['', 'chat-0.json', 'chat-0.log'].map(async (name) => (await stat(join(directory, name))).mode),
+  )
+  expect(modes.map((mode) => mode & 0o777)).toEqual([0o700, 0o600, 0o600])
 })
 
 test('two supervisors of one folder are refused', async () => {

@@ -33,6 +33,8 @@ if (existsSync(valueOf('crashes') ?? '')) {
 process.on('SIGTERM', () => { if (!has('deaf')) process.exit(0) })
 const descendants = has('family') ? 2 : Number(valueOf('descendants') ?? 0)
 console.log('process', process.pid)
+// The test is over, however it ended.
+setInterval(() => { if (!existsSync(process.argv[1])) process.exit(1) }, 500)
 if (descendants > 0) {
   spawn(process.execPath, [process.argv[1], '0', 'deaf', 'descendants=' + (descendants - 1)], { stdio: 'inherit' })
 }

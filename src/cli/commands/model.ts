@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { weightsDirectory } from '#cli/data-directory.ts'
+import { hubSettings } from '#cli/hub-settings.ts'
 import { findModel, findModelOrFail } from '#cli/model-names.ts'
 import { factsText, modelListText } from '#cli/model-text.ts'
 import { PullProgress } from '#cli/pull-progress.ts'
@@ -238,28 +238,6 @@ const failureKinds = {
   disk_failed: 'unreachable',
   in_use: 'no',
 } as const satisfies Record<WeightsError['code'], ConstructorParameters<typeof CommandFailure>[0]>
-
-/** As huggingface_hub reads them. */
-function hubSettings(env: NodeJS.ProcessEnv): { hubUrl: string; hubToken: string | null } {
-  const hubUrl = (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, '')
-  if (!URL.canParse(hubUrl) || !/^https?:$/.test(new URL(hubUrl).protocol)) {
-    throw new CommandFailure(
-      'wrong',
-      `HF_ENDPOINT: found "${hubUrl}", allowed: a URL as https://huggingface.co`,
-    )
-  }
-  return { hubUrl, hubToken: env['HF_TOKEN']?.trim() || tokenFile(env) }
-}
-
-function tokenFile(env: NodeJS.ProcessEnv): string | null {
-  const home =
-    env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface')
-  try {
-    return readFileSync(env['HF_TOKEN_PATH'] || join(home, 'token'), 'utf8').trim() || null
-  } catch {
-    return null
-  }
-}
 
 function nodeUrl(text: string): string {
   const url = /^https?:\/\//.test(text) ? text : `http://${text}`

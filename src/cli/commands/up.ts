@@ -61,7 +61,15 @@ async function up(flags: UpFlags): Promise<void> {
       embedded?.child.retire()
       demo?.retire()
     }
-    const { url, stopped } = await serve({ request, config, ownEndpoints, onStopping })
+    const { startControllerPart } = await import('#cli/controller-part.ts')
+    const controllerPart = await startControllerPart(config, logLine, false)
+    const { url, stopped } = await serve({
+      request,
+      config,
+      ownEndpoints,
+      controllerPart,
+      onStopping,
+    })
     // The model of the demo first: a question to it can be watched while its engines are killed.
     const ownModels = [...(demo?.models ?? []), ...(embedded ? [embedded.model] : [])]
     const loading = embedded !== null && !embedded.loaded ? embedded.model : null

@@ -1,0 +1,47 @@
+/** The weights of this node: brought here when a replica needs them, kept where engines read them. */
+import { join } from 'node:path'
+import type { WeightsFormat } from '#engines/engine-support.ts'
+import { type PullContext, pullWeights } from '#weights/pull.ts'
+import { parseReference, referenceText } from '#weights/reference.ts'
+
+export interface LocalWeights {
+  readonly format: WeightsFormat
+  /** The file, or the folder, that an engine is given. */
+  readonly path: string
+  /** Holds all of it, targets of links included. */
+  readonly root: string
+  /** As the store knows it. */
+  readonly reference: string
+}
+
+export type WeightsContext = Omit<PullContext, 'onEvent' | 'signal'>
+
+/** Rejects as `pullWeights` does. `onProgress` gets bytes that are here and bytes in all. */
+export async function bringWeights(
+  source: string,
+  context: WeightsContext,
+  signal: AbortSignal,
+  onProgress: (doneBytes: number, totalBytes: number | null) => void,
+): Promise<LocalWeights> {
+  const reference = parseReference(source)
+  let doneBytes = 0
+  let totalBytes: number | null = null
+  const { model, folder } = await pullWeights(reference, {
+    ...context,
+    signal,
+    onEvent(event) {
+      if (event.kind === 'planned') totalBytes = event.totalBytes
+      if (event.kind === 'progress') doneBytes += event.bytes
+      if (event.kind === 'planned' || event.kind === 'progress') onProgress(doneBytes, totalBytes)
+    },
+  })
+  const ggufs = model.files.filter(({ path }) => path.endsWith('.gguf')).map(({ path }) => path)
+  // Of a model in several files, engines are given the first and find the others.
+  const first = ggufs.filter((path) => !/mmproj/i.test(path)).toSorted()[0] ?? ggufs[0]
+  return {
+    format: first === undefined ? 'safetensors' : 'gguf',
+    path: first === undefined ? folder : join(folder, first),
+    root: context.store.directory,
+    reference: referenceText(reference),
+  }
+}

@@ -1,0 +1,72 @@
+/** What every agent gets from the machine that this process runs on. */
+import { accessSync, constants } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, isAbsolute, join } from 'node:path'
+import type { AgentOptions } from '#agent/agent.ts'
+import { weightsDirectory } from '#cli/data-directory.ts'
+import { hubSettings } from '#cli/hub-settings.ts'
+import { roomProgram } from '#cli/package-files.ts'
+import { motleyVersion } from '#embedded/motley-version.ts'
+import type { Machine } from '#hardware/probe.ts'
+import { systemClock } from '#std/clock.ts'
+import { weightsCaches } from '#weights/caches/index.ts'
+import { openHttpClient } from '#weights/http-client.ts'
+import { openStore } from '#weights/store.ts'
+
+type FromMachine =
+  | 'version'
+  | 'machine'
+  | 'runsEngines'
+  | 'weights'
+  | 'ownProgram'
+  | 'isInstalled'
+  | 'containerRuntime'
+  | 'clock'
+  | 'chance'
+  | 'log'
+
+export function agentOptions(
+  machine: Machine,
+  log: (line: string) => void,
+  runsEngines = true,
+): Pick<AgentOptions, FromMachine> {
+  return {
+    version: motleyVersion,
+    machine,
+    runsEngines,
+    weights: {
+      http: openHttpClient({ env: process.env }),
+      clock: systemClock,
+      chance: Math.random,
+      nodeHeaders: {},
+      store: openStore(weightsDirectory()),
+      caches: weightsCaches({ env: process.env, home: homedir() }),
+      nodes: [],
+      ...hubSettings(process.env),
+    },
+    ownProgram: {
+      command: process.execPath,
+      args: [...process.execArgv, roomProgram('embedded/main')],
+    },
+    isInstalled,
+    containerRuntime: !isInstalled('docker') && isInstalled('podman') ? 'podman' : 'docker',
+    clock: systemClock,
+    chance: Math.random,
+    log,
+  }
+}
+
+function isInstalled(command: string): boolean {
+  if (isAbsolute(command)) return isExecutable(command)
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.some((folder) => folder !== '' && isExecutable(join(folder, command)))
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,183 @@
+import { existsSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { askController } from '#cli/admin-client.ts'
+import { CommandFailure } from '#cli/command-failure.ts'
+import {
+  nodesAnswer,
+  replicaAnswer,
+  replicaInfoText,
+  replicasAnswer,
+  replicasText,
+} from '#cli/fleet-text.ts'
+import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
+import { logLine, printJson } from '#cli/terminal.ts'
+
+interface StartFlags extends GatewayOptions {
+  readonly node?: string
+  readonly name?: string
+  readonly engine?: string
+  readonly backend?: string
+  readonly context?: string
+  readonly slots?: string
+  readonly container?: boolean
+  readonly json?: boolean
+}
+
+export function addReplicasCommand(program: Command): void {
+  withGatewayOptions(program.command('replicas'))
+    .description('Show the replicas of the fleet: where each runs and how it is.')
+    .option('--json', 'print all that is known of each')
+    .action(async ({ json, ...gateway }: GatewayOptions & { json?: boolean }) => {
+      const answer = await askController('/admin/v1/replicas', gateway)
+      if (json) printJson(answer)
+      else console.log(replicasText(replicasAnswer.parse(answer)))
+    })
+}
+
+export function addReplicaCommand(program: Command): void {
+  const replica = program.command('replica').description('Start, stop and look into replicas.')
+  withGatewayOptions(replica.command('start'))
+    .description('Run a model on a node: its weights are brought there, an engine is chosen.')
+    .argument('<weights>', 'a GGUF file, or hf:…, https:…, file:… (see "motley model --help")')
+    .option('--node <node>', 'where (default: the only one there is)')
+    .option('--name <name>', 'what clients call the model (default: from the weights)')
+    .option('--engine <engine>', 'with this engine, and no other')
+    .option('--backend <backend>', 'on cuda, rocm, metal, vulkan, level-zero or cpu')
+    .option('--context <tokens>', 'longest prompt plus answer (default 8192)')
+    .option('--slots <count>', 'requests at a time (default 4)')
+    .option('--container', 'in a container of Docker or Podman')
+    .option('--json', 'print what was started as JSON')
+    .action(start)
+  withGatewayOptions(replica.command('stop'))
+    .description('End a replica. Its weights stay.')
+    .argument('<replica>')
+    .action(async (id: string, gateway: GatewayOptions) => {
+      await askController(replicaPath(id), gateway, { method: 'DELETE' })
+      console.log(`${id} is being stopped`)
+    })
+  withGatewayOptions(replica.command('info'))
+    .description('Say how a replica is, how it was started, and how it last ended.')
+    .argument('<replica>')
+    .option('--json', 'print JSON')
+    .action(async (id: string, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {
+      const answer = await askController(replicaPath(id), gateway)
+      if (json) printJson(answer)
+      else console.log(replicaInfoText(replicaAnswer.parse(answer)))
+    })
+  withGatewayOptions(replica.command('logs'))
+    .description('Show what the engine of a replica wrote, the newest last.')
+    .argument('<replica>')
+    .option('-f, --follow', 'go on as it writes')
+    .action(logs)
+}
+
+async function start(weights: string, flags: StartFlags): Promise<void> {
+  const { node, name, engine, backend, context, slots, container, json, ...gateway } = flags
+  const source = existsSync(weights) ? `file:${resolve(weights)}` : weights
+  const answer = await askController('/admin/v1/replicas', gateway, {
+    method: 'POST',
+    body: {
+      node: node ?? (await onlyNode(gateway)),
+      replica: {
+        model: name ?? nameOf(weights),
+        source,
+        engine: engine ?? null,
+        backend: backend ?? null,
+        deviceIndexes: null,
+        contextTokens: countOf(context, '--context'),
+        slots: countOf(slots, '--slots'),
+        kind: container === true ? 'container' : 'native',
+        extraArguments: [],
+      },
+    },
+  })
+  const { id, model } = z.object({ id: z.string(), model: z.string() }).parse(answer)
+  if (json) printJson(answer)
+  else {
+    console.log(`${id} is being started; clients ask it as "${model}"`)
+    console.log(`"motley replica info ${id}" says how far it is`)
+  }
+}
+
+async function logs(id: string, { follow, ...gateway }: GatewayOptions & { follow?: boolean }) {
+  const page = z.object({ text: z.string(), nextOffset: z.number(), skippedBytes: z.number() })
+  let after: number | null = null
+  for (;;) {
+    const query: string = after === null ? '' : `?after=${after}`
+    const { text, nextOffset, skippedBytes } = page.parse(
+      await askController(`${replicaPath(id)}/logs${query}`, gateway),
+    )
+    if (after !== null && skippedBytes > 0) logLine(`${skippedBytes} bytes were written too fast`)
+    process.stdout.write(text)
+    if (follow !== true) return
+    // A page that was full has another behind it.
+    if (nextOffset === after || after === null) await setTimeout(followMs)
+    after = nextOffset
+  }
+}
+
+/** Soon enough for somebody who reads along. */
+const followMs = 700
+
+export function addBenchmarkCommand(program: Command): void {
+  withGatewayOptions(program.command('benchmark'))
+    .description('Measure how fast a replica is, alone and with several requests at a time.')
+    .argument('[replica]', 'left out: the only one there is')
+    .option('--json', 'print JSON')
+    .action(
+      async (id: string | undefined, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {
+        const { benchmarkAnswer, benchmarkText } = await import('#cli/fleet-text.ts')
+        const replica = id ?? (await onlyReplica(gateway))
+        if (process.stderr.isTTY) logLine(`measuring ${replica}: a minute or two`)
+        const answer = await askController(`${replicaPath(replica)}/benchmark`, gateway, {
+          method: 'POST',
+          withinMs: 16 * 60_000,
+        })
+        if (json) printJson(answer)
+        else console.log(benchmarkText(benchmarkAnswer.parse(answer)))
+      },
+    )
+}
+
+async function onlyNode(gateway: GatewayOptions): Promise<string> {
+  const { nodes } = nodesAnswer.parse(await askController('/admin/v1/nodes', gateway))
+  const [only] = nodes
+  if (only !== undefined && nodes.length === 1) return only.name
+  throw new CommandFailure(
+    'wrong',
+    nodes.length === 0
+      ? 'no machine has joined yet: "motley token create" says how one does'
+      : `say where with --node: ${nodes.map(({ name }) => name).join(', ')}`,
+  )
+}
+
+async function onlyReplica(gateway: GatewayOptions): Promise<string> {
+  const { replicas } = replicasAnswer.parse(await askController('/admin/v1/replicas', gateway))
+  const [only] = replicas
+  if (only !== undefined && replicas.length === 1) return only.spec.id
+  throw new CommandFailure(
+    'wrong',
+    replicas.length === 0
+      ? 'there is no replica: "motley replica start" starts one'
+      : `say which: ${replicas.map(({ spec }) => spec.id).join(', ')}`,
+  )
+}
+
+function replicaPath(id: string): string {
+  return `/admin/v1/replicas/${encodeURIComponent(id)}`
+}
+
+function nameOf(weights: string): string {
+  const last = basename(weights.replace(/[#?].*$/, '')).replace(/\.gguf$/i, '')
+  return last.replace(/:[^:]*$/, '').replace(/-GGUF$/i, '') || 'model'
+}
+
+function countOf(text: string | undefined, option: string): number | null {
+  if (text === undefined) return null
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new CommandFailure('wrong', `${option} takes a whole number above 0, and not "${text}"`)
+}

@@ -1,0 +1,183 @@
+/** Nodes, replicas and measurements as text of 80 columns. */
+import { z } from 'zod'
+import { bytesText } from '#cli/quantity.ts'
+import { tableLines } from '#cli/table.ts'
+
+const shownDevice = z.object({
+  vendor: z.string(),
+  name: z.string(),
+  memoryBytes: z.number().nullable(),
+})
+
+const shownNode = z.object({
+  id: z.string(),
+  name: z.string(),
+  presence: z.string(),
+  draining: z.boolean(),
+  silentMs: z.number().nullable(),
+  inventory: z.object({ devices: z.array(shownDevice) }).nullable(),
+})
+
+export const nodesAnswer = z.object({ nodes: z.array(shownNode), frozen: z.boolean() })
+
+export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): string {
+  if (nodes.length === 0)
+    return 'No machine has joined yet: "motley token create" says how one does.'
+  const rows = nodes.flatMap(({ name, presence, draining, silentMs, inventory }) => {
+    const state = draining ? 'draining' : presence
+    const heard = silentMs === null ? 'never' : `${Math.round(silentMs / 1000)} s ago`
+    const devices = inventory?.devices ?? []
+    const lines = devices.map((device) => [
+      device.name,
+      device.memoryBytes === null ? '?' : bytesText(device.memoryBytes),
+    ])
+    const [first = ['-', ''], ...others] = lines
+    return [[name, state, heard, ...first], ...others.map((line) => ['', '', '', ...line])]
+  })
+  const table = tableLines(
+    [
+      { title: 'NODE', maxWidth: 20 },
+      { title: 'STATE' },
+      { title: 'HEARD' },
+      { title: 'DEVICE', maxWidth: 30 },
+      { title: 'MEMORY', align: 'right' },
+    ],
+    rows,
+  )
+  const warning = 'More than half of the nodes are lost at once: nothing is deleted or moved.'
+  return [...table, ...(frozen ? ['', warning] : [])].join('\n')
+}
+
+export const replicaAnswer = z.object({
+  spec: z.object({
+    id: z.string(),
+    model: z.string(),
+    source: z.string(),
+    contextTokens: z.number().nullable(),
+    slots: z.number().nullable(),
+  }),
+  nodeName: z.string(),
+  presence: z.string(),
+  reported: z
+    .object({
+      state: z.string(),
+      detail: z.string().nullable(),
+      engine: z.string().nullable(),
+      backend: z.string().nullable(),
+      pid: z.number().nullable(),
+      port: z.number().nullable(),
+      restarts: z.number(),
+      progress: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),
+      alarms: z.array(z.string()),
+    })
+    .nullable(),
+})
+type ShownReplica = z.infer<typeof replicaAnswer>
+
+export const replicasAnswer = z.object({ replicas: z.array(replicaAnswer) })
+
+export function replicasText({ replicas }: z.infer<typeof replicasAnswer>): string {
+  if (replicas.length === 0) return 'No replica runs: "motley replica start" starts one.'
+  const table = tableLines(
+    [
+      { title: 'REPLICA', maxWidth: 28 },
+      { title: 'NODE', maxWidth: 16 },
+      { title: 'STATE' },
+      { title: 'ENGINE' },
+      { title: 'ON' },
+      { title: 'RESTARTS', align: 'right' },
+    ],
+    replicas.map(({ spec, nodeName, reported, ...replica }) => [
+      spec.id,
+      nodeName,
+      stateText({ spec, nodeName, reported, ...replica }),
+      reported?.engine ?? '-',
+      reported?.backend ?? '-',
+      String(reported?.restarts ?? '-'),
+    ]),
+  )
+  const alarms = replicas.flatMap(({ spec, reported }) =>
+    (reported?.alarms ?? []).map((alarm) => `! ${spec.id}: ${alarm}`),
+  )
+  const details = replicas.flatMap(({ spec, reported }) =>
+    reported?.detail ? [`  ${spec.id}: ${reported.detail}`] : [],
+  )
+  const more = [...alarms, ...details]
+  return [...table, ...(more.length > 0 ? [''] : []), ...more].join('\n')
+}
+
+export function replicaInfoText(replica: ShownReplica): string {
+  const { spec, nodeName, reported } = replica
+  const facts: readonly (readonly [string, string | null])[] = [
+    ['state', stateText(replica)],
+    ['node', nodeName],
+    ['model', spec.model],
+    ['weights', spec.source],
+    ['engine', reported?.engine ?? null],
+    ['backend', reported?.backend ?? null],
+    ['process', reported?.pid == null ? null : `${reported.pid} on port ${reported.port}`],
+    ['restarts', reported === null ? null : String(reported.restarts)],
+    ['last end', reported?.detail ?? null],
+    ...(reported?.alarms ?? []).map((alarm) => ['alarm', alarm] as const),
+  ]
+  const lines = facts.flatMap(([name, value]) =>
+    value === null ? [] : [`${name.padEnd(10)}${value}`],
+  )
+  return [spec.id, ...lines.map((line) => `  ${line}`)].join('\n')
+}
+
+function stateText({ presence, reported }: ShownReplica): string {
+  if (presence === 'lost') return 'node lost'
+  if (reported === null) return presence === 'ready' ? 'unknown' : `node ${presence}`
+  const { state, progress } = reported
+  if (state !== 'pulling' || progress === null) return state
+  const { doneBytes, totalBytes } = progress
+  if (totalBytes === null || totalBytes === 0) return `pulling ${bytesText(doneBytes)}`
+  return `pulling ${Math.floor((doneBytes / totalBytes) * 100)} %`
+}
+
+const measured = z.object({
+  engine: z.string(),
+  engineVersion: z.string().nullable(),
+  model: z.string(),
+  quantization: z.string().nullable(),
+  promptTokensPerSecond: z.number(),
+  decodeTokensPerSecond: z.number(),
+  byConcurrency: z.array(z.object({ requests: z.number(), tokensPerSecond: z.number() })),
+  knee: z.number(),
+})
+
+export const benchmarkAnswer = z.object({ now: measured, before: measured.nullable() })
+
+/** A difference below this is noise of a machine that does other things too. */
+const changeWorthTelling = 0.1
+
+export function benchmarkText({ now, before }: z.infer<typeof benchmarkAnswer>): string {
+  const rate = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} tokens/s`
+  const change = (value: number, earlier: number | undefined): string => {
+    if (earlier === undefined || earlier === 0) return ''
+    const ratio = value / earlier - 1
+    if (Math.abs(ratio) < changeWorthTelling) return '  (as before)'
+    const percent = `${Math.abs(Math.round(ratio * 100))} %`
+    return ratio < 0 ? `  (${percent} SLOWER than before)` : `  (${percent} faster than before)`
+  }
+  const build = [now.engine, now.engineVersion, now.quantization].filter(Boolean).join(' ')
+  return [
+    `${now.model} on ${build}`,
+    `  reads prompts    ${rate(now.promptTokensPerSecond)}${change(now.promptTokensPerSecond, before?.promptTokensPerSecond)}`,
+    `  writes answers   ${rate(now.decodeTokensPerSecond)}${change(now.decodeTokensPerSecond, before?.decodeTokensPerSecond)}`,
+    '',
+    ...tableLines(
+      [
+        { title: 'REQUESTS AT A TIME', align: 'right' },
+        { title: 'TOKENS/S IN ALL', align: 'right' },
+      ],
+      now.byConcurrency.map(({ requests, tokensPerSecond }) => [
+        String(requests),
+        String(Math.round(tokensPerSecond)),
+      ]),
+    ),
+    '',
+    `More than ${now.knee} at a time bring little.`,
+  ].join('\n')
+}
