@@ -5,6 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['motley-source'] } },
   test: {
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'tools/**/*.test.ts'],
+    // Most tests wait for processes and sockets: a core can carry more than one file at a time.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

@@ -235,7 +235,9 @@ test('a server that says 416 makes it start over, once', async () => {
   faults.push({ kind: 'cut', afterBytes: mib }, { kind: 'status', status: 416 })
   const each = await bench(url)
   const { transferredBytes } = await expectWhole(each)
-  expect(transferredBytes).toBe(model.sizeBytes + mib)
+  // What was under way when the connection was cut may not have arrived.
+  expect(transferredBytes).toBeGreaterThan(model.sizeBytes)
+  expect(transferredBytes).toBeLessThanOrEqual(model.sizeBytes + mib)
 })
 
 test('bytes that do not have the promised hash are deleted, and never shown', async () => {
