@@ -7,6 +7,8 @@ const collect = runInNewContext('gc') as () => void
 
 /** Bytes of buffers that something still refers to. */
 export function heldBufferBytes(): number {
+  // The second waits for what the first left to be swept in the background.
+  collect()
   collect()
   return process.memoryUsage().arrayBuffers
 }
