@@ -6,23 +6,27 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { measureReplica } from '#agent/benchmark-replica.ts'
-import { chooseLaunch, NoLaunchError } from '#agent/choose-launch.ts'
-import { ControllerLink } from '#agent/controller-link.ts'
-import { openPageFetcher } from '#agent/fetch-page.ts'
-import { type ControllerAddress, readIdentity, writeIdentity } from '#agent/identity.ts'
-import { openIngress } from '#agent/ingress.ts'
+import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
+import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
+import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
+import {
+  type AgentIdentity,
+  type ControllerAddress,
+  readIdentity,
+  writeIdentity,
+} from '#agent/identity.ts'
+import { type Ingress, openIngress } from '#agent/ingress.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
 import { probeReplica } from '#agent/probe-replica.ts'
 import { ReplicaKeeper } from '#agent/replica-keeper.ts'
 import { containerLauncher } from '#agent/replicas/engine-container.ts'
 import { processLauncher } from '#agent/replicas/engine-process.ts'
-import { openSupervisor } from '#agent/replicas/supervisor.ts'
+import { openSupervisor, type Supervisor } from '#agent/replicas/supervisor.ts'
 import { replicaId } from '#core/ids.ts'
 import { engines } from '#engines/index.ts'
 import { detect, type Inventory } from '#hardware/detect.ts'
 import { probes } from '#hardware/index.ts'
 import type { Machine } from '#hardware/probe.ts'
-import type { RefusalCode } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
 
 export interface AgentOptions {
@@ -41,7 +45,7 @@ export interface AgentOptions {
   readonly runsEngines: boolean
   readonly weights: WeightsContext
   /** Starts the engine that is part of Motley. */
-  readonly ownProgram: { readonly command: string; readonly args: readonly string[] }
+  readonly ownProgram: OwnProgram
   /** Whether a program is on the PATH. */
   readonly isInstalled: (command: string) => boolean
   /** `docker`, or `podman`. */
@@ -51,8 +55,8 @@ export interface AgentOptions {
   readonly log: (line: string) => void
   /** Called once it is part of the fleet, and each time that it is again. */
   readonly onWelcome?: (node: string) => void
-  /** The controller will not have it: it goes on with what runs, and dials no more. */
-  readonly onRefused: (code: RefusalCode | 'wrong-certificate', message: string) => void
+  /** The controller will not have it: what runs goes on, and it dials no more. */
+  readonly onRefused: (code: Refusal, message: string) => void
 }
 
 export interface Agent {
@@ -68,21 +72,52 @@ export class NotJoinedError extends Error {}
 /** Devices come and go with drivers, eGPUs and BIOS settings: rarely. */
 const detectAgainMs = 5 * 60_000
 
-/** Rejects with {@link NotJoinedError}, and as `openSupervisor` and `openIngress` do. */
+/** Rejects with {@link NotJoinedError}, and as `readIdentity`, `openSupervisor` and `openIngress` do. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { clock, directory, log } = options
-  const identity = await readIdentity(directory, Date.now())
+  const identity = await readIdentity(options.directory, Date.now())
   const controller = options.join?.address ?? identity.controller
   if (controller === null) throw new NotJoinedError('this machine has not joined a controller')
+  const { inventory } = await detect(probes, options.machine, { clock: options.clock })
   const pages = openPageFetcher()
-  let inventory = (await detect(probes, options.machine, { clock })).inventory
-  const supervisor = await openSupervisor({
+  let supervisor: Supervisor | null = null
+  try {
+    supervisor = await openNodeSupervisor(options, pages)
+    return await runAgent({ options, identity, controller, inventory, pages, supervisor })
+  } catch (error) {
+    await supervisor?.close()
+    pages.close()
+    throw error
+  }
+}
+
+function openNodeSupervisor(
+  { directory, containerRuntime, clock, log }: AgentOptions,
+  pages: OpenPageFetcher,
+): Promise<Supervisor> {
+  return openSupervisor({
     dataDirectory: directory,
-    launcher: containerLauncher(processLauncher(clock), options.containerRuntime),
+    launcher: containerLauncher(processLauncher(clock), containerRuntime),
     probe: (spec, signal) => probeReplica(pages.fetchPage, spec, signal),
     warn: log,
     clock,
   })
+}
+
+interface AgentParts {
+  readonly options: AgentOptions
+  readonly identity: AgentIdentity
+  readonly controller: ControllerAddress
+  readonly inventory: Inventory
+  readonly pages: OpenPageFetcher
+  readonly supervisor: Supervisor
+}
+
+async function runAgent(parts: AgentParts): Promise<Agent> {
+  const { options, identity, controller, pages, supervisor } = parts
+  const { clock, log } = options
+  let { inventory } = parts
+  let ingress: Ingress | null = null
+  let link: ControllerLink | null = null
   const keeper: ReplicaKeeper = new ReplicaKeeper({
     supervisor,
     clock,
@@ -101,30 +136,32 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return { ...chooseLaunch({ ...need, task: 'chat' }), port }
     },
     claim: (reference, label) => options.weights.store.claim(reference, process.pid, label),
+    untilIdle: async (id, signal) => await ingress?.untilIdle(id, signal),
     onChange: () => link?.reportReplicas(keeper.reported()),
     log,
   })
-  const ingress = await openIngress({
+  const opened = await openIngress({
     certificate: identity.certificate,
     ...options.ingress,
     allowedFingerprint: () => controller.fingerprint,
     portOf: (replica) => keeper.portOf(replica),
+  }).catch((error: unknown) => {
+    keeper.close()
+    throw error
   })
-  let link: ControllerLink | null = null
+  ingress = opened
   link = new ControllerLink({
     identity,
     controller,
     token: options.join?.secret ?? null,
+    hasJoined: identity.controller?.fingerprint === controller.fingerprint,
     name: options.name,
     version: options.version,
-    ingress: { host: options.advertisedHost, port: ingress.port },
+    ingress: { host: options.advertisedHost, port: opened.port },
     clock,
     chance: options.chance,
     onWelcome(node) {
-      // From now on it needs no token.
-      if (identity.controller?.fingerprint !== controller.fingerprint) {
-        writeIdentity(directory, { ...identity, controller })
-      }
+      remember(options, identity, controller)
       options.onWelcome?.(node)
     },
     onRefused: options.onRefused,
@@ -139,25 +176,44 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   })
   link.reportInventory(inventory)
   link.reportReplicas(keeper.reported())
+  let closed = false
   let cancelDetect = (): void => {}
   const detectLater = (): void => {
     cancelDetect = clock.schedule(detectAgainMs, async () => {
       inventory = (await detect(probes, options.machine, { clock })).inventory
-      link?.reportInventory(inventory)
+      if (closed) return
+      link.reportInventory(inventory)
       detectLater()
     })
   }
   detectLater()
   return {
     inventory,
-    ingressPort: ingress.port,
+    ingressPort: opened.port,
     async close() {
+      closed = true
       cancelDetect()
       keeper.close()
-      link?.close()
-      await Promise.all([supervisor.close(), ingress.close()])
+      link.close()
+      await Promise.all([supervisor.close(), opened.close()])
       pages.close()
     },
+  }
+}
+
+/** From now on it needs no token, and finds the controller where it has found it now. */
+function remember(
+  { directory, log }: AgentOptions,
+  { certificate, controller: known }: AgentIdentity,
+  controller: ControllerAddress,
+): void {
+  const { host, port, fingerprint } = controller
+  const isKnown = known?.fingerprint === fingerprint && known.host === host && known.port === port
+  if (isKnown) return
+  try {
+    writeIdentity(directory, { certificate, controller })
+  } catch (error) {
+    log(`which controller it belongs to cannot be written down: ${(error as Error).message}`)
   }
 }
 

@@ -4,7 +4,9 @@
  */
 import type { PageFetcher } from '#agent/page-fetcher.ts'
 import { engines } from '#engines/index.ts'
+import type { ReplicaSpeed } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
+import { parseJson } from '#std/parse-json.ts'
 
 export interface MeasureOptions {
   readonly port: number
@@ -12,16 +14,6 @@ export interface MeasureOptions {
   readonly about: Readonly<Record<string, string>>
   readonly fetchPage: PageFetcher
   readonly clock: Clock
-}
-
-export interface ReplicaSpeed {
-  readonly engine: string
-  readonly engineVersion: string | null
-  readonly quantization: string | null
-  readonly promptTokensPerSecond: number
-  readonly decodeTokensPerSecond: number
-  readonly byConcurrency: readonly { readonly requests: number; readonly tokensPerSecond: number }[]
-  readonly knee: number
 }
 
 /** Long enough that starting and stopping does not count, short enough for a CPU. */
@@ -98,6 +90,11 @@ interface Answered {
   readonly ms: number
 }
 
+interface Usage {
+  readonly prompt_tokens?: unknown
+  readonly completion_tokens?: unknown
+}
+
 async function ask(
   { port, about, clock }: MeasureOptions,
   seed: number,
@@ -119,18 +116,17 @@ async function ask(
     }),
     signal: AbortSignal.timeout(requestMsMax),
   })
-  const answer = (await response.json()) as {
-    usage?: { prompt_tokens?: number; completion_tokens?: number }
-  }
-  const { usage } = answer
+  const text = await response.text()
+  const answer = parseJson(text) as { readonly usage?: Usage } | null | undefined
+  const usage = answer?.usage
   if (!response.ok || typeof usage?.prompt_tokens !== 'number') {
     throw new Error(
-      `the replica answered ${response.status} without counting tokens: ${JSON.stringify(answer).slice(0, 200)}`,
+      `the replica answered ${response.status} without counting tokens: ${text.slice(0, 200)}`,
     )
   }
   return {
     promptTokens: usage.prompt_tokens,
-    completionTokens: usage.completion_tokens ?? 0,
+    completionTokens: typeof usage.completion_tokens === 'number' ? usage.completion_tokens : 0,
     ms: Math.max(0.1, clock.nowMs() - startMs),
   }
 }

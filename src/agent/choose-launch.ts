@@ -20,10 +20,18 @@ export interface LaunchNeed {
   readonly port: number
   readonly os: OperatingSystem
   readonly devices: readonly Device[]
-  readonly ownProgram: { readonly command: string; readonly args: readonly string[] }
+  readonly ownProgram: OwnProgram
   /** Whether a program of this name, or at this path, is there. */
   readonly isInstalled: (command: string) => boolean
   readonly engines: readonly Engine[]
+}
+
+/** How the engine that is part of Motley is started. */
+export interface OwnProgram {
+  readonly command: string
+  readonly args: readonly string[]
+  /** Backends that it has builds for here, with the arguments that each needs. */
+  readonly backends: Readonly<Partial<Record<Backend, readonly string[]>>>
 }
 
 export interface ChosenLaunch {
@@ -52,21 +60,53 @@ const contextTokensUsual = 8_192
 
 const slotsUsual = 4
 
+const ownEngine = 'motley-embedded'
+
 /** Throws {@link NoLaunchError}. */
 export function chooseLaunch(need: LaunchNeed): ChosenLaunch {
-  const reasons: string[] = []
-  for (const { backend, devices } of placesOf(need)) {
-    for (const engine of inOrder(need)) {
+  const reasons: Reason[] = []
+  const places = placesOf(need)
+  const candidates = inOrder(need)
+  for (const { backend, devices } of places) {
+    for (const engine of candidates) {
       const plan = planFor(need, engine, backend, devices)
-      if (typeof plan === 'string') reasons.push(`${engine.title} on ${backend}: ${plan}`)
-      else return { engine, backend, plan, alarms: alarmsOf(need, backend, reasons) }
+      if ('text' in plan) {
+        reasons.push({ ...plan, text: `${engine.title} on ${backend}: ${plan.text}` })
+      } else return { engine, backend, plan, alarms: alarmsOf(need, backend, reasons) }
     }
   }
-  throw new NoLaunchError(
-    reasons.length === 0
-      ? 'no device of this machine may be used'
-      : `nothing here can run it. ${reasons.join(' ')}`,
+  throw new NoLaunchError(reasonText(need, places, candidates, reasons))
+}
+
+/** Why one engine does not run on one backend. */
+interface Reason {
+  readonly text: string
+  /** Whether it would run if somebody installed it: that is worth more than what never can be. */
+  readonly isInstallable: boolean
+}
+
+function reasonText(
+  { spec, devices, engines }: LaunchNeed,
+  places: readonly Place[],
+  candidates: readonly Engine[],
+  reasons: readonly Reason[],
+): string {
+  if (candidates.length === 0) {
+    const there = engines.filter(({ launch }) => launch !== null).map(({ id }) => id)
+    return `there is no engine "${spec.engine}"; there is ${there.join(', ')}`
+  }
+  if (places.length === 0) {
+    const there = devices
+      .map(({ name, schedulable, reason }) => (schedulable ? name : `${name} (${reason})`))
+      .join(', ')
+    const on = spec.backend === null ? '' : ` for ${spec.backend}`
+    return `no device of this machine may be used${on}; it has ${there || 'none'}`
+  }
+  // What somebody can mend comes first: the text may be cut where it is shown.
+  const inOrder = reasons.toSorted(
+    (one, other) => Number(other.isInstallable) - Number(one.isInstallable),
   )
+  return `nothing here can run it. ${inOrder.map(({ text }) => text).join(' ')}`
 }
 
 interface Place {
@@ -87,8 +127,15 @@ function placesOf({ spec, devices }: LaunchNeed): Place[] {
         Number(one.vendor === 'cpu') - Number(other.vendor === 'cpu') ||
         (other.memoryBytes ?? 0) - (one.memoryBytes ?? 0),
     )
-  const places = usable.flatMap((device) =>
-    backendsOf[device.vendor].map((backend) => ({ backend, devices: [device] })),
+  const together = Map.groupBy(usable, ({ vendor }) => vendor)
+  const groups = usable.flatMap((device) => {
+    // Several that were asked for by their numbers are meant to be used together.
+    if (wanted === null || device.vendor === 'cpu') return [[device]]
+    const group = together.get(device.vendor) ?? []
+    return group[0] === device ? [group] : []
+  })
+  const places = groups.flatMap((group) =>
+    backendsOf[group[0]?.vendor ?? 'other'].map((backend) => ({ backend, devices: group })),
   )
   return spec.backend === null ? places : places.filter(({ backend }) => backend === spec.backend)
 }
@@ -97,8 +144,8 @@ function placesOf({ spec, devices }: LaunchNeed): Place[] {
 function inOrder({ spec, engines }: LaunchNeed): readonly Engine[] {
   if (spec.engine !== null) return engines.filter(({ id }) => id === spec.engine)
   const startable = engines.filter(({ launch }) => launch !== null)
-  const own = startable.filter(({ id }) => id === 'motley-embedded')
-  return [...startable.filter(({ id }) => id !== 'motley-embedded'), ...own]
+  const own = startable.filter(({ id }) => id === ownEngine)
+  return [...startable.filter(({ id }) => id !== ownEngine), ...own]
 }
 
 function planFor(
@@ -106,9 +153,10 @@ function planFor(
   engine: Engine,
   backend: Backend,
   devices: readonly Device[],
-): LaunchPlan | string {
-  const { spec } = need
-  if (engine.launch === null) return 'somebody else starts it.'
+): LaunchPlan | Reason {
+  const { spec, ownProgram } = need
+  if (engine.launch === null) return { text: 'somebody else starts it.', isInstallable: false }
+  const ownArgs = ownProgram.backends[backend]
   const plan = engine.launch({
     replicaId: spec.id,
     modelName: spec.model,
@@ -121,19 +169,29 @@ function planFor(
     contextTokens: spec.contextTokens ?? contextTokensUsual,
     slots: spec.slots ?? slotsUsual,
     memoryFraction: null,
-    tensorParallel: 1,
+    tensorParallel: engine.spread === 'tensor-parallel' ? devices.length : 1,
     kind: spec.kind,
     executable: null,
-    ownProgram: need.ownProgram,
+    ownProgram: {
+      command: ownProgram.command,
+      args: [...ownProgram.args, ...(ownArgs ?? [])],
+    },
     deviceGroupIds: [],
     cacheDirectory: null,
     allowsArchitectureOverride: true,
     extraArgs: spec.extraArguments,
     apiKey: null,
   })
-  if (plan.kind === 'problem') return `${plan.message} ${plan.fix}`
+  if (plan.kind === 'problem') {
+    return { text: `${plan.message} ${plan.fix}`, isInstallable: false }
+  }
+  if (engine.id === ownEngine && ownArgs === undefined) {
+    const text = 'it has no such build here: "motley engine install" gets it.'
+    return { text, isInstallable: true }
+  }
   if (plan.container === null && !need.isInstalled(plan.command)) {
-    return `there is no program "${plan.command}" on the PATH of the agent.`
+    const text = `there is no program "${plan.command}" on the PATH of the agent.`
+    return { text, isInstallable: true }
   }
   return plan
 }
@@ -146,11 +204,12 @@ function launchDevice({ index, uuid, busId, architecture, unifiedMemory }: Devic
 function alarmsOf(
   { spec, devices }: LaunchNeed,
   backend: Backend,
-  reasons: readonly string[],
+  reasons: readonly Reason[],
 ): string[] {
   if (backend !== 'cpu' || spec.backend === 'cpu') return []
   const gpu = devices.find(({ vendor }) => vendor !== 'cpu')
   if (gpu === undefined) return []
-  const why = gpu.schedulable ? (reasons[0] ?? '') : (gpu.reason ?? '')
+  const reason = reasons.find(({ isInstallable }) => isInstallable) ?? reasons[0]
+  const why = gpu.schedulable ? (reason?.text ?? '') : (gpu.reason ?? '')
   return [`It runs on the CPU although there is ${gpu.name}. ${why}`.trim().slice(0, 500)]
 }

@@ -3,6 +3,7 @@
  * again for as long as the agent lives. The controller must prove to own the certificate that the
  * join token named, before anything is said.
  */
+import { randomUUID } from 'node:crypto'
 import { connect, type TLSSocket } from 'node:tls'
 import type { AgentIdentity, ControllerAddress } from '#agent/identity.ts'
 import {
@@ -14,17 +15,22 @@ import {
   protocolVersions,
   type RefusalCode,
   type ReplicaSpec,
+  type ReportedInventory,
   type ReportedReplica,
 } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
 import { peerFingerprint, peerTlsOptions } from '#std/peer-tls.ts'
 
+export type Refusal = RefusalCode | 'wrong-certificate'
+
 export interface LinkOptions {
   readonly identity: AgentIdentity
   readonly controller: ControllerAddress
-  /** For the first time; null for a node that has joined before. */
+  /** For the first time; null where there is none. */
   readonly token: string | null
+  /** Whether this controller took it before: then little makes it give up. */
+  readonly hasJoined: boolean
   readonly name: string
   readonly version: string
   /** Where gateways reach this agent; host null for wherever this connection comes from. */
@@ -33,8 +39,8 @@ export interface LinkOptions {
   /** In [0, 1), for spreading reconnects. */
   readonly chance: () => number
   readonly onWelcome: (node: string) => void
-  /** The controller will not have this agent; after some refusals dialling again is pointless. */
-  readonly onRefused: (code: RefusalCode | 'wrong-certificate', message: string) => void
+  /** The controller will not have this agent, and only a person can change that: it dials no more. */
+  readonly onRefused: (code: Refusal, message: string) => void
   readonly onDesired: (replicas: readonly ReplicaSpec[]) => void
   readonly onAsk: (
     what: Extract<ControllerMessage, { type: 'ask' }>['what'],
@@ -50,6 +56,26 @@ const silentMsMax = 3 * heartbeatMs
 const firstRedialMs = 500
 const redialMsMax = 15_000
 
+/** For these a person must do something here, whatever was before. */
+const finalForAll: ReadonlySet<Refusal> = new Set([
+  'token_unknown',
+  'token_used',
+  'token_expired',
+  'revoked',
+  'not_joined',
+])
+
+/**
+ * These stop somebody who is just joining, and may read it. An agent that has joined comes back
+ * when the network, or the version at the other end, is mended.
+ */
+const finalForNew: ReadonlySet<Refusal> = new Set([
+  'name_taken',
+  'protocol',
+  'malformed',
+  'wrong-certificate',
+])
+
 export class ControllerLink {
   readonly #options: LinkOptions
   #socket: TLSSocket | null = null
@@ -60,13 +86,19 @@ export class ControllerLink {
   #cancelBeat: () => void = () => {}
   #heardAtMs = 0
   #token: string | null
+  #hasJoined: boolean
+  /** What was told already is not told again with each try. */
+  #toldProblem: string | null = null
+  /** Another agent with a copy of this identity has another. */
+  readonly #instance = randomUUID()
   /** Said again on every new connection. */
-  #inventory: Readonly<Record<string, unknown>> | null = null
+  #inventory: ReportedInventory | null = null
   #replicas: readonly ReportedReplica[] = []
 
   constructor(options: LinkOptions) {
     this.#options = options
     this.#token = options.token
+    this.#hasJoined = options.hasJoined
     this.#dial()
   }
 
@@ -74,9 +106,9 @@ export class ControllerLink {
     return this.#welcome
   }
 
-  reportInventory(inventory: Readonly<Record<string, unknown>>): void {
+  reportInventory(inventory: ReportedInventory): void {
     this.#inventory = inventory
-    if (this.#welcome) this.#say({ type: 'inventory', inventory: { ...inventory } })
+    if (this.#welcome) this.#say({ type: 'inventory', inventory })
   }
 
   reportReplicas(replicas: readonly ReportedReplica[]): void {
@@ -103,13 +135,15 @@ export class ControllerLink {
     })
     this.#socket = socket
     let reason = 'the connection ended'
+    let isTrusted = false
     const cancelDeadline = clock.schedule(silentMsMax, () => {
       if (this.#welcome) return
       reason = `no answer within ${silentMsMax / 1000} s`
       socket.destroy()
     })
     socket.once('secureConnect', () => {
-      if (peerFingerprint(socket) !== controller.fingerprint) {
+      isTrusted = peerFingerprint(socket) === controller.fingerprint
+      if (!isTrusted) {
         socket.destroy()
         this.#refused(
           'wrong-certificate',
@@ -118,15 +152,28 @@ export class ControllerLink {
         return
       }
       const { name, version, ingress } = this.#options
-      const protocols = [...protocolVersions]
-      this.#say({ type: 'hello', protocols, token: this.#token, name, version, ingress })
+      this.#say({
+        type: 'hello',
+        protocols: [...protocolVersions],
+        token: this.#token,
+        name,
+        version,
+        instance: this.#instance,
+        ingress,
+      })
     })
     socket.on('data', (piece: Buffer) => {
+      if (!isTrusted || socket.destroyed) return
+      let messages: ControllerMessage[]
       try {
-        for (const value of reader.push(piece)) this.#hear(controllerMessage.parse(value))
+        messages = reader.push(piece).map((value) => controllerMessage.parse(value))
       } catch (error) {
-        reason = `it does not speak the protocol (${(error as Error).name})`
+        reason = `it does not speak the protocol of this agent (${(error as Error).name})`
         socket.destroy()
+        return
+      }
+      for (const message of messages) {
+        if (!this.#closed) this.#hear(message)
       }
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -137,9 +184,10 @@ export class ControllerLink {
       cancelDeadline()
       this.#cancelBeat()
       if (this.#socket === socket) this.#socket = null
-      if (this.#welcome) this.#options.log(`the controller is gone (${reason}); replicas go on`)
-      else if (this.#redialMs === firstRedialMs && !this.#closed) {
-        this.#options.log(
+      if (this.#welcome && !this.#closed) {
+        this.#tell(`the controller is gone (${reason}); replicas go on`)
+      } else if (this.#toldProblem === null && !this.#closed) {
+        this.#tell(
           `the controller at ${controller.host}:${controller.port} cannot be reached (${reason}); trying again`,
         )
       }
@@ -160,7 +208,8 @@ export class ControllerLink {
     switch (message.type) {
       case 'welcome':
         this.#welcome = true
-        this.#redialMs = firstRedialMs
+        this.#hasJoined = true
+        this.#toldProblem = null
         // It was good for one time.
         this.#token = null
         this.#options.onWelcome(message.node)
@@ -178,15 +227,25 @@ export class ControllerLink {
         void this.#answer(message)
         break
       case 'alive':
+        // A connection that has lasted; one that breaks after each welcome is dialled less and less.
+        this.#redialMs = firstRedialMs
         break
     }
   }
 
-  #refused(code: RefusalCode | 'wrong-certificate', message: string): void {
-    // Only a person can change these; a name or a protocol may be mended on the other side.
+  #refused(code: Refusal, message: string): void {
+    if (!finalForAll.has(code) && (this.#hasJoined || !finalForNew.has(code))) {
+      this.#tell(`the controller refuses: ${message} Trying again.`)
+      return
+    }
     this.#closed = true
     this.#cancelRedial()
     this.#options.onRefused(code, message)
+  }
+
+  #tell(problem: string): void {
+    if (problem !== this.#toldProblem) this.#options.log(problem)
+    this.#toldProblem = problem
   }
 
   async #answer({ request, what, params }: Extract<ControllerMessage, { type: 'ask' }>) {
@@ -200,6 +259,7 @@ export class ControllerLink {
   }
 
   #beat(): void {
+    this.#cancelBeat()
     this.#cancelBeat = this.#options.clock.schedule(heartbeatMs, () => {
       if (this.#options.clock.nowMs() - this.#heardAtMs > silentMsMax) {
         this.#socket?.destroy()

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Certificate, fingerprintOf, makeCertificate } from '#std/self-signed-certificate.ts'
+import { type Certificate, makeCertificate, readCertificate } from '#std/self-signed-certificate.ts'
 
 const storedIdentity = z.object({
   certificate: z.string(),
@@ -55,8 +55,7 @@ export async function readIdentity(directory: string, nowEpochMs: number): Promi
   }
   try {
     const { certificate, privateKey, controller } = storedIdentity.parse(JSON.parse(text))
-    const fingerprint = fingerprintOf(certificate)
-    return { certificate: { certificate, privateKey, fingerprint }, controller }
+    return { certificate: readCertificate(certificate, privateKey), controller }
   } catch (cause) {
     throw new IdentityError(
       `${file} is damaged: remove it, and join again with a new token from "motley token create"`,

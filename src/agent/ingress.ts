@@ -4,7 +4,7 @@
  */
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { peerFingerprint, peerTlsOptions } from '#std/peer-tls.ts'
 import type { Certificate } from '#std/self-signed-certificate.ts'
@@ -21,15 +21,28 @@ export interface IngressOptions {
 
 export interface Ingress {
   readonly port: number
+  /** Resolves when no request of a replica is under way, or the signal aborts. */
+  untilIdle(replica: string, signal: AbortSignal): Promise<void>
+  /** Breaks what is under way. */
   close(): Promise<void>
 }
 
+/** Who says nothing within this, connected to this port, speaks no TLS. */
+const handshakeMsMax = 10_000
+
 /** Rejects with the system's error when the address cannot be had. */
 export function openIngress(options: IngressOptions): Promise<Ingress> {
-  const server = createServer(peerTlsOptions(options.certificate), (request, response) =>
-    relay(options, request, response),
+  const underWay = new UnderWay()
+  const server = createServer(
+    { ...peerTlsOptions(options.certificate), handshakeTimeout: handshakeMsMax },
+    (request, response) => relay(options, underWay, request, response),
   )
   server.requestTimeout = 0
+  const connections = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
   server.on('secureConnection', (socket: TLSSocket) => {
     const allowed = options.allowedFingerprint()
     // Before a byte of a request is read.
@@ -42,40 +55,82 @@ export function openIngress(options: IngressOptions): Promise<Ingress> {
       server.off('error', reject)
       resolve({
         port: (server.address() as AddressInfo).port,
+        untilIdle: (replica, signal) => underWay.untilNone(replica, signal),
         close: () =>
           new Promise((closed) => {
             server.close(() => closed())
-            server.closeAllConnections()
+            // Those in the handshake, too.
+            for (const socket of connections) socket.destroy()
           }),
       })
     })
   })
 }
 
+/** Counts the requests of each replica, for those who wait until it has none. */
+class UnderWay {
+  readonly #counts = new Map<string, number>()
+  readonly #waiting = new Set<() => void>()
+
+  begin(replica: string): void {
+    this.#counts.set(replica, (this.#counts.get(replica) ?? 0) + 1)
+  }
+
+  end(replica: string): void {
+    const left = (this.#counts.get(replica) ?? 1) - 1
+    if (left > 0) this.#counts.set(replica, left)
+    else this.#counts.delete(replica)
+    for (const look of this.#waiting) look()
+  }
+
+  untilNone(replica: string, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.#counts.has(replica) && !signal.aborted) return
+        this.#waiting.delete(look)
+        signal.removeEventListener('abort', look)
+        resolve()
+      }
+      this.#waiting.add(look)
+      signal.addEventListener('abort', look)
+      look()
+    })
+  }
+}
+
 /** /replicas/<id>/<path of the engine> */
 const replicaPath = /^\/replicas\/([^/?]+)(\/.*)$/
 
-function relay(options: IngressOptions, request: IncomingMessage, response: ServerResponse): void {
+function relay(
+  options: IngressOptions,
+  underWay: UnderWay,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const [, id, path] = replicaPath.exec(request.url ?? '') ?? []
-  const port = id === undefined ? null : options.portOf(id)
-  if (port === null || path === undefined) {
-    response.writeHead(port === null && id !== undefined ? 503 : 404, {
-      'content-type': 'application/json',
-    })
-    response.end(JSON.stringify({ error: { message: `No replica runs at ${request.url}.` } }))
+  if (id === undefined || path === undefined) {
+    refuse(request, response, 404, 'Engines are reached at /replicas/<id>/…')
     return
   }
-  const { host: _host, ...headers } = request.headers
+  const port = options.portOf(id)
+  if (port === null) {
+    refuse(request, response, 503, `No replica "${id}" runs here.`)
+    return
+  }
+  underWay.begin(id)
+  response.once('close', () => underWay.end(id))
   const onward = httpRequest({
+    // A connection that is kept may be closed by the engine just as it is used again.
+    agent: false,
     host: '127.0.0.1',
     port,
     path,
     method: request.method,
-    headers: { ...headers, host: `127.0.0.1:${port}` },
+    headers: { ...endToEnd(request), host: `127.0.0.1:${port}` },
     setHost: false,
   })
   onward.on('response', (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
+    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndList(answer))
     response.flushHeaders()
     answer.pipe(response)
     // An answer that broke off must not look whole.
@@ -85,13 +140,55 @@ function relay(options: IngressOptions, request: IncomingMessage, response: Serv
   })
   onward.on('error', () => {
     if (response.headersSent) response.destroy()
-    else {
-      response.writeHead(502, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ error: { message: 'The engine does not answer.' } }))
-    }
+    else refuse(request, response, 502, 'The engine does not answer.')
   })
   response.once('close', () => {
     if (!response.writableFinished) onward.destroy()
   })
   request.pipe(onward)
+}
+
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  message: string,
+): void {
+  // What is left of its body would stand before the next request of the connection.
+  request.unpipe()
+  request.resume()
+  response.writeHead(status, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ error: { message } }))
+}
+
+/** Headers that are about one connection: each of the two has its own (RFC 9110, 7.6.1). */
+const perConnection: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+function isEndToEnd({ headers }: IncomingMessage): (name: string) => boolean {
+  const named = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())
+  return (name) => !perConnection.has(name.toLowerCase()) && !named.includes(name.toLowerCase())
+}
+
+function endToEnd(request: IncomingMessage): Record<string, string | readonly string[]> {
+  const keeps = isEndToEnd(request)
+  const kept = Object.entries(request.headersDistinct).flatMap(([name, values]) =>
+    values !== undefined && keeps(name) && name !== 'host' ? [[name, values] as const] : [],
+  )
+  // Node would take the body of a DELETE, say, for none.
+  const isChunked = request.headers['transfer-encoding'] !== undefined
+  return { ...Object.fromEntries(kept), ...(isChunked ? { 'transfer-encoding': 'chunked' } : {}) }
+}
+
+/** As it came: names and values in turn, each as often as it was there. */
+function endToEndList(answer: IncomingMessage): string[] {
+  const keeps = isEndToEnd(answer)
+  return answer.rawHeaders.filter((_text, at) => keeps(answer.rawHeaders[at - (at % 2)] ?? ''))
 }

@@ -13,6 +13,7 @@ import { type ReplicaId, replicaId } from '#core/ids.ts'
 import type { ReplicaStatus } from '#core/replica.ts'
 import type { ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
+import { sleep } from '#std/sleep.ts'
 
 export interface KeeperOptions {
   readonly supervisor: Supervisor
@@ -28,9 +29,15 @@ export interface KeeperOptions {
     weights: LocalWeights,
   ) => Promise<ChosenLaunch & { port: number }>
   /** Says that weights are in use. */
-  readonly claim: (reference: string, label: string) => Promise<{ release(): Promise<void> }>
+  readonly claim: (reference: string, label: string) => Promise<Claim>
+  /** Resolves when no request of a replica is under way, or the signal aborts. */
+  readonly untilIdle: (id: string, signal: AbortSignal) => Promise<void>
   readonly onChange: () => void
   readonly log: (line: string) => void
+}
+
+interface Claim {
+  release(): Promise<void>
 }
 
 /** A replica that does not run yet. */
@@ -43,38 +50,41 @@ interface Preparing {
 }
 
 /** A source that was away, a full disk that somebody has emptied: tried again after so long. */
-const prepareAgainMs = 60_000
+const againMs = 60_000
 
 /** Progress is told so often at most. */
 const progressMs = 1_000
 
+/** What a replica is doing when it is not wanted any more may take so long; then it is cut. */
+const drainMsMax = 60_000
+
 export class ReplicaKeeper {
   readonly #options: KeeperOptions
   readonly #preparing = new Map<string, Preparing>()
-  readonly #claims = new Map<string, { release(): Promise<void> }>()
-  #wanted: readonly ReplicaSpec[] = []
+  /** Replicas that finish what they do and are then stopped; an abort ends the waiting. */
+  readonly #ending = new Map<string, AbortController>()
+  readonly #claims = new Map<string, Claim>()
+  /** How each could not be started the last time: nobody wants to read it every minute. */
+  readonly #toldFailures = new Map<string, string>()
+  readonly #timers = new Set<() => void>()
+  #wanted: ReadonlyMap<string, ReplicaSpec> = new Map()
   #closed = false
   #toldProgressAtMs = 0
 
   constructor(options: KeeperOptions) {
     this.#options = options
     options.supervisor.onChange(() => options.onChange())
+    // Claims end with the process that made them; those of engines that ran on are made again.
+    for (const { id } of options.supervisor.list()) void this.#claimAgain(id)
   }
 
   /** Everything that should run here, and nothing else. */
   want(specs: readonly ReplicaSpec[]): void {
     if (this.#closed) return
-    this.#wanted = specs
-    const wanted = new Set(specs.map(({ id }) => id))
-    for (const [id, preparing] of this.#preparing) {
-      if (!wanted.has(id)) preparing.abort.abort(new Error('not wanted any more'))
-    }
-    for (const { id } of this.#options.supervisor.list()) {
-      if (!wanted.has(id)) void this.#end(id)
-    }
-    const known = new Set<string>(this.#options.supervisor.list().map(({ id }) => id))
-    for (const spec of specs) {
-      if (!known.has(spec.id) && !this.#preparing.has(spec.id)) void this.#begin(spec)
+    this.#wanted = new Map(specs.map((spec) => [spec.id, spec]))
+    const running = this.#options.supervisor.list().map(({ id }) => id)
+    for (const id of new Set([...this.#wanted.keys(), ...this.#preparing.keys(), ...running])) {
+      this.#settle(id)
     }
     this.#options.onChange()
   }
@@ -96,75 +106,143 @@ export class ReplicaKeeper {
     return [...running, ...preparing]
   }
 
-  /** Where the engine of a replica listens; null when it does not run. */
+  /** Where the engine of a replica listens; null when it does not run, or takes nothing new. */
   portOf(id: string): number | null {
-    const status = this.#options.supervisor.list().find((one) => one.id === id)
+    if (this.#ending.has(id)) return null
+    const status = this.#statusOf(id)
     return status !== undefined && ingressStates.has(status.state) ? status.port : null
   }
 
   close(): void {
     this.#closed = true
     for (const { abort } of this.#preparing.values()) abort.abort(new Error('the agent ends'))
+    for (const waiting of this.#ending.values()) waiting.abort()
+    for (const cancel of this.#timers) cancel()
+    this.#timers.clear()
+  }
+
+  #statusOf(id: string): ReplicaStatus | undefined {
+    return this.#options.supervisor.list().find((status) => status.id === id)
+  }
+
+  /**
+   * Takes the next step of one replica, unless one is under way: whatever changed meanwhile, each
+   * step ends here again.
+   */
+  #settle(id: string): void {
+    if (this.#closed) return
+    const spec = this.#wanted.get(id)
+    const preparing = this.#preparing.get(id)
+    const ending = this.#ending.get(id)
+    if (ending !== undefined) {
+      if (spec !== undefined) ending.abort()
+    } else if (preparing !== undefined) {
+      if (spec === undefined) preparing.abort.abort(new Error('it is not wanted any more'))
+    } else {
+      const status = this.#statusOf(id)
+      if (status === undefined) {
+        if (spec === undefined) this.#toldFailures.delete(id)
+        else void this.#begin(spec)
+      } else if (spec === undefined || isOver(status)) void this.#end(status.id)
+    }
   }
 
   async #begin(spec: ReplicaSpec): Promise<void> {
-    const { supervisor, bringWeights, choose, claim, clock, onChange, log } = this.#options
-    const preparing: Preparing = {
-      abort: new AbortController(),
-      doneBytes: 0,
-      totalBytes: null,
-      failure: null,
-    }
+    const { clock, onChange, log } = this.#options
+    const abort = new AbortController()
+    const preparing: Preparing = { abort, doneBytes: 0, totalBytes: null, failure: null }
     this.#preparing.set(spec.id, preparing)
     try {
-      const weights = await bringWeights(spec.source, preparing.abort.signal, (done, total) => {
-        preparing.doneBytes = done
-        preparing.totalBytes = total
-        if (clock.nowMs() - this.#toldProgressAtMs < progressMs) return
-        this.#toldProgressAtMs = clock.nowMs()
-        onChange()
-      })
-      const launch = await choose(spec, weights)
-      preparing.abort.signal.throwIfAborted()
-      this.#claims.set(spec.id, await claim(weights.reference, `replica ${spec.id}`))
-      await supervisor.start(supervisedSpec(spec, launch, weights))
-      for (const alarm of launch.alarms) log(`${spec.id}: ${alarm}`)
-      this.#preparing.delete(spec.id)
+      await this.#start(spec, preparing)
     } catch (error) {
-      if (preparing.abort.signal.aborted) {
-        this.#preparing.delete(spec.id)
+      if (!abort.signal.aborted) {
+        preparing.failure = (error as Error).message.slice(0, 2_000)
+        if (this.#toldFailures.get(spec.id) !== preparing.failure) {
+          log(`${spec.id} cannot be started: ${preparing.failure}`)
+        }
+        this.#toldFailures.set(spec.id, preparing.failure)
         onChange()
-        return
+        await sleep(clock, againMs, abort.signal).catch(() => {})
       }
-      preparing.failure = (error as Error).message.slice(0, 2_000)
-      log(`${spec.id} cannot be started: ${preparing.failure}`)
-      const cancel = clock.schedule(prepareAgainMs, () => {
-        this.#preparing.delete(spec.id)
-        if (this.#wanted.some(({ id }) => id === spec.id)) void this.#begin(spec)
-      })
-      preparing.abort.signal.addEventListener('abort', () => {
-        cancel()
-        this.#preparing.delete(spec.id)
-        onChange()
-      })
     }
+    this.#preparing.delete(spec.id)
+    if (this.#closed) return
+    this.#settle(spec.id)
     onChange()
   }
 
-  async #end(id: ReplicaId): Promise<void> {
-    const { supervisor, log } = this.#options
+  async #start(spec: ReplicaSpec, preparing: Preparing): Promise<void> {
+    const { supervisor, bringWeights, choose, clock, onChange, log } = this.#options
+    const { signal } = preparing.abort
+    const weights = await bringWeights(spec.source, signal, (doneBytes, totalBytes) => {
+      preparing.doneBytes = doneBytes
+      preparing.totalBytes = totalBytes
+      if (clock.nowMs() - this.#toldProgressAtMs < progressMs) return
+      this.#toldProgressAtMs = clock.nowMs()
+      onChange()
+    })
+    const launch = await choose(spec, weights)
+    const claim = await this.#options.claim(weights.reference, `replica ${spec.id}`)
     try {
-      await supervisor.stop(id)
-      await supervisor.forget(id)
-      await this.#claims.get(id)?.release()
-      this.#claims.delete(id)
+      signal.throwIfAborted()
+      await supervisor.start(supervisedSpec(spec, launch, weights))
     } catch (error) {
-      log(`${id} cannot be ended: ${(error as Error).message}`)
+      await claim.release()
+      throw error
     }
-    this.#options.onChange()
-    // It may have been wanted again meanwhile.
-    const again = this.#wanted.find((spec) => spec.id === id)
-    if (again !== undefined && !this.#closed) void this.#begin(again)
+    this.#claims.set(spec.id, claim)
+    this.#toldFailures.delete(spec.id)
+    for (const alarm of launch.alarms) log(`${spec.id}: ${alarm}`)
+  }
+
+  async #end(id: ReplicaId): Promise<void> {
+    const { supervisor, clock, untilIdle, onChange, log } = this.#options
+    const waiting = new AbortController()
+    this.#ending.set(id, waiting)
+    onChange()
+    let failed = false
+    try {
+      const cancel = clock.schedule(drainMsMax, () => waiting.abort())
+      await untilIdle(id, waiting.signal).finally(cancel)
+      const status = this.#statusOf(id)
+      const isWantedAgain = this.#wanted.has(id) && status !== undefined && !isOver(status)
+      if (!isWantedAgain && !this.#closed) {
+        await supervisor.stop(id)
+        await supervisor.forget(id)
+        await this.#claims.get(id)?.release()
+        this.#claims.delete(id)
+      }
+    } catch (error) {
+      failed = !this.#closed
+      if (failed) log(`${id} cannot be ended: ${(error as Error).message}`)
+    }
+    this.#ending.delete(id)
+    if (this.#closed) return
+    if (failed) this.#settleLater(id)
+    else this.#settle(id)
+    onChange()
+  }
+
+  #settleLater(id: string): void {
+    const cancel = this.#options.clock.schedule(againMs, () => {
+      this.#timers.delete(cancel)
+      this.#settle(id)
+    })
+    this.#timers.add(cancel)
+  }
+
+  async #claimAgain(id: ReplicaId): Promise<void> {
+    const { supervisor, claim, log } = this.#options
+    const reference = supervisor.specOf(id).about['weights']
+    if (reference === undefined) return
+    try {
+      const made = await claim(reference, `replica ${id}`)
+      // It may have ended meanwhile.
+      if (this.#statusOf(id) === undefined) await made.release()
+      else this.#claims.set(id, made)
+    } catch (error) {
+      log(`the weights of ${id} are not marked as in use: ${(error as Error).message}`)
+    }
   }
 
   #reportOf(status: ReplicaStatus): ReportedReplica {
@@ -175,7 +253,7 @@ export class ReplicaKeeper {
     return {
       ...nothingRuns,
       id: status.id,
-      state: status.state,
+      state: this.#ending.has(status.id) ? 'stopping' : status.state,
       detail: status.state === 'ready' ? null : (detail?.slice(0, 2_000) ?? null),
       engine: about['engine'] ?? null,
       backend: about['backend'] ?? null,
@@ -185,6 +263,11 @@ export class ReplicaKeeper {
       alarms: about['alarm'] === undefined ? [] : [about['alarm']],
     }
   }
+}
+
+/** Nothing runs, or what runs is being stopped: to run it again it is ended for good first. */
+function isOver({ state }: ReplicaStatus): boolean {
+  return state === 'stopped' || state === 'stopping'
 }
 
 const nothingRuns = {

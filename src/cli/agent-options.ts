@@ -3,7 +3,12 @@ import { accessSync, constants } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { AgentOptions } from '#agent/agent.ts'
-import { weightsDirectory } from '#cli/data-directory.ts'
+import type { OwnProgram } from '#agent/choose-launch.ts'
+import {
+  engineDirectory,
+  isInstalled as isVariantInstalled,
+  weightsDirectory,
+} from '#cli/data-directory.ts'
 import { hubSettings } from '#cli/hub-settings.ts'
 import { roomProgram } from '#cli/package-files.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
@@ -47,6 +52,7 @@ export function agentOptions(
     ownProgram: {
       command: process.execPath,
       args: [...process.execArgv, roomProgram('embedded/main')],
+      backends: ownBackends(),
     },
     isInstalled,
     containerRuntime: !isInstalled('docker') && isInstalled('podman') ? 'podman' : 'docker',
@@ -54,6 +60,15 @@ export function agentOptions(
     chance: Math.random,
     log,
   }
+}
+
+/** The CPU build comes with Motley, on Apple silicon with Metal inside. */
+function ownBackends(): OwnProgram['backends'] {
+  const hasMetal = process.platform === 'darwin' && process.arch === 'arm64'
+  const installed = (['cuda', 'vulkan'] as const)
+    .filter(isVariantInstalled)
+    .map((variant) => [variant, ['--engine-directory', engineDirectory(variant)]] as const)
+  return { cpu: [], ...(hasMetal ? { metal: [] } : {}), ...Object.fromEntries(installed) }
 }
 
 function isInstalled(command: string): boolean {

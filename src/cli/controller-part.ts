@@ -2,22 +2,31 @@
  * The controller beside a gateway, and the agent of this very machine: what `motley up` and
  * `motley controller` run besides answering.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, agentDirectory, startAgent } from '#agent/agent.ts'
 import { agentOptions } from '#cli/agent-options.ts'
+import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory } from '#cli/data-directory.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { answerAdmin } from '#controller/admin.ts'
 import { type Controller, startController } from '#controller/controller.ts'
-import { StoreInUseError } from '#controller/event-store.ts'
+import { StoreError } from '#controller/event-store.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig, engineNames } from '#core/config/endpoints.ts'
 import type { AdminPages } from '#gateway/admin-pages.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
 import { systemClock } from '#std/clock.ts'
-import { type Certificate, fingerprintOf, makeCertificate } from '#std/self-signed-certificate.ts'
+import { type Certificate, makeCertificate, readCertificate } from '#std/self-signed-certificate.ts'
 
 export interface ControllerPart {
   readonly controller: Controller
@@ -50,20 +59,25 @@ export async function startControllerPart(
       log,
     })
   } catch (error) {
+    const storeFailure =
+      error instanceof StoreError
+        ? new CommandFailure('unreachable', error.message, { cause: error })
+        : null
     const words = { option: (at: string, next: number) => `controller.listen: ${at}:${next}` }
-    const failure = listenFailure(error, `${host}:${port}`, words)
+    const failure = storeFailure ?? listenFailure(error, `${host}:${port}`, words)
     // Somebody who only wants answers is not kept from them by a second program on this machine.
-    if (alone) throw error instanceof StoreInUseError ? error : failure
+    if (alone) throw failure
     log(`no machine can join this one: ${(failure as Error).message}`)
     return null
   }
-  const agent = await startOwnAgent(controller, log)
+  // It looks at the machine first, which takes a second or more: nobody waits for that.
+  const agent = startOwnAgent(controller, log)
   return {
     controller,
     admin: (request) => answerAdmin(controller, request),
-    endpoints: () => replicaEndpoints(controller),
+    endpoints: () => replicaEndpoints(controller, log),
     async close() {
-      await agent?.close()
+      await (await agent)?.close()
       await controller.close()
     },
   }
@@ -79,34 +93,53 @@ function controllerAddress({ gateway, controller }: MotleyConfig): { host: strin
   }
 }
 
-function replicaEndpoints(controller: Controller): EndpointConfig[] {
+function replicaEndpoints(controller: Controller, log: (line: string) => void): EndpointConfig[] {
   const own = controller.certificate
-  return controller.endpoints().map(({ replica, model, node, url, fingerprint, engine }) => ({
-    ...endpointConfig.parse({
-      url,
-      name: replica,
-      models: [model],
-      labels: { node },
-      ...((engineNames as readonly string[]).includes(engine) ? { engine } : {}),
-    }),
-    peer: { own, fingerprint },
-  }))
+  return controller
+    .endpoints()
+    .flatMap(({ replica, model, node, url, fingerprint, engine }): EndpointConfig[] => {
+      const parsed = endpointConfig.safeParse({
+        url,
+        name: replica,
+        models: [model],
+        labels: { node },
+        ...((engineNames as readonly string[]).includes(engine) ? { engine } : {}),
+      })
+      if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
+      // As the address of an agent that nobody can dial.
+      log(`${replica} on ${node} is left out: ${url} or "${model}" cannot be used`)
+      return []
+    })
 }
 
 /** What agents know this controller by, made once: a new one would leave them all behind. */
 async function ownCertificate(directory: string): Promise<Certificate> {
   const file = join(directory, 'certificate.json')
+  let text: string
   try {
-    const { certificate, privateKey } = JSON.parse(readFileSync(file, 'utf8')) as Certificate
-    return { certificate, privateKey, fingerprint: fingerprintOf(certificate) }
+    text = readFileSync(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const made = await makeCertificate('motley-controller', Date.now())
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const draft = `${file}.new`
+    writeFileSync(draft, JSON.stringify(made), { mode: 0o600 })
+    const handle = openSync(draft, 'r')
+    fsyncSync(handle)
+    closeSync(handle)
+    renameSync(draft, file)
+    return made
   }
-  const made = await makeCertificate('motley-controller', Date.now())
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  writeFileSync(`${file}.new`, JSON.stringify(made), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
-  return made
+  try {
+    const { certificate, privateKey } = JSON.parse(text) as Certificate
+    return readCertificate(certificate, privateKey)
+  } catch (cause) {
+    throw new CommandFailure(
+      'unreachable',
+      `${file} is damaged: put a copy of it back, or remove it and let every machine join again`,
+      { cause },
+    )
+  }
 }
 
 /** A token that is used within the same second. */
@@ -142,6 +175,8 @@ export function ownNodeName(): string {
     hostname()
       .toLowerCase()
       .replace(/\..*$/, '')
-      .replace(/[^a-z0-9-]+/g, '-') || 'node'
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 63) || 'node'
   )
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { AgentFailure } from '#controller/agent-session.ts'
 import { type Controller, ControllerRefusal } from '#controller/controller.ts'
+import { StoreError } from '#controller/event-store.ts'
 import { replicaSpec } from '#protocol/agent-messages.ts'
 
 export interface AdminRequest {
@@ -25,6 +26,8 @@ const tokenWanted = z.strictObject({
     .max(60 * 24 * 30),
 })
 const drainWanted = z.strictObject({ draining: z.boolean() })
+/** Null for the newest page. */
+const afterWanted = z.nullable(z.stringFormat('offset', /^\d{1,15}$/).transform(Number))
 const replicaWanted = z.strictObject({
   node: z.string().min(1),
   replica: replicaSpec.omit({ id: true }),
@@ -71,8 +74,7 @@ export async function answerAdmin(
         controller.stopReplica(name ?? '')
         return ok({ replica: name, wanted: false })
       case 'GET replicas/:name/logs': {
-        const after = Number(request.query.get('after') ?? 0)
-        return ok(await controller.logs(name ?? '', Number.isFinite(after) ? after : 0))
+        return ok(await controller.logs(name ?? '', afterWanted.parse(request.query.get('after'))))
       }
       case 'POST replicas/:name/benchmark':
         return ok(await controller.benchmark(name ?? ''))
@@ -99,7 +101,13 @@ function wordsOf(error: unknown): string {
     const [issue] = error.issues
     return `${issue?.path.join('.') || 'the body'}: ${issue?.message}`
   }
-  if (error instanceof ControllerRefusal || error instanceof AgentFailure) return error.message
+  if (
+    error instanceof ControllerRefusal ||
+    error instanceof AgentFailure ||
+    error instanceof StoreError
+  ) {
+    return error.message
+  }
   throw error
 }
 

@@ -8,6 +8,7 @@ import {
   type AgentMessage,
   agentMessage,
   type ControllerMessage,
+  helloBytesMax,
   messageBytesMax,
   type RefusalCode,
 } from '#protocol/agent-messages.ts'
@@ -21,6 +22,9 @@ const helloWithinMs = 10_000
 /** What an agent is asked takes at most so long, unless the asker says otherwise. */
 const replyWithinMs = 30_000
 
+/** An agent that reads nothing is as good as gone; what it should be told takes no more memory. */
+const unreadBytesMax = 16 * 1024 * 1024
+
 export interface SessionOptions {
   readonly socket: TLSSocket
   readonly clock: Clock
@@ -30,6 +34,8 @@ export interface SessionOptions {
     session: AgentSession,
   ) => { readonly code: RefusalCode; readonly message: string } | null
   readonly onMessage: (message: AgentMessage, session: AgentSession) => void
+  /** What one of these threw: the connection has ended with that. */
+  readonly onFault: (error: unknown) => void
   readonly onClose: (session: AgentSession) => void
 }
 
@@ -42,13 +48,14 @@ export class AgentSession {
   /** Where its connection comes from. */
   readonly remoteAddress: string
   readonly #options: SessionOptions
-  readonly #reader = new JsonLineReader(messageBytesMax)
+  readonly #reader = new JsonLineReader(helloBytesMax)
   readonly #waiting = new Map<
     string,
     { resolve(result: unknown): void; reject(error: Error): void }
   >()
   #greeted = false
-  #closed = false
+  /** Nothing is said or heard any more; the socket may still be sending the last words. */
+  #over = false
 
   constructor(options: SessionOptions) {
     const { socket, clock } = options
@@ -61,7 +68,7 @@ export class AgentSession {
     socket.on('data', (piece: Buffer) => this.#take(piece))
     socket.on('error', () => {})
     socket.on('close', () => {
-      this.#closed = true
+      this.#over = true
       forgetDeadline()
       for (const { reject } of this.#waiting.values())
         reject(new AgentFailure('the agent went away'))
@@ -71,7 +78,10 @@ export class AgentSession {
   }
 
   send(message: ControllerMessage): void {
-    if (!this.#closed) this.#options.socket.write(`${JSON.stringify(message)}\n`)
+    const { socket } = this.#options
+    if (this.#over) return
+    if (socket.writableLength > unreadBytesMax) socket.destroy()
+    else socket.write(`${JSON.stringify(message)}\n`)
   }
 
   /** Says why, and ends the connection. */
@@ -80,7 +90,9 @@ export class AgentSession {
     this.end()
   }
 
+  /** What it sends from now on is not heard. */
   end(): void {
+    this.#over = true
     this.#options.socket.destroySoon()
   }
 
@@ -92,7 +104,7 @@ export class AgentSession {
   ): Promise<unknown> {
     const request = randomUUID()
     return new Promise((resolve, reject) => {
-      if (this.#closed) {
+      if (this.#over) {
         reject(new AgentFailure('the agent went away'))
         return
       }
@@ -114,17 +126,16 @@ export class AgentSession {
   }
 
   #take(piece: Buffer): void {
-    if (this.#closed) return
+    if (this.#over) return
     let values: unknown[]
     try {
       values = this.#reader.push(piece)
     } catch (error) {
       this.refuse('malformed', `This is not the agent protocol: ${(error as Error).message}.`)
-      this.#closed = true
       return
     }
     for (const value of values) {
-      if (this.#closed) return
+      if (this.#over) return
       const message = agentMessage.safeParse(value)
       if (!message.success) {
         const [issue] = message.error.issues
@@ -133,10 +144,16 @@ export class AgentSession {
           'malformed',
           `A message does not match the protocol at "${where}": ${issue?.message}.`,
         )
-        this.#closed = true
         return
       }
-      this.#hear(message.data)
+      try {
+        this.#hear(message.data)
+      } catch (error) {
+        // One agent is cut off; the others, and whoever shares this process, are not its victims.
+        this.refuse('unavailable', `The controller failed: ${(error as Error).message}.`)
+        this.#options.onFault(error)
+        return
+      }
     }
   }
 
@@ -146,11 +163,10 @@ export class AgentSession {
         message.type === 'hello'
           ? this.#options.onHello(message, this)
           : ({ code: 'malformed', message: 'An agent says hello first.' } as const)
-      if (refusal === null) this.#greeted = true
-      else {
-        this.refuse(refusal.code, refusal.message)
-        this.#closed = true
-      }
+      if (refusal === null) {
+        this.#greeted = true
+        this.#reader.lineBytesMax = messageBytesMax
+      } else this.refuse(refusal.code, refusal.message)
       return
     }
     if (message.type === 'reply') {

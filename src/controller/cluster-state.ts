@@ -4,7 +4,7 @@
  * again whenever they connect.
  */
 import type { NodeId } from '#core/ids.ts'
-import type { ReplicaSpec } from '#protocol/agent-messages.ts'
+import type { ReplicaSpec, ReplicaSpeed, ReportedInventory } from '#protocol/agent-messages.ts'
 
 export type ClusterEvent =
   | { readonly type: 'token-created'; readonly digest: string; readonly expiresAtMs: number }
@@ -22,30 +22,17 @@ export type ClusterEvent =
   | {
       readonly type: 'inventory-changed'
       readonly node: NodeId
-      readonly inventory: Readonly<Record<string, unknown>>
+      readonly inventory: ReportedInventory
     }
   | { readonly type: 'replica-wanted'; readonly node: NodeId; readonly spec: ReplicaSpec }
   | { readonly type: 'replica-unwanted'; readonly replica: string }
   | { readonly type: 'speed-measured'; readonly measurement: SpeedMeasurement }
 
 /** What `motley benchmark` found; the newest of each (node, engine, build, model, quantization). */
-export interface SpeedMeasurement {
+export interface SpeedMeasurement extends Readonly<ReplicaSpeed> {
   readonly node: NodeId
-  readonly engine: string
-  readonly engineVersion: string | null
   readonly model: string
-  readonly quantization: string | null
   readonly measuredAtMs: number
-  /** Tokens a second, one request at a time. */
-  readonly promptTokensPerSecond: number
-  readonly decodeTokensPerSecond: number
-  /** Decoded tokens a second in all, by requests at a time. */
-  readonly byConcurrency: readonly {
-    readonly requests: number
-    readonly tokensPerSecond: number
-  }[]
-  /** Requests at a time beyond which more bring little. */
-  readonly knee: number
 }
 
 export interface NodeRecord {
@@ -55,7 +42,8 @@ export interface NodeRecord {
   readonly joinedAtMs: number
   readonly revoked: boolean
   readonly draining: boolean
-  readonly inventory: Readonly<Record<string, unknown>> | null
+  /** As it was last written down; what changes by the second in it is old. */
+  readonly inventory: ReportedInventory | null
 }
 
 export interface TokenRecord {
@@ -76,16 +64,20 @@ export interface ClusterState {
   readonly measurements: Readonly<Record<string, SpeedMeasurement>>
 }
 
+/** So long a token is said to have expired or to be used; after that nobody knows it. */
+const rememberExpiredMs = 7 * 24 * 3_600_000
+
 export const emptyCluster: ClusterState = { tokens: {}, nodes: {}, replicas: {}, measurements: {} }
 
 export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: number): ClusterState {
   switch (event.type) {
     case 'token-created': {
-      // Tokens that nobody can use any more are forgotten when a new one is made.
-      const live = Object.entries(state.tokens).filter(([, token]) => token.expiresAtMs > atMs)
+      const recent = Object.entries(state.tokens).filter(
+        ([, token]) => token.expiresAtMs + rememberExpiredMs > atMs,
+      )
       const { digest, expiresAtMs } = event
       const token = { digest, expiresAtMs, usedBy: null }
-      return { ...state, tokens: { ...Object.fromEntries(live), [digest]: token } }
+      return { ...state, tokens: { ...Object.fromEntries(recent), [digest]: token } }
     }
     case 'node-joined': {
       const { node, name, fingerprint, tokenDigest } = event

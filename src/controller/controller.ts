@@ -4,20 +4,32 @@
  * so that neither a restart here nor one there disturbs a replica that runs.
  */
 import { randomBytes } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
-import { AgentSession } from '#controller/agent-session.ts'
+import type { z } from 'zod'
+import { AgentFailure, AgentSession } from '#controller/agent-session.ts'
 import type { ClusterState, NodeRecord, SpeedMeasurement } from '#controller/cluster-state.ts'
 import { EventStore } from '#controller/event-store.ts'
+import { isLastingChange } from '#controller/inventory-change.ts'
 import { digestOf, newSecret, tokenRefusal } from '#controller/join-token.ts'
-import { isMassLoss, type Presence, presenceOf } from '#controller/presence.ts'
+import {
+  isMassLoss,
+  isMassSilence,
+  type Presence,
+  presenceOf,
+  suspectAfterMs,
+} from '#controller/presence.ts'
 import { type NodeId, nodeId } from '#core/ids.ts'
 import {
   type AgentMessage,
+  type LogPage,
+  logPage,
   protocolVersions,
   type RefusalCode,
   type ReplicaSpec,
+  type ReportedInventory,
   type ReportedReplica,
+  replicaSpeed,
 } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
 import { peerTlsOptions } from '#std/peer-tls.ts'
@@ -70,11 +82,23 @@ export class ControllerRefusal extends Error {}
 
 interface LiveNode {
   session: AgentSession | null
-  heardAtMs: number | null
-  version: string | null
-  ingress: { readonly host: string; readonly port: number } | null
+  heardAtMs: number
+  version: string
+  instance: string
+  /** As it was last told, what passes included; null when it was not since it connected. */
+  inventory: ReportedInventory | null
+  ingress: { readonly host: string; readonly port: number }
   replicas: readonly ReportedReplica[]
 }
+
+/** Who says nothing within this, connected to the port of agents, speaks no TLS. */
+const handshakeMsMax = 10_000
+
+/** What is being said when the controller closes is a line; after this nobody is waited for. */
+const closeMsMax = 500
+
+/** Well below the seconds that presence is measured in. */
+const presenceCheckMs = 1_000
 
 /** Rejects with the system's error when the address cannot be had, and as `EventStore` throws. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
@@ -95,16 +119,25 @@ export class Controller {
   readonly #startedAtMs: number
   readonly #live = new Map<NodeId, LiveNode>()
   readonly #sessions = new Set<AgentSession>()
+  readonly #connections = new Set<Socket>()
+  readonly #measured = new Set<string>()
   readonly #server
+  #presences = new Map<NodeId, Presence>()
+  #cancelPresenceCheck: () => void = () => {}
   #endpointsChanged: () => void = () => {}
 
   constructor(options: ControllerOptions, store: EventStore) {
     this.#options = options
     this.#store = store
     this.#startedAtMs = options.clock.nowMs()
-    this.#server = createServer(peerTlsOptions(options.certificate), (socket) =>
-      this.#greet(socket),
+    this.#server = createServer(
+      { ...peerTlsOptions(options.certificate), handshakeTimeout: handshakeMsMax },
+      (socket) => this.#greet(socket),
     )
+    this.#server.on('connection', (socket) => {
+      this.#connections.add(socket)
+      socket.once('close', () => this.#connections.delete(socket))
+    })
     // A client that is no TLS client, or goes away in the handshake.
     this.#server.on('tlsClientError', () => {})
   }
@@ -115,6 +148,7 @@ export class Controller {
       this.#server.listen(this.#options.port, this.#options.host, () => {
         this.#server.off('error', reject)
         this.#server.on('error', (error) => this.#options.log(`controller: ${error.message}`))
+        this.#checkPresence()
         resolve()
       })
     })
@@ -136,9 +170,10 @@ export class Controller {
     return this.#store.state
   }
 
-  /** Called when replicas that gateways should know come, go or move. */
+  /** Called when replicas that gateways should know may have come, gone or moved, and once now. */
   onEndpointsChanged(listener: () => void): void {
     this.#endpointsChanged = listener
+    listener()
   }
 
   /** A token that lets one machine in, until it expires. */
@@ -158,10 +193,12 @@ export class Controller {
         const live = this.#live.get(node.id)
         return {
           ...node,
+          inventory: live?.inventory ?? node.inventory,
           presence: this.#presence(node.id, nowMs),
-          silentMs: live?.heardAtMs == null ? null : Math.max(0, nowMs - live.heardAtMs),
+          silentMs: live === undefined ? null : Math.max(0, nowMs - live.heardAtMs),
           version: live?.version ?? null,
-          address: live?.ingress == null ? null : `${live.ingress.host}:${live.ingress.port}`,
+          address:
+            live === undefined ? null : `${hostInUrl(live.ingress.host)}:${live.ingress.port}`,
         }
       })
   }
@@ -182,21 +219,22 @@ export class Controller {
     return isMassLoss(this.nodes().map(({ presence }) => presence))
   }
 
+  /** Replicas on nodes that are heard, as gateways reach them. */
   endpoints(): ReplicaEndpoint[] {
+    const silenceIsOurs = isMassSilence(this.nodes().map(({ presence }) => presence))
     return this.replicas().flatMap(({ spec, node, nodeName, presence, reported }) => {
       const record = this.state.nodes[node]
-      const ingress = this.#live.get(node)?.ingress ?? null
-      if (record === undefined || ingress === null) return []
-      if (record.draining || presence === 'lost') return []
+      const ingress = this.#live.get(node)?.ingress
+      if (record === undefined || ingress === undefined || record.draining) return []
+      if (presence !== 'ready' && !silenceIsOurs) return []
       // Before an engine is chosen there is nothing to reach.
       if (reported === null || reported.engine === null) return []
-      const host = ingress.host.includes(':') ? `[${ingress.host}]` : ingress.host
       return [
         {
           replica: spec.id,
           model: spec.model,
           node: nodeName,
-          url: `https://${host}:${ingress.port}/replicas/${encodeURIComponent(spec.id)}`,
+          url: `https://${hostInUrl(ingress.host)}:${ingress.port}/replicas/${encodeURIComponent(spec.id)}`,
           fingerprint: record.fingerprint,
           engine: reported.engine,
         },
@@ -224,16 +262,17 @@ export class Controller {
   stopReplica(id: string): void {
     const replica = this.#replica(id)
     this.#append({ type: 'replica-unwanted', replica: id })
-    this.#tellDesired(replica.node)
+    // Gateways first: they send it nothing new, and the agent lets it finish what it has.
     this.#endpointsChanged()
+    this.#tellDesired(replica.node)
   }
 
   setDraining(nodeName: string, draining: boolean): void {
     const node = this.#nodeNamed(nodeName)
     if (node.draining === draining) return
     this.#append({ type: 'node-draining', node: node.id, draining })
-    this.#tellDesired(node.id)
     this.#endpointsChanged()
+    this.#tellDesired(node.id)
   }
 
   /** The node is out at once, and may come back with a new token only. */
@@ -245,8 +284,10 @@ export class Controller {
     this.#endpointsChanged()
   }
 
-  logs(id: string, after: number): Promise<unknown> {
-    return this.#sessionOf(this.#replica(id).node).ask('logs', { replica: id, after })
+  /** A page of what its engine wrote, after an offset; null for the newest. */
+  async logs(id: string, after: number | null): Promise<LogPage> {
+    const session = this.#sessionOf(this.#replica(id).node)
+    return understood(logPage, await session.ask('logs', { replica: id, after }))
   }
 
   /** Measures a replica and keeps the result; takes a minute or two. */
@@ -255,29 +296,48 @@ export class Controller {
     readonly before: SpeedMeasurement | null
   }> {
     const { node, spec } = this.#replica(id)
-    const found = await this.#sessionOf(node).ask('benchmark', { replica: id }, benchmarkWithinMs)
-    const nowMs = this.#options.clock.nowMs()
-    const now = {
-      ...(found as Omit<SpeedMeasurement, 'node' | 'model' | 'measuredAtMs'>),
+    const session = this.#sessionOf(node)
+    if (this.#measured.has(node)) {
+      throw new ControllerRefusal(
+        'this node is being measured already: two at a time would measure each other',
+      )
+    }
+    this.#measured.add(node)
+    let found: unknown
+    try {
+      found = await session.ask('benchmark', { replica: id }, benchmarkWithinMs)
+    } finally {
+      this.#measured.delete(node)
+    }
+    const now: SpeedMeasurement = {
+      ...understood(replicaSpeed, found),
       node,
       model: spec.model,
-      measuredAtMs: Math.round(nowMs),
+      measuredAtMs: Math.round(this.#options.clock.nowMs()),
     }
-    const before =
-      Object.values(this.state.measurements).find(
+    const before = Object.values(this.state.measurements)
+      .filter(
         (one) =>
           one.node === now.node &&
           one.engine === now.engine &&
           one.model === now.model &&
           one.quantization === now.quantization,
-      ) ?? null
+      )
+      .toSorted((one, other) => other.measuredAtMs - one.measuredAtMs)[0]
     this.#append({ type: 'speed-measured', measurement: now })
-    return { now, before }
+    return { now, before: before ?? null }
   }
 
   async close(): Promise<void> {
+    this.#cancelPresenceCheck()
+    this.#endpointsChanged = () => {}
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const session of this.#sessions) session.end()
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const cancel = this.#options.clock.schedule(closeMsMax, () => {
+      for (const socket of this.#connections) socket.destroy()
+    })
+    await closed
+    cancel()
     this.#store.close()
   }
 
@@ -287,10 +347,11 @@ export class Controller {
       clock: this.#options.clock,
       onHello: (hello, from) => this.#onHello(hello, from),
       onMessage: (message, from) => this.#onMessage(message, from),
+      onFault: (error) => this.#options.log(`controller: ${(error as Error).message}`),
       onClose: (from) => {
         this.#sessions.delete(from)
         const live = this.#liveOf(from)
-        if (live?.session === from) live.session = null
+        if (live !== null) live.session = null
       },
     })
     this.#sessions.add(session)
@@ -321,7 +382,7 @@ export class Controller {
       const refusal = tokenRefusal(this.state, hello.token, nowMs)
       if (refusal !== null) return { code: refusal, message: refusalText(refusal) }
       const taken = Object.values(this.state.nodes).some(
-        ({ name, revoked }) => name === hello.name && !revoked,
+        ({ id, name, revoked }) => (name === hello.name || id === hello.name) && !revoked,
       )
       if (taken) {
         return {
@@ -340,13 +401,31 @@ export class Controller {
       this.#options.log(`node "${hello.name}" joined`)
     }
     const before = this.#live.get(node)
+    const { remoteAddress } = session
+    if (
+      before?.session != null &&
+      before.instance !== hello.instance &&
+      nowMs - before.heardAtMs < suspectAfterMs
+    ) {
+      const name = this.state.nodes[node]?.name
+      const there = before.session.remoteAddress
+      this.#options.log(
+        `node "${name}" is there twice: from ${there}, and refused from ${remoteAddress}`,
+      )
+      return {
+        code: 'identity_in_use',
+        message: `An agent with this identity is connected from ${there} already. If this machine is a copy of that one, remove "identity.json" of the agent here and join with a token of its own.`,
+      }
+    }
     before?.session?.end()
     this.#live.set(node, {
       session,
       heardAtMs: nowMs,
       version: hello.version,
+      instance: hello.instance,
+      inventory: before?.inventory ?? null,
       ingress: {
-        host: hello.ingress.host ?? session.remoteAddress.replace(/^::ffff:/, ''),
+        host: hello.ingress.host ?? remoteAddress.replace(/^::ffff:/, ''),
         port: hello.ingress.port,
       },
       replicas: before?.replicas ?? [],
@@ -367,8 +446,8 @@ export class Controller {
         break
       case 'inventory': {
         const node = this.#nodeOf(session)
-        if (node === null) break
-        if (JSON.stringify(node.inventory) !== JSON.stringify(message.inventory)) {
+        live.inventory = message.inventory
+        if (node !== null && isLastingChange(node.inventory, message.inventory)) {
           this.#append({ type: 'inventory-changed', node: node.id, inventory: message.inventory })
         }
         break
@@ -409,9 +488,29 @@ export class Controller {
     )
   }
 
+  /** Null for a session that another has taken the place of. */
   #liveOf(session: AgentSession): LiveNode | null {
     const node = this.#nodeOf(session)
-    return node === null ? null : (this.#live.get(node.id) ?? null)
+    const live = node === null ? undefined : this.#live.get(node.id)
+    return live?.session === session ? live : null
+  }
+
+  /** Silence is no event: it is looked for. */
+  #checkPresence(): void {
+    const now = new Map(this.nodes().map(({ id, presence }) => [id, presence]))
+    let changed = false
+    for (const [id, presence] of now) {
+      const before = this.#presences.get(id)
+      if (before === presence) continue
+      changed = true
+      const line = before === undefined ? null : presenceText(before, presence)
+      if (line !== null) this.#options.log(`node "${this.state.nodes[id]?.name}" ${line}`)
+    }
+    this.#presences = now
+    if (changed) this.#endpointsChanged()
+    this.#cancelPresenceCheck = this.#options.clock.schedule(presenceCheckMs, () =>
+      this.#checkPresence(),
+    )
   }
 
   #nodeNamed(name: string): NodeRecord {
@@ -458,14 +557,43 @@ function refusalText(code: RefusalCode): string {
     case 'token_expired':
       return 'This token has expired: make another with "motley token create".'
     case 'revoked':
-      return 'This node was revoked: to join again, remove its identity and use a new token.'
+      return 'This node was revoked: to join again, remove "agent/identity.json" from its data directory and use a new token.'
     case 'not_joined':
       return 'This machine has not joined: start the agent with --token, from "motley token create".'
     case 'name_taken':
     case 'protocol':
     case 'malformed':
+    case 'identity_in_use':
+    case 'unavailable':
       return code
   }
+}
+
+/** What a person hears of a change; null for none. After a start of the controller all are silent. */
+function presenceText(before: Presence, now: Presence): string | null {
+  switch (now) {
+    case 'suspect':
+      return before === 'ready' ? 'is silent: nothing new is sent there' : null
+    case 'lost':
+      return 'is lost'
+    case 'ready':
+      return before === 'lost' ? 'is back' : null
+  }
+}
+
+/** An address of IPv6 stands in brackets. */
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** What an agent replied. Throws `AgentFailure` where that is not what it was asked for. */
+function understood<Shape extends z.ZodType>(shape: Shape, reply: unknown): z.output<Shape> {
+  const parsed = shape.safeParse(reply)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new AgentFailure(
+    `the agent replied what cannot be understood (${issue?.path.join('.')}: ${issue?.message}): run the same version of Motley on both`,
+  )
 }
 
 /** What of a model's name can stand in a path, a container's name and a file's. */

@@ -1,7 +1,7 @@
 /**
- * The controller's memory on disk: an append-only log of events in SQLite, and now and then a
- * snapshot so that starting does not read them all. What `append` returned from survives a killed
- * process and a lost power supply.
+ * The controller's memory on disk: a log of events in SQLite, and now and then a snapshot so that
+ * starting does not read them all. What `append` returned from survives a killed process and a lost
+ * power supply. Events are kept until two snapshots hold what they did.
  */
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,23 +16,25 @@ import {
 /** A start reads at most so many events beside a snapshot: some milliseconds. */
 const eventsPerSnapshot = 500
 
+/** It cannot be read, or not written to; the message says why, for people. */
+export class StoreError extends Error {}
+
 /** Another controller has this directory open. */
-export class StoreInUseError extends Error {}
+export class StoreInUseError extends StoreError {}
 
 export class EventStore {
+  readonly #file: string
   readonly #database: DatabaseSync
   readonly #insertEvent: StatementSync
   readonly #insertSnapshot: StatementSync
-  #state: ClusterState
-  #lastSeq: number
-  #snapshotSeq: number
+  #state: ClusterState = emptyCluster
+  #lastSeq = 0
+  #snapshotSeq = 0
 
-  /** Throws `StoreInUseError`, or the system's error when the directory cannot be used. */
+  /** Throws {@link StoreError}. */
   constructor(directory: string) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const file = join(directory, 'controller.sqlite')
-    this.#database = new DatabaseSync(file)
-    chmodSync(file, 0o600)
+    this.#file = join(directory, 'controller.sqlite')
+    this.#database = openDatabase(directory, this.#file)
     try {
       // Two controllers on one log would each forget what the other wrote.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -43,32 +45,24 @@ export class EventStore {
         `CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, event TEXT NOT NULL) STRICT;
          CREATE TABLE IF NOT EXISTS snapshots (seq INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;`,
       )
+      this.#insertEvent = this.#database.prepare(
+        'INSERT INTO events (seq, at_ms, event) VALUES (?, ?, ?)',
+      )
+      this.#insertSnapshot = this.#database.prepare(
+        'INSERT OR REPLACE INTO snapshots (seq, state) VALUES (?, ?)',
+      )
+      this.#read()
     } catch (error) {
       this.#database.close()
-      if (/locked|busy/i.test((error as Error).message)) {
-        throw new StoreInUseError(`another controller uses ${directory}`)
+      const { message } = error as Error
+      if (error instanceof StoreError) throw error
+      if (/locked|busy/i.test(message)) {
+        throw new StoreInUseError(`another controller uses ${directory}: stop it first`)
       }
-      throw error
-    }
-    this.#insertEvent = this.#database.prepare(
-      'INSERT INTO events (seq, at_ms, event) VALUES (?, ?, ?)',
-    )
-    this.#insertSnapshot = this.#database.prepare(
-      'INSERT OR REPLACE INTO snapshots (seq, state) VALUES (?, ?)',
-    )
-    const snapshot = this.#database
-      .prepare('SELECT seq, state FROM snapshots ORDER BY seq DESC LIMIT 1')
-      .get() as { seq: number; state: string } | undefined
-    this.#snapshotSeq = snapshot?.seq ?? 0
-    this.#lastSeq = this.#snapshotSeq
-    this.#state =
-      snapshot === undefined ? emptyCluster : (JSON.parse(snapshot.state) as ClusterState)
-    for (const row of this.#database
-      .prepare('SELECT seq, at_ms, event FROM events WHERE seq > ? ORDER BY seq')
-      .iterate(this.#snapshotSeq)) {
-      const { seq, at_ms: atMs, event } = row as { seq: number; at_ms: number; event: string }
-      this.#state = applyEvent(this.#state, JSON.parse(event) as ClusterEvent, atMs)
-      this.#lastSeq = seq
+      throw new StoreError(
+        `${this.#file} is damaged (${message}): put a copy of it back, or move it away and let the machines join again`,
+        { cause: error },
+      )
     }
   }
 
@@ -76,28 +70,37 @@ export class EventStore {
     return this.#state
   }
 
-  /** Keeps the events, all or none, and returns what they made of the state. */
+  /**
+   * Keeps the events, all or none, and returns what they made of the state. Throws
+   * {@link StoreError}; then nothing has changed.
+   */
   append(atMs: number, ...events: readonly ClusterEvent[]): ClusterState {
     const at = Math.round(atMs)
     let state = this.#state
     let seq = this.#lastSeq
-    this.#database.exec('BEGIN IMMEDIATE')
+    let snapshotSeq = this.#snapshotSeq
     try {
+      this.#database.exec('BEGIN IMMEDIATE')
       for (const event of events) {
         seq++
         this.#insertEvent.run(seq, at, JSON.stringify(event))
         state = applyEvent(state, event, at)
       }
-      if (seq - this.#snapshotSeq >= eventsPerSnapshot) {
+      if (seq - snapshotSeq >= eventsPerSnapshot) {
         this.#insertSnapshot.run(seq, JSON.stringify(state))
-        this.#database.exec(`DELETE FROM snapshots WHERE seq < ${seq}`)
+        this.#database.exec(`DELETE FROM events WHERE seq <= ${snapshotSeq};
+           DELETE FROM snapshots WHERE seq < ${snapshotSeq}`)
+        snapshotSeq = seq
       }
       this.#database.exec('COMMIT')
     } catch (error) {
-      this.#database.exec('ROLLBACK')
-      throw error
+      // A full disk ends the transaction by itself.
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw new StoreError(`${this.#file} cannot be written (${(error as Error).message})`, {
+        cause: error,
+      })
     }
-    if (seq - this.#snapshotSeq >= eventsPerSnapshot) this.#snapshotSeq = seq
+    this.#snapshotSeq = snapshotSeq
     this.#lastSeq = seq
     this.#state = state
     return state
@@ -105,5 +108,44 @@ export class EventStore {
 
   close(): void {
     this.#database.close()
+  }
+
+  #read(): void {
+    const snapshot = this.#database
+      .prepare('SELECT seq, state FROM snapshots ORDER BY seq DESC LIMIT 1')
+      .get() as { seq: number; state: string } | undefined
+    if (snapshot !== undefined) {
+      this.#state = JSON.parse(snapshot.state) as ClusterState
+      this.#snapshotSeq = snapshot.seq
+      this.#lastSeq = snapshot.seq
+    }
+    const rows = this.#database
+      .prepare('SELECT seq, at_ms, event FROM events WHERE seq > ? ORDER BY seq')
+      .iterate(this.#snapshotSeq)
+    for (const row of rows) {
+      const { seq, at_ms: atMs, event } = row as { seq: number; at_ms: number; event: string }
+      if (seq !== this.#lastSeq + 1) throw new Error(`event ${this.#lastSeq + 1} is missing`)
+      const parsed = JSON.parse(event) as ClusterEvent
+      const state = applyEvent(this.#state, parsed, atMs)
+      // Its type says that this cannot be; a newer version may have written another kind.
+      if ((state as ClusterState | undefined) === undefined) {
+        throw new StoreError(
+          `${this.#file} was written by a newer version of Motley ("${parsed.type}"): run that one`,
+        )
+      }
+      this.#state = state
+      this.#lastSeq = seq
+    }
+  }
+}
+
+function openDatabase(directory: string, file: string): DatabaseSync {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const database = new DatabaseSync(file)
+    chmodSync(file, 0o600)
+    return database
+  } catch (error) {
+    throw new StoreError(`${file} cannot be opened (${(error as Error).message})`, { cause: error })
   }
 }

@@ -21,6 +21,16 @@ export function presenceOf(heardAtMs: number | null, startedAtMs: number, nowMs:
  * supply that nodes share, than in each of them: then nothing is deleted or moved.
  */
 export function isMassLoss(presences: readonly Presence[]): boolean {
-  const lost = presences.filter((presence) => presence === 'lost').length
-  return lost >= 2 && lost * 2 > presences.length
+  return isMost(presences, ['lost'])
+}
+
+/** The same of silence: then gateways are left to find out which replicas answer. */
+export function isMassSilence(presences: readonly Presence[]): boolean {
+  return isMost(presences, ['suspect', 'lost'])
+}
+
+/** One node of one, or of two, is no mass. */
+function isMost(presences: readonly Presence[], bad: readonly Presence[]): boolean {
+  const count = presences.filter((presence) => bad.includes(presence)).length
+  return count >= 2 && count * 2 > presences.length
 }

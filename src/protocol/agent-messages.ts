@@ -12,12 +12,16 @@
  *               ◀────── ask   reply ──▶           logs, a measurement, …
  */
 import { z } from 'zod'
+import { modelText, nameText } from '#core/config/text.ts'
 
 /** Raised when a message changes its meaning; both sides may speak several. */
 export const protocolVersions = [1] as const
 
 /** An inventory of a host with 16 GPUs and every problem described is some 100 KB. */
 export const messageBytesMax = 4 * 1024 * 1024
+
+/** A hello is some 500 bytes; whoever has not said one yet gets no memory to fill. */
+export const helloBytesMax = 16 * 1024
 
 /** How often an agent says that it lives, in milliseconds. */
 export const heartbeatMs = 5_000
@@ -28,7 +32,7 @@ const name = z.string().min(1).max(100)
 export const replicaSpec = z.strictObject({
   id: name,
   /** What clients call the model. */
-  model: name,
+  model: modelText.max(100),
   /** Where its weights come from: hf:…, https:…, file:…, node:… */
   source: z.string().min(1).max(2_000),
   /** Null: the agent takes the first engine that runs here. */
@@ -74,6 +78,48 @@ export const reportedReplica = z.object({
 })
 export type ReportedReplica = z.infer<typeof reportedReplica>
 
+/** What `motley benchmark` wants to know of a replica. */
+export const replicaSpeed = z.object({
+  engine: name,
+  engineVersion: z.string().max(100).nullable(),
+  quantization: z.string().max(100).nullable(),
+  /** Tokens a second, one request at a time. */
+  promptTokensPerSecond: z.number().min(0),
+  decodeTokensPerSecond: z.number().min(0),
+  /** Decoded tokens a second in all, by requests at a time. */
+  byConcurrency: z
+    .array(z.object({ requests: z.int().positive(), tokensPerSecond: z.number().min(0) }))
+    .max(20),
+  /** Requests at a time beyond which more bring little. */
+  knee: z.int().positive(),
+})
+export type ReplicaSpeed = z.infer<typeof replicaSpeed>
+
+/** A page of what an engine wrote. */
+export const logPage = z.object({
+  text: z.string(),
+  nextOffset: z.int().min(0),
+  skippedBytes: z.int().min(0),
+})
+export type LogPage = z.infer<typeof logPage>
+
+/** What everybody may count on in an inventory; an agent of another version may tell more. */
+export const reportedInventory = z.looseObject({
+  devices: z
+    .array(
+      z.looseObject({
+        vendor: z.string().max(100),
+        name: z.string().max(200),
+        memoryBytes: z.number().min(0).nullable(),
+      }),
+    )
+    .max(1_000),
+})
+export type ReportedInventory = z.infer<typeof reportedInventory>
+
+/** A host name or an address as it can stand in a URL. */
+export const hostText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$|^[0-9A-Fa-f:.]{2,45}$/)
+
 const requestId = z.string().max(100)
 
 export const agentMessage = z.discriminatedUnion('type', [
@@ -82,12 +128,14 @@ export const agentMessage = z.discriminatedUnion('type', [
     protocols: z.array(z.int()).min(1).max(20),
     /** The secret of a join token; null for a node that joined before. */
     token: z.string().max(200).nullable(),
-    name,
+    name: nameText,
     version: z.string().max(100),
-    /** Where gateways reach the agent's engines. */
-    ingress: z.object({ host: z.string().max(300).nullable(), port: z.int().min(1).max(65_535) }),
+    /** Of this run of the agent: tells a copy of its identity from its own return. */
+    instance: z.string().min(8).max(100),
+    /** Where gateways reach the agent's engines; host null: where this connection comes from. */
+    ingress: z.object({ host: hostText.nullable(), port: z.int().min(1).max(65_535) }),
   }),
-  z.object({ type: z.literal('inventory'), inventory: z.record(z.string(), z.unknown()) }),
+  z.object({ type: z.literal('inventory'), inventory: reportedInventory }),
   z.object({ type: z.literal('replicas'), replicas: z.array(reportedReplica).max(1_000) }),
   z.object({ type: z.literal('heartbeat') }),
   z.object({
@@ -109,6 +157,10 @@ export const refusalCodes = [
   'name_taken',
   'protocol',
   'malformed',
+  /** An agent that lives has this identity already. */
+  'identity_in_use',
+  /** Not now: the controller cannot write, say. */
+  'unavailable',
 ] as const
 export type RefusalCode = (typeof refusalCodes)[number]
 

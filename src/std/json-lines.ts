@@ -1,23 +1,28 @@
 /** JSON values one a line, as they come in pieces over a connection. */
 
 export class JsonLineReader {
-  readonly #lineBytesMax: number
-  #pieces: Buffer[] = []
+  /** May be changed at any time, as when the other side turns out to be somebody. */
+  lineBytesMax: number
+  /** The beginning of a line whose end has not come; longer than it is filled. */
+  #held = nothing
   #heldBytes = 0
 
   constructor(lineBytesMax: number) {
-    this.#lineBytesMax = lineBytesMax
+    this.lineBytesMax = lineBytesMax
   }
 
-  /** The values that this piece completes. Throws a `SyntaxError` on what is no JSON or too long. */
+  /**
+   * The values that this piece completes; blank lines are none. Throws a `SyntaxError` on what is
+   * no JSON or too long, and is of no use after that.
+   */
   push(piece: Buffer): unknown[] {
     const values: unknown[] = []
     let rest = piece
     for (let end = rest.indexOf(newline); end !== -1; end = rest.indexOf(newline)) {
       this.#hold(rest.subarray(0, end))
       rest = rest.subarray(end + 1)
-      const line = Buffer.concat(this.#pieces).toString('utf8')
-      this.#pieces = []
+      const line = this.#held.toString('utf8', 0, this.#heldBytes)
+      this.#held = nothing
       this.#heldBytes = 0
       if (line.trim() !== '') values.push(JSON.parse(line))
     }
@@ -25,14 +30,22 @@ export class JsonLineReader {
     return values
   }
 
+  /** Copied together: a line in a million pieces takes no more memory than in one. */
   #hold(piece: Buffer): void {
     if (piece.length === 0) return
-    this.#heldBytes += piece.length
-    if (this.#heldBytes > this.#lineBytesMax) {
-      throw new SyntaxError(`a line is longer than ${this.#lineBytesMax} bytes`)
+    const bytes = this.#heldBytes + piece.length
+    if (bytes > this.lineBytesMax) {
+      throw new SyntaxError(`a line is longer than ${this.lineBytesMax} bytes`)
     }
-    this.#pieces.push(piece)
+    if (bytes > this.#held.length) {
+      const longer = Buffer.allocUnsafe(Math.max(bytes, 2 * this.#held.length))
+      this.#held.copy(longer, 0, 0, this.#heldBytes)
+      this.#held = longer
+    }
+    piece.copy(this.#held, this.#heldBytes)
+    this.#heldBytes = bytes
   }
 }
 
 const newline = 0x0a
+const nothing = Buffer.alloc(0)

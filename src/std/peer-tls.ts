@@ -16,6 +16,7 @@ export function peerTlsOptions({ certificate, privateKey }: Certificate) {
 
 /** The fingerprint of the certificate that the other side proved to own; null when it has none. */
 export function peerFingerprint(socket: TLSSocket): string | null {
-  const { fingerprint256 } = socket.getPeerCertificate()
-  return fingerprint256 === undefined ? null : plainFingerprint(fingerprint256)
+  // Null once the connection is gone, whatever its type says.
+  const shown: { readonly fingerprint256?: string } | null = socket.getPeerCertificate()
+  return shown?.fingerprint256 === undefined ? null : plainFingerprint(shown.fingerprint256)
 }

@@ -2,7 +2,7 @@
  * Certificates that two programs know each other by: signed by nobody else, recognised by their
  * fingerprint. A name or a date in them decides nothing.
  */
-import { generateKeyPair, randomBytes, X509Certificate } from 'node:crypto'
+import { createPrivateKey, generateKeyPair, randomBytes, X509Certificate } from 'node:crypto'
 import { promisify } from 'node:util'
 import forge from 'node-forge'
 
@@ -15,7 +15,7 @@ export interface Certificate {
   readonly fingerprint: string
 }
 
-/** Two years beyond the life of most machines; a leaked key is answered by revoking, not waiting. */
+/** Longer than machines live: a leaked key is answered by revoking, not by waiting. */
 const validYears = 20
 
 export async function makeCertificate(name: string, nowEpochMs: number): Promise<Certificate> {
@@ -35,13 +35,16 @@ export async function makeCertificate(name: string, nowEpochMs: number): Promise
   made.setSubject(subject)
   made.setIssuer(subject)
   made.sign(forge.pki.privateKeyFromPem(privateKey), forge.md.sha256.create())
-  const certificate = forge.pki.certificateToPem(made)
-  return { certificate, privateKey, fingerprint: fingerprintOf(certificate) }
+  return readCertificate(forge.pki.certificateToPem(made), privateKey)
 }
 
-/** Of a certificate in PEM. */
-export function fingerprintOf(certificate: string): string {
-  return plainFingerprint(new X509Certificate(certificate).fingerprint256)
+/** From PEM. Throws when one of them is damaged, or the key is that of another certificate. */
+export function readCertificate(certificate: string, privateKey: string): Certificate {
+  const read = new X509Certificate(certificate)
+  if (!read.checkPrivateKey(createPrivateKey(privateKey))) {
+    throw new Error('the private key is not that of the certificate')
+  }
+  return { certificate, privateKey, fingerprint: plainFingerprint(read.fingerprint256) }
 }
 
 /** Node writes fingerprints as `AB:CD:…`. */

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Agent } from '#agent/agent.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
 import { asClause, logLine } from '#cli/terminal.ts'
@@ -39,12 +40,22 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     { agentOptions },
     dirs,
     own,
+    { IdentityError },
+    { SupervisionError },
+    { listenFailure },
+    { nameText },
+    { hostText },
   ] = await Promise.all([
     import('#agent/agent.ts'),
     import('#agent/controller-link.ts'),
     import('#cli/agent-options.ts'),
     import('#cli/data-directory.ts'),
     import('#cli/controller-part.ts'),
+    import('#agent/identity.ts'),
+    import('#agent/replicas/replica-spec.ts'),
+    import('#cli/listen-failure.ts'),
+    import('#core/config/text.ts'),
+    import('#protocol/agent-messages.ts'),
   ])
   const tokenText = flags.token ?? process.env['MOTLEY_TOKEN']
   if ((flags.join === undefined) !== (tokenText === undefined)) {
@@ -63,11 +74,24 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     )
   }
   const name = flags.name ?? own.ownNodeName()
+  if (!nameText.safeParse(name).success) {
+    throw new CommandFailure(
+      'wrong',
+      `--name: found ${JSON.stringify(name)}, allowed: ${nameText.meta()?.['allowed']}`,
+    )
+  }
+  if (flags.advertise !== undefined && !hostText.safeParse(flags.advertise).success) {
+    throw new CommandFailure(
+      'wrong',
+      `--advertise: found "${flags.advertise}", allowed: a host name or an address, without a port`,
+    )
+  }
   const runsEngines = flags.recording === undefined
   const refused = Promise.withResolvers<never>()
   let welcomed = false
+  let agent: Agent | null = null
   try {
-    const agent = await startAgent({
+    agent = await startAgent({
       ...agentOptions(machineOf(flags), logLine, runsEngines),
       directory: agentDirectory(dirs.dataDirectory()),
       join:
@@ -98,13 +122,18 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     await agent.close()
     process.exit(0)
   } catch (error) {
+    await agent?.close()
     if (error instanceof NotJoinedError) {
       throw new CommandFailure(
         'wrong',
         'this machine has not joined a fleet: run "motley token create" where the controller runs, and start the agent with the --join and --token that it prints',
       )
     }
-    throw error
+    if (error instanceof SupervisionError || error instanceof IdentityError) {
+      throw new CommandFailure('unreachable', asClause(error.message), { cause: error })
+    }
+    const words = { option: (host: string, port: number) => `--listen ${host}:${port}` }
+    throw listenFailure(error, flags.listen, words)
   }
 }
 

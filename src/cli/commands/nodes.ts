@@ -34,6 +34,10 @@ export function addDrainCommand(program: Command): void {
         method: 'POST',
         body: { draining: undo !== true },
       })
-      console.log(undo ? `${node} is used again` : `${node} drains: its replicas are ended`)
+      console.log(
+        undo
+          ? `${node} is used again`
+          : `${node} drains: its replicas finish what they do, and end`,
+      )
     })
 }

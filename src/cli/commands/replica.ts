@@ -56,7 +56,7 @@ export function addReplicaCommand(program: Command): void {
     .argument('<replica>')
     .action(async (id: string, gateway: GatewayOptions) => {
       await askController(replicaPath(id), gateway, { method: 'DELETE' })
-      console.log(`${id} is being stopped`)
+      console.log(`${id} finishes what it does, and ends`)
     })
   withGatewayOptions(replica.command('info'))
     .description('Say how a replica is, how it was started, and how it last ended.')
