@@ -75,6 +75,7 @@ function dial(agent: SimulatedAgent, token: string | null): void {
     identity: { certificate: agent.certificate, controller },
     controller,
     token,
+    hasJoined: token === null,
     name: agent.name,
     version: 'bench',
     ingress: { host: '127.0.0.1', port: 7073 },
