@@ -85,6 +85,7 @@ function dial(agent: SimulatedAgent, token: string | null): void {
       if (dialling.delete(agent.name) && dialling.size === 0) answer({ kind: 'joined' })
     },
     onRefused: (code, message) => answer({ kind: 'refused', message: `${code}: ${message}` }),
+    onPeers() {},
     onDesired(replicas) {
       agent.desired = replicas
       noteTold(agent)

@@ -17,6 +17,7 @@ import {
 } from '#agent/identity.ts'
 import { type Ingress, openIngress } from '#agent/ingress.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
+import { PeerNodes } from '#agent/peer-nodes.ts'
 import { probeReplica } from '#agent/probe-replica.ts'
 import { ReplicaKeeper } from '#agent/replica-keeper.ts'
 import { containerLauncher } from '#agent/replicas/engine-container.ts'
@@ -28,6 +29,7 @@ import { detect, type Inventory } from '#hardware/detect.ts'
 import { probes } from '#hardware/index.ts'
 import type { Machine } from '#hardware/probe.ts'
 import type { Clock } from '#std/clock.ts'
+import { answerWeights, sendWeightsAnswer } from '#weights/serve.ts'
 
 export interface AgentOptions {
   /** Where its identity, its records and the logs of its replicas lie. */
@@ -116,6 +118,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   const { options, identity, controller, pages, supervisor } = parts
   const { clock, log } = options
   let { inventory } = parts
+  const peers = new PeerNodes(identity.certificate, options.weights.http)
   let ingress: Ingress | null = null
   let link: ControllerLink | null = null
   const keeper: ReplicaKeeper = new ReplicaKeeper({
@@ -125,7 +128,8 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       if (!options.runsEngines) {
         throw new NoLaunchError('this agent replays a recorded machine, and runs nothing')
       }
-      return bringWeights(source, options.weights, signal, onProgress)
+      const context = { ...options.weights, http: peers, nodes: peers.urls }
+      return bringWeights(source, context, signal, onProgress)
     },
     choose: async (spec, weights) => {
       const port = await freePort()
@@ -143,7 +147,18 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   const opened = await openIngress({
     certificate: identity.certificate,
     ...options.ingress,
-    allowedFingerprint: () => controller.fingerprint,
+    mayReach(fingerprint) {
+      if (fingerprint === null) return null
+      if (fingerprint === controller.fingerprint) return 'everything'
+      return peers.knows(fingerprint) ? 'weights' : null
+    },
+    async answerWeights(request, response) {
+      const { method = 'GET', url: path = '', headers } = request
+      const asked = { method, path, range: headers.range, ifRange: oneOf(headers['if-range']) }
+      const answer = await answerWeights(asked, options.weights.store)
+      if (answer !== null) await sendWeightsAnswer(response, answer)
+      return answer !== null
+    },
     portOf: (replica) => keeper.portOf(replica),
   }).catch((error: unknown) => {
     keeper.close()
@@ -165,6 +180,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       options.onWelcome?.(node)
     },
     onRefused: options.onRefused,
+    onPeers: (known) => peers.know(known),
     onDesired: (replicas) => keeper.want(replicas),
     async onAsk(what, params) {
       const id = replicaId(String(params['replica']))
@@ -195,7 +211,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       cancelDetect()
       keeper.close()
       link.close()
-      await Promise.all([supervisor.close(), opened.close()])
+      await Promise.all([supervisor.close(), opened.close(), peers.close()])
       pages.close()
     },
   }
@@ -233,6 +249,11 @@ function freePort(): Promise<number> {
       server.close(() => resolve(port))
     })
   })
+}
+
+/** Of a header that came several times, the first. */
+function oneOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value
 }
 
 function numberOrNull(value: unknown): number | null {

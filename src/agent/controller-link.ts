@@ -8,6 +8,7 @@ import { connect, type TLSSocket } from 'node:tls'
 import type { AgentIdentity, ControllerAddress } from '#agent/identity.ts'
 import {
   type AgentMessage,
+  type AgentPeer,
   type ControllerMessage,
   controllerMessage,
   heartbeatMs,
@@ -41,6 +42,7 @@ export interface LinkOptions {
   readonly onWelcome: (node: string) => void
   /** The controller will not have this agent, and only a person can change that: it dials no more. */
   readonly onRefused: (code: Refusal, message: string) => void
+  readonly onPeers: (peers: readonly AgentPeer[]) => void
   readonly onDesired: (replicas: readonly ReplicaSpec[]) => void
   readonly onAsk: (
     what: Extract<ControllerMessage, { type: 'ask' }>['what'],
@@ -222,6 +224,9 @@ export class ControllerLink {
         break
       case 'desired':
         this.#options.onDesired(message.replicas)
+        break
+      case 'peers':
+        this.#options.onPeers(message.peers)
         break
       case 'ask':
         void this.#answer(message)

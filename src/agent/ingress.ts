@@ -1,6 +1,7 @@
 /**
  * The only way in to the engines of a node, which listen on its loopback: a TLS port that passes
- * requests on to replicas, for whoever proves to be the controller of this node, and for nobody else.
+ * requests on to replicas, for whoever proves to be the controller of this node. Other nodes of the
+ * fleet may take weights, and nobody else comes in.
  */
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
@@ -13,8 +14,10 @@ export interface IngressOptions {
   readonly certificate: Certificate
   readonly host: string
   readonly port: number
-  /** Of the one who may come in; null while there is none. */
-  readonly allowedFingerprint: () => string | null
+  /** What the owner of this certificate may reach; null for nothing. */
+  readonly mayReach: (fingerprint: string | null) => 'everything' | 'weights' | null
+  /** Answers a request for weights; resolves with false when it is not about weights. */
+  readonly answerWeights: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
   /** Where the engine of a replica listens; null when it does not run. */
   readonly portOf: (replica: string) => number | null
 }
@@ -35,7 +38,7 @@ export function openIngress(options: IngressOptions): Promise<Ingress> {
   const underWay = new UnderWay()
   const server = createServer(
     { ...peerTlsOptions(options.certificate), handshakeTimeout: handshakeMsMax },
-    (request, response) => relay(options, underWay, request, response),
+    (request, response) => void answer(options, underWay, request, response),
   )
   server.requestTimeout = 0
   const connections = new Set<Socket>()
@@ -44,9 +47,8 @@ export function openIngress(options: IngressOptions): Promise<Ingress> {
     socket.once('close', () => connections.delete(socket))
   })
   server.on('secureConnection', (socket: TLSSocket) => {
-    const allowed = options.allowedFingerprint()
     // Before a byte of a request is read.
-    if (allowed === null || peerFingerprint(socket) !== allowed) socket.destroy()
+    if (options.mayReach(peerFingerprint(socket)) === null) socket.destroy()
   })
   server.on('tlsClientError', () => {})
   return new Promise((resolve, reject) => {
@@ -96,6 +98,24 @@ class UnderWay {
       look()
     })
   }
+}
+
+async function answer(
+  options: IngressOptions,
+  underWay: UnderWay,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const who = options.mayReach(peerFingerprint(request.socket as TLSSocket))
+  try {
+    if (who !== null && (await options.answerWeights(request, response))) return
+  } catch {
+    // A file that cannot be read: the other side finds another source.
+    response.destroy()
+    return
+  }
+  if (who === 'everything') relay(options, underWay, request, response)
+  else refuse(request, response, 403, 'Nodes may take weights from each other, and nothing else.')
 }
 
 /** /replicas/<id>/<path of the engine> */

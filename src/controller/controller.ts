@@ -281,6 +281,7 @@ export class Controller {
     this.#append({ type: 'node-revoked', node: node.id })
     this.#live.get(node.id)?.session?.refuse('revoked', 'This node was revoked.')
     this.#live.delete(node.id)
+    this.#tellPeers()
     this.#endpointsChanged()
   }
 
@@ -432,6 +433,7 @@ export class Controller {
     })
     session.send({ type: 'welcome', protocol, node })
     this.#tellDesired(node)
+    this.#tellPeers()
     this.#endpointsChanged()
     return null
   }
@@ -468,6 +470,22 @@ export class Controller {
       .filter((replica) => replica.node === node && !draining)
       .map(({ spec }) => spec)
     this.#live.get(node)?.session?.send({ type: 'desired', replicas })
+  }
+
+  /** Each node is told of the others, whose weights it may take and who may take its own. */
+  #tellPeers(): void {
+    const peers = Object.values(this.state.nodes).flatMap(({ id, fingerprint, revoked }) => {
+      const ingress = this.#live.get(id)?.ingress ?? null
+      return revoked || ingress === null ? [] : [{ id, url: originOf(ingress), fingerprint }]
+    })
+    for (const [id, { session, ingress }] of this.#live) {
+      // An address that means "this machine" means another one elsewhere.
+      const local = ingress !== null && isLoopback(ingress.host)
+      const others = peers
+        .filter((peer) => peer.id !== id && (local || !isLoopback(new URL(peer.url).hostname)))
+        .map(({ url, fingerprint }) => ({ url, fingerprint }))
+      session?.send({ type: 'peers', peers: others })
+    }
   }
 
   #append(
@@ -603,4 +621,12 @@ function idText(model: string): string {
     .replace(/[^a-z0-9.]+/g, '-')
     .replace(/^[-.]+|[-.]+$/g, '')
   return text.slice(0, 40) || 'replica'
+}
+
+function originOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function isLoopback(host: string): boolean {
+  return /^(127\.|\[?::1\]?$|localhost$)/.test(host)
 }

@@ -9,6 +9,7 @@
  *               replicas ───────▶                 all of them, on every change
  *               heartbeat ──────▶  ◀── alive
  *               ◀────── desired                   all replicas that should run, on every change
+ *               ◀────── peers                     the other nodes, whose weights it may take
  *               ◀────── ask   reply ──▶           logs, a measurement, …
  */
 import { z } from 'zod'
@@ -168,6 +169,19 @@ export const controllerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('welcome'), protocol: z.int(), node: name }),
   z.object({ type: z.literal('refused'), code: z.enum(refusalCodes), message: z.string() }),
   z.object({ type: z.literal('alive') }),
+  z.object({
+    type: z.literal('peers'),
+    peers: z
+      .array(
+        z.object({
+          /** Of the ports that agents let each other in by, without a path. */
+          url: z.string().max(400),
+          /** Of the certificate that answers there, and that the same node dials with. */
+          fingerprint: z.string().regex(/^[0-9a-f]{64}$/),
+        }),
+      )
+      .max(10_000),
+  }),
   z.object({ type: z.literal('desired'), replicas: z.array(replicaSpec).max(1_000) }),
   z.object({
     type: z.literal('ask'),
@@ -176,4 +190,8 @@ export const controllerMessage = z.discriminatedUnion('type', [
     params: z.record(z.string(), z.unknown()),
   }),
 ])
+export type AgentPeer = Extract<
+  z.infer<typeof controllerMessage>,
+  { type: 'peers' }
+>['peers'][number]
 export type ControllerMessage = z.infer<typeof controllerMessage>

@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { type Peer, peerConnector } from '#std/peer-connector.ts'
 import { TransientError } from '#weights/retry.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
@@ -41,6 +42,8 @@ export interface HttpClientOptions {
   readonly connectMs?: number
   /** No byte for so long means that the connection is dead, whatever TCP believes. */
   readonly idleMs?: number
+  /** Connects only to who owns this certificate, and past all proxies. */
+  readonly peer?: Peer
   /** For HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
@@ -53,14 +56,16 @@ export function openHttpClient({
   connectMs = 10_000,
   idleMs = 30_000,
   env = {},
+  peer,
 }: HttpClientOptions = {}): HttpClient {
   const limits = {
     allowH2: false,
-    connect: { timeout: connectMs },
+    connect: peer === undefined ? { timeout: connectMs } : peerConnector(peer, connectMs),
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
   }
-  const dispatcher = hasProxy(env) ? new EnvHttpProxyAgent(limits) : new Agent(limits)
+  const dispatcher =
+    peer === undefined && hasProxy(env) ? new EnvHttpProxyAgent(limits) : new Agent(limits)
   return {
     request: (request) => follow(dispatcher, request),
     close: () => dispatcher.destroy(),
