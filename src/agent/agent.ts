@@ -66,6 +66,8 @@ export interface Agent {
   readonly ingressPort: number
   /** Its engines run on. */
   close(): Promise<void>
+  /** Ends its engines, too. */
+  closeAndStop(): Promise<void>
 }
 
 /** There is neither a controller it belongs to nor a token for one. */
@@ -206,14 +208,17 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   return {
     inventory,
     ingressPort: opened.port,
-    async close() {
-      closed = true
-      cancelDetect()
-      keeper.close()
-      link.close()
-      await Promise.all([supervisor.close(), opened.close(), peers.close()])
-      pages.close()
-    },
+    close: () => end(() => supervisor.close()),
+    closeAndStop: () => end(() => supervisor.closeAndStop()),
+  }
+
+  async function end(endSupervisor: () => Promise<void>): Promise<void> {
+    closed = true
+    cancelDetect()
+    keeper.close()
+    link?.close()
+    await Promise.all([endSupervisor(), opened.close(), peers.close()])
+    pages.close()
   }
 }
 

@@ -624,7 +624,7 @@ function idText(model: string): string {
 }
 
 function originOf({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `https://${hostInUrl(host)}:${port}`
 }
 
 function isLoopback(host: string): boolean {

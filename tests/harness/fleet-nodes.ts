@@ -1,0 +1,114 @@
+/** A controller and agents in this process, over real sockets, with real engines under them. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Agent, startAgent } from '#agent/agent.ts'
+import { type Controller, startController } from '#controller/controller.ts'
+import { liveMachine } from '#hardware/machine/live-machine.ts'
+import type { ReplicaSpec } from '#protocol/agent-messages.ts'
+import { systemClock } from '#std/clock.ts'
+import { makeCertificate } from '#std/self-signed-certificate.ts'
+import { openHttpClient } from '#weights/http-client.ts'
+import { openStore, type WeightsStore } from '#weights/store.ts'
+import { afterTest } from './after-test.ts'
+import { packageFile } from './package-file.ts'
+
+/** Where what must be closed is left: with the test, or with a suite of tests. */
+export type Later = (cleanup: () => Promise<unknown> | unknown) => void
+
+export async function temporaryFolder(later: Later = afterTest): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'motley-test-'))
+  later(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export async function controller(later: Later = afterTest): Promise<Controller> {
+  const started = await startController({
+    directory: await temporaryFolder(later),
+    certificate: await makeCertificate('test-controller', Date.now()),
+    host: '127.0.0.1',
+    port: 0,
+    clock: systemClock,
+    log: () => {},
+  })
+  later(() => started.close())
+  return started
+}
+
+export interface TestNode {
+  readonly agent: Agent
+  readonly name: string
+  readonly store: WeightsStore
+}
+
+/** An agent that has joined; what it started is ended with the test. */
+export async function node(
+  fleet: Controller,
+  name: string,
+  { hubUrl = 'http://127.0.0.1:1', later = afterTest }: { hubUrl?: string; later?: Later } = {},
+): Promise<TestNode> {
+  const directory = await temporaryFolder(later)
+  const store = openStore(join(directory, 'weights'))
+  const http = openHttpClient()
+  const [secret = ''] = fleet.createToken(60_000).token.split('.')
+  const { fingerprint } = fleet.certificate
+  const welcome = Promise.withResolvers<void>()
+  const agent = await startAgent({
+    directory,
+    join: { address: { host: '127.0.0.1', port: fleet.port, fingerprint }, secret },
+    name,
+    version: 'test',
+    ingress: { host: '127.0.0.1', port: 0 },
+    advertisedHost: '127.0.0.1',
+    machine: liveMachine({ env: { PATH: '/nowhere' } }),
+    runsEngines: true,
+    weights: {
+      http,
+      clock: systemClock,
+      chance: Math.random,
+      nodeHeaders: {},
+      store,
+      caches: [],
+      nodes: [],
+      hubUrl,
+      hubToken: null,
+    },
+    ownProgram: {
+      command: process.execPath,
+      args: [
+        '--conditions=motley-source',
+        '--disable-warning=ExperimentalWarning',
+        packageFile('src/embedded/main.ts'),
+      ],
+      backends: { cpu: [] },
+    },
+    isInstalled: (command) => command === process.execPath,
+    containerRuntime: 'docker',
+    clock: systemClock,
+    chance: Math.random,
+    log: () => {},
+    onWelcome: () => welcome.resolve(),
+    onRefused: (_code, message) => welcome.reject(new Error(message)),
+  })
+  later(async () => {
+    await agent.closeAndStop()
+    await http.close()
+  })
+  await welcome.promise
+  return { agent, name, store }
+}
+
+/** What `startReplica` takes, for a model of the embedded engine. */
+export function replicaWanted(source: string, model: string): Omit<ReplicaSpec, 'id'> {
+  return {
+    model,
+    source,
+    engine: null,
+    backend: null,
+    deviceIndexes: null,
+    contextTokens: 512,
+    slots: 4,
+    kind: 'native',
+    extraArguments: [],
+  } satisfies Omit<ReplicaSpec, 'id'>
+}
