@@ -95,7 +95,7 @@ export class EventStore {
       this.#database.exec('COMMIT')
     } catch (error) {
       // A full disk ends the transaction by itself.
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK')
       throw new StoreError(`${this.#file} cannot be written (${(error as Error).message})`, {
         cause: error,
       })
