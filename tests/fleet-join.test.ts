@@ -293,7 +293,8 @@ async function nodeWithEngine() {
     certificate: await certificateOf('agent'),
     host: '127.0.0.1',
     port: 0,
-    allowedFingerprint: () => controllerFingerprint,
+    mayReach: (fingerprint) => (fingerprint === controllerFingerprint ? 'everything' : null),
+    answerWeights: async () => false,
     portOf: (replica) => (replica === 'tiny' ? enginePort : null),
   })
   const controllerFingerprint = (await certificateOf('controller')).fingerprint

@@ -94,6 +94,7 @@ export async function linkTo(
     chance: () => 0,
     onWelcome: () => story.push('welcome'),
     onRefused: (code: Refusal, message) => story.push(`refused ${code}: ${message}`),
+    onPeers: () => {},
     onDesired: (replicas) => story.push(`desired ${replicas.map(({ id }) => id).join(',')}`),
     onAsk: async (what) => story.push(`ask ${what}`),
     log: (line) => story.push(`log ${line}`),
