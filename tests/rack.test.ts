@@ -42,7 +42,7 @@ test('a rack shares its load by weight, loses no unbegun answer to a SIGKILL, an
   })
   await until('slow start is nearly over', (now) => now.every((row) => row.effectiveWeight >= 1))
   const answers = Array.from({ length: 200 }, async (_, index) => {
-    const response = await chat(url, { stream: true, max_tokens: 120, seed: index })
+    const response = await chat(url, { stream: true, max_tokens: 200, seed: index })
     const headersMs = performance.now()
     return { response, headersMs, ...(await readEvents(response)) }
   })
@@ -87,4 +87,4 @@ test('a rack shares its load by weight, loses no unbegun answer to a SIGKILL, an
     (now) => now.find((row) => row.name === 'rtx')?.effectiveWeight === 3,
   )
   expect(Object.values(gateway.vitals.inFlightByEndpoint)).toEqual([0, 0])
-})
+}, 60_000)
