@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { isLastingChange } from '#controller/inventory-change.ts'
+import { reportedInventory } from '#protocol/agent-messages.ts'
+
+const inventory = (gpu: object = {}, more: object = {}) =>
+  reportedInventory.parse({
+    os: 'linux',
+    devices: [
+      {
+        vendor: 'nvidia',
+        name: 'RTX 4090',
+        memoryBytes: 24e9,
+        usedMemoryBytes: 1e9,
+        memory: { dedicated: { totalBytes: 24e9, usedBytes: 1e9 } },
+        temperatureCelsius: 40,
+        ...gpu,
+      },
+    ],
+    ...more,
+  })
+
+test.each([
+  { name: 'load', gpu: { usedMemoryBytes: 9e9, utilizationRatio: 0.9 }, lasting: false },
+  { name: 'warmth', gpu: { temperatureCelsius: 80, powerWatts: 400 }, lasting: false },
+  {
+    name: 'use of a pool',
+    gpu: { memory: { dedicated: { totalBytes: 24e9, usedBytes: 9e9 } } },
+    lasting: false,
+  },
+  {
+    name: 'size of a pool',
+    gpu: { memory: { dedicated: { totalBytes: 48e9, usedBytes: 1e9 } } },
+    lasting: true,
+  },
+  { name: 'a driver', gpu: { driverVersion: '580' }, lasting: true },
+  { name: 'another card', gpu: { name: 'RTX 5090' }, lasting: true },
+])('$name is worth writing down: $lasting', ({ gpu, lasting }) => {
+  expect(isLastingChange(inventory(), inventory(gpu))).toBe(lasting)
+})
+
+test('the first inventory is news, and so is a card that is gone', () => {
+  expect(isLastingChange(null, inventory())).toBe(true)
+  expect(isLastingChange(inventory(), inventory({}, { devices: [] }))).toBe(true)
+})

@@ -1,0 +1,277 @@
+/** The line between agents and controller, on clocks that the tests hold. */
+import type { AddressInfo } from 'node:net'
+import { createServer, type TLSSocket } from 'node:tls'
+import { expect, test } from 'vitest'
+import type { ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
+import { peerTlsOptions } from '#std/peer-tls.ts'
+import { HeldClock } from '#testing/held-clock.ts'
+import { afterTest } from './harness/after-test.ts'
+import { certificateOf, controllerIn, linkTo, temporaryFolder } from './harness/join.ts'
+import { untilTrue } from './harness/until-true.ts'
+
+const wanted: Omit<ReplicaSpec, 'id'> = {
+  model: 'tiny',
+  source: 'file:/tiny.gguf',
+  engine: null,
+  backend: null,
+  deviceIndexes: null,
+  contextTokens: null,
+  slots: null,
+  kind: 'native',
+  extraArguments: [],
+}
+
+const running = (id: string): ReportedReplica => ({
+  id,
+  state: 'ready',
+  detail: null,
+  engine: 'llama-server',
+  backend: 'cpu',
+  pid: 1,
+  port: 8_000,
+  restarts: 0,
+  progress: null,
+  alarms: [],
+})
+
+/** What an agent meets that dials a controller of the test's making. */
+async function strangeController(onAgent: (socket: TLSSocket) => void): Promise<number> {
+  const certificate = await certificateOf('controller')
+  const sockets: TLSSocket[] = []
+  const server = createServer(peerTlsOptions(certificate), (socket) => {
+    socket.on('error', () => {})
+    sockets.push(socket)
+    onAgent(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterTest(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** The pauses between so many tries, each let pass as it comes. */
+async function pausesOf(clock: HeldClock, tries: number): Promise<number[]> {
+  const pauses: number[] = []
+  while (pauses.length < tries) {
+    // While it dials, only the deadline of that is set; a pause is never as long.
+    await untilTrue('it waits to dial again', () => (clock.dueInMs[0] ?? 15_000) < 15_000)
+    const pauseMs = clock.dueInMs[0] ?? 0
+    pauses.push(pauseMs)
+    clock.pass(pauseMs)
+  }
+  return pauses
+}
+
+test.each([
+  { chance: 0, pauses: [250, 500, 1_000, 2_000, 4_000, 7_500, 7_500] },
+  { chance: 0.5, pauses: [375, 750, 1_500, 3_000, 6_000, 11_250, 11_250] },
+])(
+  'a controller that is away is dialled after longer and longer pauses (chance $chance)',
+  async ({ chance, pauses }) => {
+    const { controller } = await controllerIn()
+    const { port } = controller
+    await controller.close()
+    const clock = new HeldClock()
+    const agent = await linkTo(port, { hasJoined: true, clock, chance: () => chance })
+    expect(await pausesOf(clock, 7)).toEqual(pauses)
+    expect(agent.story).toEqual([
+      `log the controller at 127.0.0.1:${port} cannot be reached (nothing listens there); trying again`,
+    ])
+  },
+)
+
+test('a controller that welcomes and then speaks another protocol is not dialled all the time', async () => {
+  const port = await strangeController((socket) => {
+    socket.once('data', () => {
+      socket.write('{"type":"welcome","protocol":1,"node":"n"}\n{"type":"dance"}\n')
+    })
+  })
+  const clock = new HeldClock()
+  const agent = await linkTo(port, { hasJoined: true, clock })
+  expect(await pausesOf(clock, 4)).toEqual([250, 500, 1_000, 2_000])
+  expect(agent.story.filter((line) => line.startsWith('log'))[0]).toMatch(
+    /does not speak the protocol/,
+  )
+})
+
+test('a controller that accepts and says nothing is given up after 15 s', async () => {
+  let accepted = 0
+  const port = await strangeController((socket) => {
+    accepted++
+    socket.resume()
+  })
+  const clock = new HeldClock()
+  const agent = await linkTo(port, { hasJoined: true, clock })
+  await untilTrue('it is connected', () => accepted === 1)
+  clock.pass(14_999)
+  expect(agent.story).toEqual([])
+  clock.pass(1)
+  await agent.until(/cannot be reached \(no answer within 15 s\)/)
+})
+
+test('a controller that falls silent is left, although its connection stands', async () => {
+  let beats = 0
+  const port = await strangeController((socket) => {
+    socket.on('data', (piece: Buffer) => {
+      const text = piece.toString()
+      if (text.includes('"hello"')) socket.write('{"type":"welcome","protocol":1,"node":"n"}\n')
+      beats += text.split('"heartbeat"').length - 1
+    })
+  })
+  const clock = new HeldClock()
+  const agent = await linkTo(port, { hasJoined: true, clock })
+  await agent.until(/^welcome/)
+  for (const beat of [1, 2, 3]) {
+    clock.pass(5_000)
+    await untilTrue(`heartbeat ${beat}`, () => beats === beat)
+  }
+  clock.pass(5_000)
+  await agent.until(/^log the controller is gone .*replicas go on/)
+})
+
+test('a node is ready while it beats, suspect after 15 s of silence, lost after 60 s, and back', async () => {
+  const clock = new HeldClock()
+  const { controller, token, log } = await controllerIn(temporaryFolder(), clock)
+  const agentClock = new HeldClock()
+  const agent = await linkTo(controller.port, { token: token().secret, clock: agentClock })
+  await agent.until(/^desired/)
+  const spec = controller.startReplica('agent', wanted)
+  agent.link.reportReplicas([running(spec.id)])
+  await untilTrue('its replica is an endpoint', () => controller.endpoints().length === 1)
+  let changes = 0
+  controller.onEndpointsChanged(() => changes++)
+  const now = () => [controller.nodes()[0]?.presence, controller.endpoints().length]
+
+  for (let beat = 0; beat < 6; beat++) {
+    clock.pass(5_000)
+    agentClock.pass(5_000)
+    await untilTrue('the heartbeat is heard', () => controller.nodes()[0]?.silentMs === 0)
+  }
+  expect(now()).toEqual(['ready', 1])
+  clock.pass(14_999)
+  expect(now()).toEqual(['ready', 1])
+  const before = changes
+  clock.pass(1_000) // whoever asks is told at once; gateways hear of it within a second
+  expect(now()).toEqual(['suspect', 0])
+  expect(changes).toBe(before + 1)
+  clock.pass(45_000)
+  expect(now()).toEqual(['lost', 0])
+  expect(controller.replicas()[0]).toMatchObject({ presence: 'lost', reported: { state: 'ready' } })
+  agentClock.pass(5_000)
+  await untilTrue('it is ready again', () => now()[0] === 'ready')
+  clock.pass(1_000)
+  expect(now()).toEqual(['ready', 1])
+  expect(log.slice(1)).toEqual([
+    'node "agent" is silent: nothing new is sent there',
+    'node "agent" is lost',
+    'node "agent" is back',
+  ])
+})
+
+test('when most nodes fall silent at once, gateways keep their replicas and nothing is deleted', async () => {
+  const clock = new HeldClock()
+  const { controller, token } = await controllerIn(temporaryFolder(), clock)
+  for (const name of ['a', 'b', 'c']) {
+    const secret = token().secret
+    const node = await linkTo(controller.port, {
+      token: secret,
+      identityOf: name,
+      clock: new HeldClock(),
+    })
+    await node.until(/^desired/)
+    node.link.reportReplicas([running(controller.startReplica(name, wanted).id)])
+  }
+  await untilTrue('all have endpoints', () => controller.endpoints().length === 3)
+  clock.pass(61_000)
+  expect(controller.nodes().map(({ presence }) => presence)).toEqual(['lost', 'lost', 'lost'])
+  expect([controller.isFrozen, controller.endpoints().length]).toEqual([true, 3])
+  expect(controller.replicas()).toHaveLength(3)
+})
+
+test('a restart of the controller loses nothing: nodes, wishes, and what agents tell again', async () => {
+  const first = await controllerIn()
+  const { port } = first.controller
+  const clock = new HeldClock()
+  const agent = await linkTo(port, { token: first.token().secret, clock })
+  await agent.until(/^desired/)
+  const { id } = first.controller.startReplica('agent', wanted)
+  agent.link.reportReplicas([running(id)])
+  await untilTrue('it is an endpoint', () => first.controller.endpoints().length === 1)
+  const [endpoint] = first.controller.endpoints()
+  await first.controller.close()
+  await agent.until(/^log the controller is gone/)
+
+  const second = await controllerIn(first.directory, undefined, port)
+  expect(second.controller.nodes()).toMatchObject([{ name: 'agent', presence: 'suspect' }])
+  await untilTrue('the agent is back', () => {
+    clock.pass(50)
+    return second.controller.endpoints().length === 1
+  })
+  expect(second.controller.endpoints()).toEqual([endpoint])
+  const desired = agent.story.filter((line) => line.startsWith('desired'))
+  expect(desired).toEqual(['desired ', `desired ${id}`, `desired ${id}`])
+})
+
+test('draining takes the endpoints away before the agent is told, and can be undone', async () => {
+  const { controller, token } = await controllerIn()
+  const agent = await linkTo(controller.port, { token: token().secret })
+  await agent.until(/^desired/)
+  const { id } = controller.startReplica('agent', wanted)
+  agent.link.reportReplicas([running(id)])
+  await untilTrue('it is an endpoint', () => controller.endpoints().length === 1)
+  const story: string[] = []
+  controller.onEndpointsChanged(() => story.push(`endpoints ${controller.endpoints().length}`))
+  controller.setDraining('agent', true)
+  expect(story).toEqual(['endpoints 1', 'endpoints 0'])
+  await untilTrue('it is told', () => agent.story.at(-1) === 'desired ')
+  expect(() => controller.startReplica('agent', wanted)).toThrow(
+    /is draining and takes nothing new/,
+  )
+  controller.setDraining('agent', false)
+  await untilTrue('it is wanted again', () => agent.story.at(-1) === `desired ${id}`)
+})
+
+test('what an agent replies is read before it is believed', async () => {
+  const { controller, token } = await controllerIn()
+  const agent = await linkTo(controller.port, {
+    token: token().secret,
+    onAsk: async (what) => (what === 'logs' ? { text: 7 } : { node: 'another', knee: -1 }),
+  })
+  await agent.until(/^desired/)
+  const { id } = controller.startReplica('agent', wanted)
+  await expect(controller.logs(id, null)).rejects.toThrow(/cannot be understood \(text: /)
+  await expect(controller.benchmark(id)).rejects.toThrow(/cannot be understood/)
+  expect(controller.state.measurements).toEqual({})
+})
+
+test('a benchmark is compared with the newest one before, and two at a time are refused', async () => {
+  const { controller, token } = await controllerIn()
+  const speed = {
+    ...running('x'),
+    engineVersion: '1',
+    quantization: null,
+    byConcurrency: [],
+    knee: 1,
+  }
+  let decode = 10
+  let version = 0
+  const agent = await linkTo(controller.port, {
+    token: token().secret,
+    onAsk: async () => ({
+      ...speed,
+      engineVersion: String(version++),
+      promptTokensPerSecond: 1,
+      decodeTokensPerSecond: decode++,
+    }),
+  })
+  await agent.until(/^desired/)
+  const { id } = controller.startReplica('agent', wanted)
+  const first = controller.benchmark(id)
+  await expect(controller.benchmark(id)).rejects.toThrow(/being measured already/)
+  expect((await first).before).toBeNull()
+  await controller.benchmark(id)
+  const { before, now } = await controller.benchmark(id)
+  expect([before?.decodeTokensPerSecond, now.decodeTokensPerSecond]).toEqual([11, 12])
+})
