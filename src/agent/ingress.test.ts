@@ -46,7 +46,8 @@ async function setup(engine: RequestListener | null): Promise<Setup> {
     certificate: node,
     host: '127.0.0.1',
     port: 0,
-    allowedFingerprint: () => controller.fingerprint,
+    mayReach: (fingerprint) => (fingerprint === controller.fingerprint ? 'everything' : null),
+    answerWeights: async () => false,
     portOf: (replica) => (replica === 'gone' ? 9 : replica === 'a' ? port : null),
   })
   cleanups.push(() => ingress.close())

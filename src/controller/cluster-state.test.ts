@@ -126,15 +126,13 @@ const anyEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
     node: anyNode,
     draining: fc.boolean(),
   }),
-  fc
-    .tuple(anyNode, fc.string())
-    .map(
-      ([of, os]): ClusterEvent => ({
-        type: 'inventory-changed',
-        node: of,
-        inventory: { devices: [], os },
-      }),
-    ),
+  fc.tuple(anyNode, fc.string()).map(
+    ([of, os]): ClusterEvent => ({
+      type: 'inventory-changed',
+      node: of,
+      inventory: { devices: [], os },
+    }),
+  ),
   fc
     .tuple(anyNode, anyReplica)
     .map(([of, id]) => ({ type: 'replica-wanted' as const, node: of, spec: specOf(id) })),
