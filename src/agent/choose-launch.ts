@@ -106,8 +106,16 @@ function reasonText(
   const inOrder = reasons.toSorted(
     (one, other) => Number(other.isInstallable) - Number(one.isInstallable),
   )
-  return `nothing here can run it. ${inOrder.map(({ text }) => text).join(' ')}`
+  const shown = inOrder.slice(0, reasonsShown).map(({ text }) => text)
+  const more = inOrder.length - shown.length
+  const others = more <= 0 ? '' : ` (and ${more} other engines or devices that do not suit it)`
+  const asked =
+    spec.engine === null ? 'nothing here can run it' : `${spec.engine} cannot run it here`
+  return `${asked}. ${shown.join(' ')}${others}`
 }
+
+/** Nobody reads fourteen of them. */
+const reasonsShown = 3
 
 interface Place {
   readonly backend: Backend

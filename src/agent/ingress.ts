@@ -150,7 +150,14 @@ function relay(
     setHost: false,
   })
   onward.on('response', (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndList(answer))
+    try {
+      response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEndList(answer))
+    } catch {
+      // A status or a header that Node reads and would not write.
+      onward.destroy()
+      refuse(request, response, 502, 'The engine answers with what is not HTTP.')
+      return
+    }
     response.flushHeaders()
     answer.pipe(response)
     // An answer that broke off must not look whole.

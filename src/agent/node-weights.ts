@@ -16,7 +16,10 @@ export interface LocalWeights {
 
 export type WeightsContext = Omit<PullContext, 'onEvent' | 'signal'>
 
-/** Rejects as `pullWeights` does. `onProgress` gets bytes that are here and bytes in all. */
+/** What was found is no model. */
+export class NoWeightsError extends Error {}
+
+/** Rejects as `pullWeights` does, and with {@link NoWeightsError}. `onProgress` gets bytes that are here and bytes in all. */
 export async function bringWeights(
   source: string,
   context: WeightsContext,
@@ -37,6 +40,12 @@ export async function bringWeights(
   })
   const ggufs = model.files.filter(({ path }) => path.endsWith('.gguf')).map(({ path }) => path)
   // Of a model in several files, engines are given the first and find the others.
+  const hasSafetensors = model.files.some(({ path }) => path.endsWith('.safetensors'))
+  if (ggufs.length === 0 && !hasSafetensors) {
+    throw new NoWeightsError(
+      `${referenceText(reference)} holds no model: there is no GGUF and no safetensors file in it`,
+    )
+  }
   const first = ggufs.filter((path) => !/mmproj/i.test(path)).toSorted()[0] ?? ggufs[0]
   return {
     format: first === undefined ? 'safetensors' : 'gguf',

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { type Agent, agentDirectory, startAgent } from '#agent/agent.ts'
 import { agentOptions } from '#cli/agent-options.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { dataDirectory } from '#cli/data-directory.ts'
+import { dataDirectory, dataDirectoryFailure } from '#cli/data-directory.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { answerAdmin } from '#controller/admin.ts'
 import { type Controller, startController } from '#controller/controller.ts'
@@ -64,7 +64,8 @@ export async function startControllerPart(
         ? new CommandFailure('unreachable', error.message, { cause: error })
         : null
     const words = { option: (at: string, next: number) => `controller.listen: ${at}:${next}` }
-    const failure = storeFailure ?? listenFailure(error, `${host}:${port}`, words)
+    const failure =
+      storeFailure ?? dataDirectoryFailure(error) ?? listenFailure(error, `${host}:${port}`, words)
     // Somebody who only wants answers is not kept from them by a second program on this machine.
     if (alone) throw failure
     log(`no machine can join this one: ${(failure as Error).message}`)

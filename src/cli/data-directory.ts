@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { CommandFailure } from '#cli/command-failure.ts'
 
 /** Where Motley keeps what it downloads for this user. */
 export function dataDirectory(env = process.env): string {
@@ -10,6 +11,29 @@ export function dataDirectory(env = process.env): string {
   if (process.platform === 'darwin')
     return join(homedir(), 'Library', 'Application Support', 'motley')
   return join(env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'motley')
+}
+
+/** What it means when that folder cannot be used, as a failure of the user's; else null. */
+export function dataDirectoryFailure(error: unknown): CommandFailure | null {
+  const { code = '', path = '' } = error as NodeJS.ErrnoException
+  const directory = dataDirectory()
+  if (!path.startsWith(directory)) return null
+  const words: Readonly<Record<string, string>> = {
+    ENOTDIR: 'it is not a folder',
+    EEXIST: 'it is not a folder',
+    EACCES: 'this user may not write there',
+    EPERM: 'this user may not write there',
+    EROFS: 'it is read-only',
+    ENOSPC: 'its disk is full',
+    ENOENT: 'it cannot be made',
+  }
+  const why = words[code]
+  if (why === undefined) return null
+  return new CommandFailure(
+    'wrong',
+    `${directory} cannot be used (${why}): name another folder with MOTLEY_DATA_DIR`,
+    { cause: error },
+  )
 }
 
 /** A build of the embedded engine has a folder of its own there. */

@@ -1,4 +1,5 @@
 /** The table of `motley detect`: one line for each device, and why one is not used below it. */
+import { memoryText } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
@@ -56,8 +57,8 @@ function row(device: Device): string[] {
   return [
     idOf(device),
     device.name,
-    memoryBytes === null ? '?' : `${shares}${sizeText(memoryBytes)}`,
-    usedMemoryBytes === null ? '-' : sizeText(usedMemoryBytes),
+    memoryBytes === null ? '?' : `${shares}${memoryText(memoryBytes)}`,
+    usedMemoryBytes === null ? '-' : memoryText(usedMemoryBytes),
     device.architecture ?? '?',
     runtimeText(device),
   ]
@@ -70,12 +71,6 @@ function idOf({ vendor, index, partition, parent, busId, vulkanIndex }: Device):
   if (vendor === 'cpu') return 'cpu'
   if (partition !== null) return `${id}/${partition}`
   return parent === null ? id : `${id}/mig`
-}
-
-function sizeText(bytes: number): string {
-  const gibibytes = bytes / 2 ** 30
-  if (bytes > 0 && gibibytes < 1) return `${Math.max(1, Math.round(bytes / 2 ** 20))}M`
-  return `${gibibytes >= 100 ? Math.round(gibibytes) : Number(gibibytes.toFixed(1))}G`
 }
 
 const runtimeNames: Readonly<Record<string, string>> = { levelZero: 'l0' }

@@ -1,6 +1,6 @@
 /** Nodes, replicas and measurements as text of 80 columns. */
 import { z } from 'zod'
-import { bytesText } from '#cli/quantity.ts'
+import { bytesText, memoryText } from '#cli/quantity.ts'
 import { tableLines } from '#cli/table.ts'
 
 const shownDevice = z.object({
@@ -29,7 +29,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     const devices = inventory?.devices ?? []
     const lines = devices.map((device) => [
       device.name,
-      device.memoryBytes === null ? '?' : bytesText(device.memoryBytes),
+      device.memoryBytes === null ? '?' : memoryText(device.memoryBytes),
     ])
     const [first = ['-', ''], ...others] = lines
     return [[name, state, heard, ...first], ...others.map((line) => ['', '', '', ...line])]

@@ -67,8 +67,7 @@ export async function answerAdmin(
         return { status: 201, body: controller.startReplica(wanted.node, wanted.replica) }
       }
       case 'GET replicas/:name': {
-        const found = controller.replicas().find(({ spec }) => spec.id === name)
-        return found === undefined ? null : ok(found)
+        return ok(controller.replica(name ?? ''))
       }
       case 'DELETE replicas/:name':
         controller.stopReplica(name ?? '')

@@ -259,6 +259,12 @@ export class Controller {
   }
 
   /** Throws `ControllerRefusal` when there is no such replica. */
+  replica(id: string): ReplicaView {
+    this.#replica(id)
+    return this.replicas().find(({ spec }) => spec.id === id) as ReplicaView
+  }
+
+  /** Throws `ControllerRefusal` when there is no such replica. */
   stopReplica(id: string): void {
     const replica = this.#replica(id)
     this.#append({ type: 'replica-unwanted', replica: id })
@@ -298,6 +304,13 @@ export class Controller {
   }> {
     const { node, spec } = this.#replica(id)
     const session = this.#sessionOf(node)
+    const reported = this.#live.get(node)?.replicas.find((one) => one.id === id)
+    if (reported?.state !== 'ready') {
+      const why = reported?.detail == null ? '' : `: ${reported.detail}`
+      throw new ControllerRefusal(
+        `${id} is ${reported?.state ?? 'not known to its agent'}, and only what is ready can be measured${why}`,
+      )
+    }
     if (this.#measured.has(node)) {
       throw new ControllerRefusal(
         'this node is being measured already: two at a time would measure each other',

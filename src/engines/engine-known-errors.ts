@@ -10,6 +10,8 @@ export interface KnownError {
   readonly meaning: string
   /** What to do about it. */
   readonly fix: string
+  /** Whether the next start would end alike, so that none is tried. */
+  readonly permanent?: boolean
 }
 
 /** The first that the words match; null when nobody has met them yet. */

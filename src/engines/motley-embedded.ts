@@ -110,12 +110,14 @@ export const motleyEmbedded: Engine = {
   },
   knownErrors: [
     {
+      permanent: true,
       pattern:
-        /is not a GGUF file|is cut off after|is damaged: it|is empty; download|is a big-endian GGUF|has GGUF version|Failed to load model/i,
+        /is not a GGUF file|cannot be loaded \(|is cut off after|is damaged: it|is empty; download|is a big-endian GGUF|has GGUF version|Failed to load model/i,
       meaning: 'The model file is damaged, not complete, or of another format.',
       fix: 'Fetch it again; `motley model inspect` says what is in it.',
     },
     {
+      permanent: true,
       pattern: /unknown model architecture/i,
       meaning: 'The llama.cpp inside does not know the architecture of the model.',
       fix: 'Take a newer Motley, or a newer llama-server.',

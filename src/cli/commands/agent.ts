@@ -132,6 +132,8 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     if (error instanceof SupervisionError || error instanceof IdentityError) {
       throw new CommandFailure('unreachable', asClause(error.message), { cause: error })
     }
+    const unusable = dirs.dataDirectoryFailure(error)
+    if (unusable !== null) throw unusable
     const words = { option: (host: string, port: number) => `--listen ${host}:${port}` }
     throw listenFailure(error, flags.listen, words)
   }

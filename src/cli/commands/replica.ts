@@ -3,6 +3,7 @@ import { basename, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { launchBackends, launchEngines } from '#agent/launch-words.ts'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import {
@@ -76,23 +77,20 @@ export function addReplicaCommand(program: Command): void {
 
 async function start(weights: string, flags: StartFlags): Promise<void> {
   const { node, name, engine, backend, context, slots, container, json, ...gateway } = flags
-  const source = existsSync(weights) ? `file:${resolve(weights)}` : weights
+  const replica = {
+    model: name ?? nameOf(weights),
+    source: sourceOf(weights),
+    engine: oneOf(engine, '--engine', launchEngines),
+    backend: oneOf(backend, '--backend', launchBackends),
+    deviceIndexes: null,
+    contextTokens: countOf(context, '--context', contextTokensMax),
+    slots: countOf(slots, '--slots', slotsMax),
+    kind: container === true ? 'container' : 'native',
+    extraArguments: [],
+  }
   const answer = await askController('/admin/v1/replicas', gateway, {
     method: 'POST',
-    body: {
-      node: node ?? (await onlyNode(gateway)),
-      replica: {
-        model: name ?? nameOf(weights),
-        source,
-        engine: engine ?? null,
-        backend: backend ?? null,
-        deviceIndexes: null,
-        contextTokens: countOf(context, '--context'),
-        slots: countOf(slots, '--slots'),
-        kind: container === true ? 'container' : 'native',
-        extraArguments: [],
-      },
-    },
+    body: { node: node ?? (await onlyNode(gateway)), replica },
   })
   const { id, model } = z.object({ id: z.string(), model: z.string() }).parse(answer)
   if (json) printJson(answer)
@@ -156,13 +154,14 @@ async function onlyNode(gateway: GatewayOptions): Promise<string> {
 
 async function onlyReplica(gateway: GatewayOptions): Promise<string> {
   const { replicas } = replicasAnswer.parse(await askController('/admin/v1/replicas', gateway))
-  const [only] = replicas
-  if (only !== undefined && replicas.length === 1) return only.spec.id
+  const ready = replicas.filter(({ reported }) => reported?.state === 'ready')
+  const [only] = ready
+  if (only !== undefined && ready.length === 1) return only.spec.id
   throw new CommandFailure(
     'wrong',
-    replicas.length === 0
-      ? 'there is no replica: "motley replica start" starts one'
-      : `say which: ${replicas.map(({ spec }) => spec.id).join(', ')}`,
+    ready.length === 0
+      ? 'no replica is ready: "motley replicas" says how they are, "motley replica start" starts one'
+      : `say which: ${ready.map(({ spec }) => spec.id).join(', ')}`,
   )
 }
 
@@ -175,9 +174,34 @@ function nameOf(weights: string): string {
   return last.replace(/:[^:]*$/, '').replace(/-GGUF$/i, '') || 'model'
 }
 
-function countOf(text: string | undefined, option: string): number | null {
+/** As the protocol bounds them. */
+const slotsMax = 1_024
+const contextTokensMax = 100_000_000
+
+function countOf(text: string | undefined, option: string, most: number): number | null {
   if (text === undefined) return null
   const count = Number(text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new CommandFailure('wrong', `${option} takes a whole number above 0, and not "${text}"`)
+  if (Number.isInteger(count) && count > 0 && count <= most) return count
+  throw new CommandFailure(
+    'wrong',
+    `${option} takes a whole number from 1 to ${most}, and not "${text}"`,
+  )
+}
+
+function oneOf(
+  text: string | undefined,
+  option: string,
+  allowed: readonly string[],
+): string | null {
+  if (text === undefined) return null
+  if (allowed.includes(text)) return text
+  throw new CommandFailure('wrong', `${option} takes one of ${allowed.join(', ')}, not "${text}"`)
+}
+
+/** A path of this machine, or a reference that the node resolves. */
+function sourceOf(weights: string): string {
+  if (existsSync(weights)) return `file:${resolve(weights)}`
+  const isPath = !/^(hf|https?|file|node):/.test(weights) && /\.gguf$|^[./~]/.test(weights)
+  if (isPath) throw new CommandFailure('wrong', `there is no file ${resolve(weights)}`)
+  return weights
 }

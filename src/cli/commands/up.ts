@@ -78,6 +78,9 @@ async function up(flags: UpFlags): Promise<void> {
     console.log(readyText({ url: shownUrl, config, ownModels, loading, hasEndpoints }))
     if (!nothingElse) console.log(endpointsText(config))
     if (!hasEndpoints) logLine(noEndpointsText(findConfigFile(request), 'leave out --no-embedded'))
+    if (controllerPart !== null && config.controller.listen !== '127.0.0.1:7071') {
+      console.log(`Machines join at ${config.controller.listen}: "motley token create" says how.\n`)
+    }
     if (demo !== null) {
       await demo.listen(new URL(url).port)
       console.log(demo.text())
