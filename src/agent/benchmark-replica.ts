@@ -18,7 +18,13 @@ export interface MeasureOptions {
 
 /** Long enough that starting and stopping does not count, short enough for a CPU. */
 const answerTokens = 64
-const promptWords = 60
+const promptSentences = 60
+
+/** Less is no prompt whose reading could be measured. */
+const promptSentencesMin = 5
+
+/** Short, so that it is the answer that takes the time. */
+const sentencesBeforeAnswer = 5
 
 /** Short answers of a fast engine are repeated until this has passed, so that noise evens out. */
 const levelMs = 1_500
@@ -34,9 +40,9 @@ const requestMsMax = 5 * 60_000
 export async function measureReplica(options: MeasureOptions): Promise<ReplicaSpeed> {
   const { about } = options
   // The first request pays for what is only done once: kernels compiled, pages read.
-  await ask(options, 0, 1)
+  const sentences = await fittingSentences(options)
   const prompts = []
-  for (const seed of [1, 2, 3]) prompts.push(await ask(options, seed, 1, promptWords))
+  for (const seed of [1, 2, 3]) prompts.push(await ask(options, seed, 1, sentences))
   const prompt = median(prompts.map(({ promptTokens, ms }) => (promptTokens / ms) * 1_000))
   const byConcurrency: { requests: number; tokensPerSecond: number }[] = []
   for (const requests of concurrencies) {
@@ -63,12 +69,25 @@ async function decodeSpeed(options: MeasureOptions, requests: number): Promise<n
   let tokens = 0
   const writer = async (index: number): Promise<void> => {
     for (let round = 0; round === 0 || clock.nowMs() - startMs < levelMs; round++) {
-      const answer = await ask(options, requests * 1_000 + index * 100 + round, answerTokens)
+      const seed = requests * 1_000 + index * 100 + round
+      const answer = await ask(options, seed, answerTokens, sentencesBeforeAnswer)
       tokens += answer.completionTokens
     }
   }
   await Promise.all(Array.from({ length: requests }, (_, index) => writer(index)))
   return (tokens / Math.max(1, clock.nowMs() - startMs)) * 1_000
+}
+
+/** The longest prompt that its context takes; that is not known here, and tokens differ. */
+async function fittingSentences(options: MeasureOptions): Promise<number> {
+  for (let sentences = promptSentences; ; sentences = Math.floor(sentences / 2)) {
+    try {
+      await ask(options, 0, 1, sentences)
+      return sentences
+    } catch (error) {
+      if (sentences / 2 < promptSentencesMin) throw error
+    }
+  }
 }
 
 /** The fewest requests at a time beyond which twice as many bring less than a tenth more. */
@@ -99,7 +118,7 @@ async function ask(
   { port, about, clock }: MeasureOptions,
   seed: number,
   maxTokens: number,
-  words = 20,
+  sentences: number,
 ): Promise<Answered> {
   const startMs = clock.nowMs()
   const response = await fetch(`http://127.0.0.1:${port}/v1/completions`, {
@@ -108,7 +127,9 @@ async function ask(
     // Each prompt begins differently, so that no cache of prefixes answers in place of the engine.
     body: JSON.stringify({
       model: about['model'],
-      prompt: Array.from({ length: words }, (_, index) => `${seed + index} is a number.`).join(' '),
+      prompt: Array.from({ length: sentences }, (_, index) => `${seed + index} is a number.`).join(
+        ' ',
+      ),
       max_tokens: maxTokens,
       temperature: 1,
       seed,
