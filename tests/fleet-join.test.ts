@@ -296,6 +296,7 @@ async function nodeWithEngine() {
     mayReach: (fingerprint) => (fingerprint === controllerFingerprint ? 'everything' : null),
     answerWeights: async () => false,
     portOf: (replica) => (replica === 'tiny' ? enginePort : null),
+    attachedPortOf: () => null,
   })
   const controllerFingerprint = (await certificateOf('controller')).fingerprint
   afterTest(() => ingress.close())

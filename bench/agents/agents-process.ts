@@ -86,6 +86,7 @@ function dial(agent: SimulatedAgent, token: string | null): void {
     },
     onRefused: (code, message) => answer({ kind: 'refused', message: `${code}: ${message}` }),
     onPeers() {},
+    onAttached: () => {},
     onDesired(replicas) {
       agent.desired = replicas
       noteTold(agent)

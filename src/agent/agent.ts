@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { measureReplica } from '#agent/benchmark-replica.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
 import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
+import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
 import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
 import {
   type AgentIdentity,
@@ -46,6 +47,8 @@ export interface AgentOptions {
   /** False for a machine that is only replayed. */
   readonly runsEngines: boolean
   readonly weights: WeightsContext
+  /** Where engines of others are looked for; left out: the usual ports of all engines. */
+  readonly enginePorts?: readonly number[]
   /** Starts the engine that is part of Motley. */
   readonly ownProgram: OwnProgram
   /** Whether a program is on the PATH. */
@@ -146,6 +149,8 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     onChange: () => link?.reportReplicas(keeper.reported()),
     log,
   })
+  /** Ports of engines of others that gateways may reach, by the names of their endpoints. */
+  let attached: ReadonlyMap<string, number> = new Map()
   const opened = await openIngress({
     certificate: identity.certificate,
     ...options.ingress,
@@ -162,6 +167,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       return answer !== null
     },
     portOf: (replica) => keeper.portOf(replica),
+    attachedPortOf: (id) => attached.get(id) ?? null,
   }).catch((error: unknown) => {
     keeper.close()
     throw error
@@ -184,13 +190,25 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     onRefused: options.onRefused,
     onPeers: (known) => peers.know(known),
     onDesired: (replicas) => keeper.want(replicas),
+    onAttached(endpoints) {
+      attached = new Map(endpoints.map(({ id, port }) => [id, port]))
+    },
     async onAsk(what, params) {
+      if (what === 'look-at') return await finder.lookAt(Number(params['port']))
       const id = replicaId(String(params['replica']))
       if (what === 'logs') return await supervisor.logs(id, numberOrNull(params['after']))
       const { about, port } = supervisor.specOf(id)
       return await measureReplica({ port, about, fetchPage: pages.fetchPage, clock })
     },
     log,
+  })
+  const finder: EngineFinder = new EngineFinder({
+    // What is only replayed has no ports.
+    ports: options.enginePorts ?? (options.runsEngines ? usualPorts : []),
+    isOwn: (port) => supervisor.list().some((replica) => replica.port === port),
+    fetchPage: pages.fetchPage,
+    clock,
+    onChange: (found) => link?.reportFound(found),
   })
   link.reportInventory(inventory)
   link.reportReplicas(keeper.reported())
@@ -215,6 +233,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   async function end(endSupervisor: () => Promise<void>): Promise<void> {
     closed = true
     cancelDetect()
+    finder.close()
     keeper.close()
     link?.close()
     await Promise.all([endSupervisor(), opened.close(), peers.close()])

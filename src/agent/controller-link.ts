@@ -9,8 +9,10 @@ import type { AgentIdentity, ControllerAddress } from '#agent/identity.ts'
 import {
   type AgentMessage,
   type AgentPeer,
+  type AttachedPort,
   type ControllerMessage,
   controllerMessage,
+  type FoundEngine,
   heartbeatMs,
   messageBytesMax,
   protocolVersions,
@@ -44,6 +46,7 @@ export interface LinkOptions {
   readonly onRefused: (code: Refusal, message: string) => void
   readonly onPeers: (peers: readonly AgentPeer[]) => void
   readonly onDesired: (replicas: readonly ReplicaSpec[]) => void
+  readonly onAttached: (endpoints: readonly AttachedPort[]) => void
   readonly onAsk: (
     what: Extract<ControllerMessage, { type: 'ask' }>['what'],
     params: Readonly<Record<string, unknown>>,
@@ -96,6 +99,7 @@ export class ControllerLink {
   /** Said again on every new connection. */
   #inventory: ReportedInventory | null = null
   #replicas: readonly ReportedReplica[] = []
+  #found: readonly FoundEngine[] = []
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -116,6 +120,11 @@ export class ControllerLink {
   reportReplicas(replicas: readonly ReportedReplica[]): void {
     this.#replicas = replicas
     if (this.#welcome) this.#say({ type: 'replicas', replicas: [...replicas] })
+  }
+
+  reportFound(engines: readonly FoundEngine[]): void {
+    this.#found = engines
+    if (this.#welcome) this.#say({ type: 'found', engines: [...engines] })
   }
 
   close(): void {
@@ -217,6 +226,7 @@ export class ControllerLink {
         this.#options.onWelcome(message.node)
         if (this.#inventory !== null) this.reportInventory(this.#inventory)
         this.reportReplicas(this.#replicas)
+        this.reportFound(this.#found)
         this.#beat()
         break
       case 'refused':
@@ -227,6 +237,9 @@ export class ControllerLink {
         break
       case 'peers':
         this.#options.onPeers(message.peers)
+        break
+      case 'attached':
+        this.#options.onAttached(message.endpoints)
         break
       case 'ask':
         void this.#answer(message)

@@ -20,6 +20,8 @@ export interface IngressOptions {
   readonly answerWeights: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
   /** Where the engine of a replica listens; null when it does not run. */
   readonly portOf: (replica: string) => number | null
+  /** Where an engine listens that is attached under this name; null when none is. */
+  readonly attachedPortOf: (id: string) => number | null
 }
 
 export interface Ingress {
@@ -118,8 +120,8 @@ async function answer(
   else refuse(request, response, 403, 'Nodes may take weights from each other, and nothing else.')
 }
 
-/** /replicas/<id>/<path of the engine> */
-const replicaPath = /^\/replicas\/([^/?]+)(\/.*)$/
+/** /replicas/<id>/<path of the engine>, and the same for what is attached */
+const enginePath = /^\/(replicas|attached)\/([^/?]+)(\/.*)$/
 
 function relay(
   options: IngressOptions,
@@ -127,18 +129,25 @@ function relay(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const [, id, path] = replicaPath.exec(request.url ?? '') ?? []
+  const [, kind, id, path] = enginePath.exec(request.url ?? '') ?? []
   if (id === undefined || path === undefined) {
     refuse(request, response, 404, 'Engines are reached at /replicas/<id>/…')
     return
   }
-  const port = options.portOf(id)
+  const isAttached = kind === 'attached'
+  const port = isAttached ? options.attachedPortOf(id) : options.portOf(id)
   if (port === null) {
-    refuse(request, response, 503, `No replica "${id}" runs here.`)
+    const what = isAttached
+      ? `No engine is attached as "${id}" here.`
+      : `No replica "${id}" runs here.`
+    refuse(request, response, 503, what)
     return
   }
-  underWay.begin(id)
-  response.once('close', () => underWay.end(id))
+  // Nobody waits for what is attached: its engine is not ours to end.
+  if (!isAttached) {
+    underWay.begin(id)
+    response.once('close', () => underWay.end(id))
+  }
   const onward = httpRequest({
     // A connection that is kept may be closed by the engine just as it is used again.
     agent: false,

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Agent, agentDirectory, startAgent } from '#agent/agent.ts'
+import { type Agent, type AgentOptions, agentDirectory, startAgent } from '#agent/agent.ts'
 import { agentOptions } from '#cli/agent-options.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory, dataDirectoryFailure } from '#cli/data-directory.ts'
@@ -31,7 +31,7 @@ import { type Certificate, makeCertificate, readCertificate } from '#std/self-si
 export interface ControllerPart {
   readonly controller: Controller
   readonly admin: AdminPages
-  /** Replicas that gateways should know, as endpoints. */
+  /** Replicas and attached engines that gateways should know, as endpoints. */
   endpoints(): EndpointConfig[]
   close(): Promise<void>
 }
@@ -44,6 +44,7 @@ export async function startControllerPart(
   config: MotleyConfig,
   log: (line: string) => void,
   alone: boolean,
+  agentMore: Pick<AgentOptions, 'enginePorts'> = {},
 ): Promise<ControllerPart | null> {
   if (!config.controller.enabled) return null
   const directory = join(dataDirectory(), 'controller')
@@ -72,11 +73,11 @@ export async function startControllerPart(
     return null
   }
   // It looks at the machine first, which takes a second or more: nobody waits for that.
-  const agent = startOwnAgent(controller, log)
+  const agent = startOwnAgent(controller, log, agentMore)
   return {
     controller,
     admin: (request) => answerAdmin(controller, request),
-    endpoints: () => replicaEndpoints(controller, log),
+    endpoints: () => [...replicaEndpoints(controller, log), ...attachedEndpoints(controller, log)],
     async close() {
       await (await agent)?.close()
       await controller.close()
@@ -109,6 +110,19 @@ function replicaEndpoints(controller: Controller, log: (line: string) => void): 
       if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
       // As the address of an agent that nobody can dial.
       log(`${replica} on ${node} is left out: ${url} or "${model}" cannot be used`)
+      return []
+    })
+}
+
+/** What each is and serves is asked again and again: it is somebody else's, and may be replaced. */
+function attachedEndpoints(controller: Controller, log: (line: string) => void): EndpointConfig[] {
+  const own = controller.certificate
+  return controller
+    .attachedAddresses()
+    .flatMap(({ id, node, url, fingerprint }): EndpointConfig[] => {
+      const parsed = endpointConfig.safeParse({ url, name: id, labels: { node } })
+      if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
+      log(`${id} on ${node} is left out: ${url} cannot be used`)
       return []
     })
 }
@@ -149,6 +163,7 @@ const ownTokenMs = 60_000
 async function startOwnAgent(
   controller: Controller,
   log: (line: string) => void,
+  more: Pick<AgentOptions, 'enginePorts'>,
 ): Promise<Agent | null> {
   const options = agentOptions(liveMachine({ env: process.env }), log)
   const [secret = ''] = controller.createToken(ownTokenMs).token.split('.')
@@ -157,6 +172,7 @@ async function startOwnAgent(
   try {
     return await startAgent({
       ...options,
+      ...more,
       directory: agentDirectory(dataDirectory()),
       join: { address: { host, port: controller.port, fingerprint }, secret },
       name: ownNodeName(),

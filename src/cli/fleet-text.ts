@@ -9,6 +9,16 @@ const shownDevice = z.object({
   memoryBytes: z.number().nullable(),
 })
 
+const shownEngine = z.object({
+  port: z.number(),
+  engine: z.string(),
+  version: z.string().nullable(),
+  models: z.array(z.string()),
+  state: z.string(),
+})
+
+const shownFound = shownEngine.extend({ attachedAs: z.string().nullable() })
+
 const shownNode = z.object({
   id: z.string(),
   name: z.string(),
@@ -16,6 +26,8 @@ const shownNode = z.object({
   draining: z.boolean(),
   silentMs: z.number().nullable(),
   inventory: z.object({ devices: z.array(shownDevice) }).nullable(),
+  /** A controller of before this could be seen says nothing. */
+  found: z.array(shownFound).default([]),
 })
 
 export const nodesAnswer = z.object({ nodes: z.array(shownNode), frozen: z.boolean() })
@@ -23,7 +35,7 @@ export const nodesAnswer = z.object({ nodes: z.array(shownNode), frozen: z.boole
 export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): string {
   if (nodes.length === 0)
     return 'No machine has joined yet: "motley token create" says how one does.'
-  const rows = nodes.flatMap(({ name, presence, draining, silentMs, inventory }) => {
+  const rowsOfNodes = nodes.map(({ name, presence, draining, silentMs, inventory }) => {
     const state = draining ? 'draining' : presence
     const heard = silentMs === null ? 'never' : `${Math.round(silentMs / 1000)} s ago`
     const devices = inventory?.devices ?? []
@@ -34,7 +46,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     const [first = ['-', ''], ...others] = lines
     return [[name, state, heard, ...first], ...others.map((line) => ['', '', '', ...line])]
   })
-  const table = tableLines(
+  const [titles = '', ...lines] = tableLines(
     [
       { title: 'NODE', maxWidth: 20 },
       { title: 'STATE' },
@@ -42,10 +54,64 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
       { title: 'DEVICE', maxWidth: 30 },
       { title: 'MEMORY', align: 'right' },
     ],
-    rows,
+    rowsOfNodes.flat(),
   )
+  const table = [
+    titles,
+    ...nodes.flatMap(({ name, found }, index) => [
+      ...lines.splice(0, rowsOfNodes[index]?.length ?? 0),
+      ...found.map((engine) => `  ${foundText(name, engine, found)}`),
+    ]),
+  ]
   const warning = 'More than half of the nodes are lost at once: nothing is deleted or moved.'
   return [...table, ...(frozen ? ['', warning] : [])].join('\n')
+}
+
+/** What somebody else runs there, and how it is attached, or as what it is. */
+function foundText(
+  node: string,
+  engine: z.infer<typeof shownFound>,
+  all: readonly z.infer<typeof shownFound>[],
+): string {
+  const { port, state, attachedAs } = engine
+  const isOnly = all.filter((other) => other.engine === engine.engine).length === 1
+  const place = `${node}/${isOnly ? engine.engine : port}`
+  const what = `${titleOf(engine)} on port ${port}${state === 'ready' ? '' : `, ${state}`}`
+  const use = attachedAs === null ? `"motley attach ${place}" uses it` : `attached as ${attachedAs}`
+  return `${what}: ${modelsText(engine.models)}; ${use}`
+}
+
+function titleOf({ engine, version }: { engine: string; version: string | null }): string {
+  return version === null ? engine : `${engine} ${version}`
+}
+
+const modelsShown = 3
+
+function modelsText(models: readonly string[]): string {
+  if (models.length === 0) return 'no model yet'
+  const more = models.length - modelsShown
+  const shown = models.slice(0, modelsShown).join(', ')
+  return more > 0 ? `${shown} and ${more} more` : shown
+}
+
+export const attachedAnswer = z.object({
+  id: z.string(),
+  engine: z.string(),
+  port: z.number(),
+  nodeName: z.string(),
+  presence: z.string(),
+  found: shownEngine.nullable(),
+})
+
+export const attachedListAnswer = z.object({ endpoints: z.array(attachedAnswer) })
+
+export function attachedText({ id, engine, found }: z.infer<typeof attachedAnswer>): string {
+  const what = found === null ? engine : titleOf(found)
+  const models = found === null || found.models.length === 0 ? null : modelsText(found.models)
+  return [
+    `${id} is an endpoint now: ${what}${models === null ? '' : `, which serves ${models}`}`,
+    `its owner starts and stops it; "motley attach --remove ${id}" uses it no longer`,
+  ].join('\n')
 }
 
 export const replicaAnswer = z.object({

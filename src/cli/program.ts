@@ -1,6 +1,7 @@
 /** The commands of motley and what holds for all of them. */
 import { Command, type CommanderError, Option } from 'commander'
 import { addAgentCommand } from '#cli/commands/agent.ts'
+import { addAttachCommand } from '#cli/commands/attach.ts'
 import { addConfigCommand } from '#cli/commands/config.ts'
 import { addControllerCommand } from '#cli/commands/controller.ts'
 import { addDemoCommand } from '#cli/commands/demo.ts'
@@ -36,6 +37,7 @@ const commands = [
   addNodesCommand,
   addReplicasCommand,
   addReplicaCommand,
+  addAttachCommand,
   addDrainCommand,
   addBenchmarkCommand,
   addModelsCommand,

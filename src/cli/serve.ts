@@ -55,14 +55,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const file = findConfigFile(options.request)
   // The file that was read is the one to read again: if it is gone, that is no empty configuration.
   const request = file === null ? options.request : { ...options.request, path: file }
-  const withOwn = (config: MotleyConfig): MotleyConfig => ({
-    ...config,
-    endpoints: [
-      ...config.endpoints,
-      ...ownEndpoints,
-      ...(options.controllerPart?.endpoints() ?? []),
-    ],
-  })
+  const withOwn = (config: MotleyConfig): MotleyConfig => {
+    const written = [...config.endpoints, ...ownEndpoints]
+    return { ...config, endpoints: [...written, ...ofFleet(options.controllerPart, written)] }
+  }
   const config = withOwn(options.config)
   surviveLostReaders()
 
@@ -131,6 +127,19 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     await Promise.race([allHeard, setTimeout(firstReportMsMax, undefined, { ref: false })])
   }
   return { url: gateway.url, stopped }
+}
+
+/** What is in the configuration keeps its name. */
+function ofFleet(
+  part: ControllerPart | null | undefined,
+  written: readonly EndpointConfig[],
+): EndpointConfig[] {
+  const taken = new Set(written.map(endpointName))
+  const all = part?.endpoints() ?? []
+  for (const name of all.map(endpointName).filter((one) => taken.has(one))) {
+    logLine(`endpoint ${name} of the fleet is left out: the configuration has one of that name`)
+  }
+  return all.filter((endpoint) => !taken.has(endpointName(endpoint)))
 }
 
 /**

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { AgentFailure } from '#controller/agent-session.ts'
 import { type Controller, ControllerRefusal } from '#controller/controller.ts'
 import { StoreError } from '#controller/event-store.ts'
+import { nameText } from '#core/config/text.ts'
 import { replicaSpec } from '#protocol/agent-messages.ts'
 
 export interface AdminRequest {
@@ -31,6 +32,12 @@ const afterWanted = z.nullable(z.stringFormat('offset', /^\d{1,15}$/).transform(
 const replicaWanted = z.strictObject({
   node: z.string().min(1),
   replica: replicaSpec.omit({ id: true }),
+})
+const attachWanted = z.strictObject({
+  node: z.string().min(1),
+  /** The engine, or its port. */
+  engine: z.union([z.string().min(1).max(100), z.int().transform(String)]),
+  name: nameText.optional(),
 })
 
 /** Null when there is no such page. */
@@ -77,6 +84,16 @@ export async function answerAdmin(
       }
       case 'POST replicas/:name/benchmark':
         return ok(await controller.benchmark(name ?? ''))
+      case 'GET attached':
+        return ok({ endpoints: controller.attached() })
+      case 'POST attached': {
+        const wanted = attachWanted.parse(request.body)
+        const { node, engine } = wanted
+        return { status: 201, body: await controller.attach(node, engine, wanted.name ?? null) }
+      }
+      case 'DELETE attached/:name':
+        controller.detach(name ?? '')
+        return ok({ endpoint: name, attached: false })
       case 'GET measurements':
         return ok({ measurements: Object.values(controller.state.measurements) })
       default:

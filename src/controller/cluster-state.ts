@@ -26,7 +26,20 @@ export type ClusterEvent =
     }
   | { readonly type: 'replica-wanted'; readonly node: NodeId; readonly spec: ReplicaSpec }
   | { readonly type: 'replica-unwanted'; readonly replica: string }
+  | { readonly type: 'endpoint-attached'; readonly endpoint: AttachedEndpoint }
+  | { readonly type: 'endpoint-detached'; readonly endpoint: string }
   | { readonly type: 'speed-measured'; readonly measurement: SpeedMeasurement }
+
+/** An engine that somebody else runs on a node, and that gateways use. */
+export interface AttachedEndpoint {
+  /** What the endpoint is called. */
+  readonly id: string
+  readonly node: NodeId
+  /** On the node's loopback. */
+  readonly port: number
+  /** What it was when it was attached. */
+  readonly engine: string
+}
 
 /** What `motley benchmark` found; the newest of each (node, engine, build, model, quantization). */
 export interface SpeedMeasurement extends Readonly<ReplicaSpeed> {
@@ -61,13 +74,20 @@ export interface ClusterState {
   readonly tokens: Readonly<Record<string, TokenRecord>>
   readonly nodes: Readonly<Record<string, NodeRecord>>
   readonly replicas: Readonly<Record<string, WantedReplica>>
+  readonly attached: Readonly<Record<string, AttachedEndpoint>>
   readonly measurements: Readonly<Record<string, SpeedMeasurement>>
 }
 
 /** So long a token is said to have expired or to be used; after that nobody knows it. */
 const rememberExpiredMs = 7 * 24 * 3_600_000
 
-export const emptyCluster: ClusterState = { tokens: {}, nodes: {}, replicas: {}, measurements: {} }
+export const emptyCluster: ClusterState = {
+  tokens: {},
+  nodes: {},
+  replicas: {},
+  attached: {},
+  measurements: {},
+}
 
 export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: number): ClusterState {
   switch (event.type) {
@@ -103,8 +123,14 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
       }
     }
     case 'node-revoked': {
-      const kept = Object.entries(state.replicas).filter(([, { node }]) => node !== event.node)
-      const without = { ...state, replicas: Object.fromEntries(kept) }
+      const elsewhere = <Kept extends { readonly node: NodeId }>(
+        all: Readonly<Record<string, Kept>>,
+      ) => Object.fromEntries(Object.entries(all).filter(([, { node }]) => node !== event.node))
+      const without = {
+        ...state,
+        replicas: elsewhere(state.replicas),
+        attached: elsewhere(state.attached),
+      }
       return changeNode(without, event.node, { revoked: true })
     }
     case 'node-draining':
@@ -118,6 +144,14 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
     case 'replica-unwanted': {
       const { [event.replica]: _gone, ...replicas } = state.replicas
       return { ...state, replicas }
+    }
+    case 'endpoint-attached': {
+      const { endpoint } = event
+      return { ...state, attached: { ...state.attached, [endpoint.id]: endpoint } }
+    }
+    case 'endpoint-detached': {
+      const { [event.endpoint]: _gone, ...attached } = state.attached
+      return { ...state, attached }
     }
     case 'speed-measured': {
       const { measurement } = event

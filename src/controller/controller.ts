@@ -8,7 +8,18 @@ import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { z } from 'zod'
 import { AgentFailure, AgentSession } from '#controller/agent-session.ts'
-import type { ClusterState, NodeRecord, SpeedMeasurement } from '#controller/cluster-state.ts'
+import {
+  attachedName,
+  chooseFound,
+  type FoundView,
+  withAttached,
+} from '#controller/attached-endpoints.ts'
+import type {
+  AttachedEndpoint,
+  ClusterState,
+  NodeRecord,
+  SpeedMeasurement,
+} from '#controller/cluster-state.ts'
 import { EventStore } from '#controller/event-store.ts'
 import { isLastingChange } from '#controller/inventory-change.ts'
 import { digestOf, newSecret, tokenRefusal } from '#controller/join-token.ts'
@@ -22,6 +33,8 @@ import {
 import { type NodeId, nodeId } from '#core/ids.ts'
 import {
   type AgentMessage,
+  type FoundEngine,
+  foundEngine,
   type LogPage,
   logPage,
   protocolVersions,
@@ -53,6 +66,16 @@ export interface NodeView extends NodeRecord {
   readonly silentMs: number | null
   readonly version: string | null
   readonly address: string | null
+  /** Engines there that somebody else started. */
+  readonly found: readonly FoundView[]
+}
+
+/** An engine of somebody else that gateways use. */
+export interface AttachedView extends AttachedEndpoint {
+  readonly nodeName: string
+  readonly presence: Presence
+  /** Null while its agent sees no engine there. */
+  readonly found: FoundEngine | null
 }
 
 export interface ReplicaView {
@@ -77,6 +100,11 @@ export interface ReplicaEndpoint {
   readonly engine: string
 }
 
+/** Where a gateway reaches an engine that somebody else runs on a node. */
+export type AttachedAddress = Pick<ReplicaEndpoint, 'node' | 'url' | 'fingerprint'> & {
+  readonly id: string
+}
+
 /** A wish that cannot be granted, for people. */
 export class ControllerRefusal extends Error {}
 
@@ -89,6 +117,7 @@ interface LiveNode {
   inventory: ReportedInventory | null
   ingress: { readonly host: string; readonly port: number }
   replicas: readonly ReportedReplica[]
+  found: readonly FoundEngine[]
 }
 
 /** Who says nothing within this, connected to the port of agents, speaks no TLS. */
@@ -199,6 +228,7 @@ export class Controller {
           version: live?.version ?? null,
           address:
             live === undefined ? null : `${hostInUrl(live.ingress.host)}:${live.ingress.port}`,
+          found: withAttached(live?.found ?? [], this.#attachedOf(node.id)),
         }
       })
   }
@@ -221,25 +251,82 @@ export class Controller {
 
   /** Replicas on nodes that are heard, as gateways reach them. */
   endpoints(): ReplicaEndpoint[] {
-    const silenceIsOurs = isMassSilence(this.nodes().map(({ presence }) => presence))
-    return this.replicas().flatMap(({ spec, node, nodeName, presence, reported }) => {
-      const record = this.state.nodes[node]
-      const ingress = this.#live.get(node)?.ingress
-      if (record === undefined || ingress === undefined || record.draining) return []
-      if (presence !== 'ready' && !silenceIsOurs) return []
+    const wayTo = this.#ways()
+    return this.replicas().flatMap(({ spec, node, nodeName, reported }) => {
+      const way = wayTo(node)
       // Before an engine is chosen there is nothing to reach.
-      if (reported === null || reported.engine === null) return []
+      if (way === null || reported === null || reported.engine === null) return []
       return [
         {
           replica: spec.id,
           model: spec.model,
           node: nodeName,
-          url: `https://${hostInUrl(ingress.host)}:${ingress.port}/replicas/${encodeURIComponent(spec.id)}`,
-          fingerprint: record.fingerprint,
+          url: `${way.url}/replicas/${encodeURIComponent(spec.id)}`,
+          fingerprint: way.fingerprint,
           engine: reported.engine,
         },
       ]
     })
+  }
+
+  attached(): AttachedView[] {
+    const nowMs = this.#options.clock.nowMs()
+    return Object.values(this.state.attached).map((endpoint) => ({
+      ...endpoint,
+      nodeName: this.state.nodes[endpoint.node]?.name ?? endpoint.node,
+      presence: this.#presence(endpoint.node, nowMs),
+      found:
+        this.#live.get(endpoint.node)?.found.find(({ port }) => port === endpoint.port) ?? null,
+    }))
+  }
+
+  attachedAddresses(): AttachedAddress[] {
+    const wayTo = this.#ways()
+    return this.attached().flatMap(({ id, node, nodeName }) => {
+      const way = wayTo(node)
+      if (way === null) return []
+      const url = `${way.url}/attached/${encodeURIComponent(id)}`
+      return [{ id, node: nodeName, url, fingerprint: way.fingerprint }]
+    })
+  }
+
+  /**
+   * Makes an engine that runs on a node an endpoint, and leaves the engine to its owner. `what` is
+   * the engine, or its port; `name` null takes one from both. Rejects with `ControllerRefusal`, and
+   * with `AgentFailure` when the agent has to look and cannot.
+   */
+  async attach(nodeName: string, what: string, name: string | null): Promise<AttachedView> {
+    const node = this.#nodeNamed(nodeName)
+    const choice = chooseFound(node.name, this.#live.get(node.id)?.found ?? [], what)
+    if (choice.kind === 'refused') throw new ControllerRefusal(choice.message)
+    const engine = choice.kind === 'chosen' ? choice.engine : await this.#lookAt(node, choice.port)
+    const isTaken = (id: string): boolean =>
+      Object.hasOwn(this.state.attached, id) || Object.hasOwn(this.state.replicas, id)
+    const known = this.#attachedOf(node.id).find(({ port }) => port === engine.port)
+    if (known !== undefined && (name === null || name === known.id))
+      return this.#attachedAs(known.id)
+    if (known !== undefined) {
+      throw new ControllerRefusal(
+        `it is attached already, as ${known.id}: "motley attach --remove ${known.id}" ends that`,
+      )
+    }
+    if (name !== null && isTaken(name)) {
+      throw new ControllerRefusal(`there is an endpoint "${name}" already: give it another name`)
+    }
+    const id = name ?? attachedName(engine, node.name, isTaken)
+    const endpoint = { id, node: node.id, port: engine.port, engine: engine.engine }
+    this.#append({ type: 'endpoint-attached', endpoint })
+    this.#tellAttached(node.id)
+    this.#endpointsChanged()
+    return this.#attachedAs(id)
+  }
+
+  /** The engine goes on; gateways no longer use it. Throws `ControllerRefusal`. */
+  detach(id: string): void {
+    const { node } = this.#attachedAs(id)
+    this.#append({ type: 'endpoint-detached', endpoint: id })
+    this.#tellAttached(node)
+    this.#endpointsChanged()
   }
 
   /** Throws `ControllerRefusal` when the node is unknown or takes nothing. */
@@ -443,10 +530,12 @@ export class Controller {
         port: hello.ingress.port,
       },
       replicas: before?.replicas ?? [],
+      found: before?.found ?? [],
     })
     session.send({ type: 'welcome', protocol, node })
     this.#tellDesired(node)
     this.#tellPeers()
+    this.#tellAttached(node)
     this.#endpointsChanged()
     return null
   }
@@ -471,10 +560,59 @@ export class Controller {
         live.replicas = message.replicas
         this.#endpointsChanged()
         break
+      case 'found':
+        live.found = message.engines
+        break
       case 'hello':
       case 'reply':
         break
     }
+  }
+
+  /** How gateways come to each node now; null while they cannot, or should not. */
+  #ways(): (node: NodeId) => { readonly url: string; readonly fingerprint: string } | null {
+    const silenceIsOurs = isMassSilence(this.nodes().map(({ presence }) => presence))
+    const nowMs = this.#options.clock.nowMs()
+    return (node) => {
+      const record = this.state.nodes[node]
+      const ingress = this.#live.get(node)?.ingress
+      if (record === undefined || ingress === undefined || record.draining) return null
+      if (this.#presence(node, nowMs) !== 'ready' && !silenceIsOurs) return null
+      const url = originOf(ingress)
+      return { url, fingerprint: record.fingerprint }
+    }
+  }
+
+  #attachedOf(node: NodeId): AttachedEndpoint[] {
+    return Object.values(this.state.attached).filter((endpoint) => endpoint.node === node)
+  }
+
+  #attachedAs(id: string): AttachedView {
+    const all = this.attached()
+    const found = all.find((endpoint) => endpoint.id === id)
+    if (found !== undefined) return found
+    throw new ControllerRefusal(
+      all.length === 0
+        ? `there is no attached endpoint "${id}": none is attached`
+        : `there is no attached endpoint "${id}"; there is ${all.map((one) => one.id).join(', ')}`,
+    )
+  }
+
+  async #lookAt(node: NodeRecord, port: number): Promise<FoundEngine> {
+    const found = await this.#sessionOf(node.id).ask('look-at', { port })
+    if (found === null) {
+      throw new ControllerRefusal(
+        `no engine answers on port ${port} of ${node.name}, on its loopback interface`,
+      )
+    }
+    const engine = foundEngine.safeParse(found)
+    if (engine.success) return engine.data
+    throw new ControllerRefusal(`the agent of ${node.name} does not say what is on port ${port}`)
+  }
+
+  #tellAttached(node: NodeId): void {
+    const endpoints = this.#attachedOf(node).map(({ id, port }) => ({ id, port }))
+    this.#live.get(node)?.session?.send({ type: 'attached', endpoints })
   }
 
   #tellDesired(node: NodeId): void {

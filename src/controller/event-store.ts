@@ -115,7 +115,8 @@ export class EventStore {
       .prepare('SELECT seq, state FROM snapshots ORDER BY seq DESC LIMIT 1')
       .get() as { seq: number; state: string } | undefined
     if (snapshot !== undefined) {
-      this.#state = JSON.parse(snapshot.state) as ClusterState
+      // One of an earlier version lacks what was added since.
+      this.#state = { ...emptyCluster, ...(JSON.parse(snapshot.state) as ClusterState) }
       this.#snapshotSeq = snapshot.seq
       this.#lastSeq = snapshot.seq
     }

@@ -103,6 +103,8 @@ export interface Engine extends LaunchFacts {
   readonly supportsStreamUsage: boolean
   /** Where its part that speaks OpenAI's API begins. */
   readonly apiPath: '/v1' | '/v3'
+  /** Where it listens when nobody says otherwise: where to look for one that somebody started. */
+  readonly usualPorts: readonly number[]
   /** Null for an engine that somebody else starts. */
   readonly launch: Launch | null
   readonly continuation: Continuation

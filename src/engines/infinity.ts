@@ -117,6 +117,7 @@ export const infinity: Engine = {
   ],
   supportsStreamUsage: false,
   apiPath: '/v1',
+  usualPorts: [7997],
   launch: checkedLaunch(facts, infinityPlan),
   continuation: { kind: 'none', why: 'A vector or a score is whole or not there at all.' },
   knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],

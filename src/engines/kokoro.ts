@@ -76,6 +76,7 @@ export const kokoro: Engine = {
   loadPages: [],
   supportsStreamUsage: false,
   apiPath: '/v1',
+  usualPorts: [8880],
   launch: checkedLaunch(facts, kokoroPlan),
   continuation: { kind: 'none', why: 'It speaks a text from its beginning.' },
   knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],

@@ -91,6 +91,7 @@ export const llamaServer: Engine = {
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  usualPorts: [8080],
   launch: checkedLaunch(facts, llamaServerPlan),
   continuation: {
     kind: 'assistant-prefill',

@@ -52,6 +52,7 @@ export const mlxLm: Engine = {
   loadPages: [],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  usualPorts: [8080],
   launch: checkedLaunch(facts, mlxLmPlan),
   // In a chat it closes every message, and opens a new answer.
   continuation: { kind: 'completion' },

@@ -102,6 +102,8 @@ export const motleyEmbedded: Engine = {
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  // It takes any that is free, and is started by Motley alone.
+  usualPorts: [],
   launch: checkedLaunch(facts, embeddedPlan),
   continuation: {
     kind: 'assistant-prefill',

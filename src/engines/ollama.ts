@@ -139,6 +139,7 @@ export const ollama: Engine = {
   loadPages: [],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  usualPorts: [11434],
   launch: checkedLaunch(facts, ollamaPlan),
   // Its templates leave an assistant's message at the end open.
   continuation: { kind: 'assistant-prefill', fields: {}, repeatsUnlessStreamed: false },

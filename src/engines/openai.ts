@@ -36,6 +36,8 @@ export const openai: Engine = {
   // Some services answer 400 to a field they do not know.
   supportsStreamUsage: false,
   apiPath: '/v1',
+  // LM Studio.
+  usualPorts: [1234],
   launch: null,
   continuation: {
     kind: 'none',

@@ -100,6 +100,8 @@ export const openvino: Engine = {
   ],
   supportsStreamUsage: true,
   apiPath: '/v3',
+  // It has none of its own; its guides take this one.
+  usualPorts: [8000],
   launch: checkedLaunch(facts, openvinoPlan),
   continuation: { kind: 'completion' },
   knownErrors: [

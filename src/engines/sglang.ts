@@ -107,6 +107,7 @@ export const sglang: Engine = {
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  usualPorts: [30000],
   launch: checkedLaunch(facts, sglangPlan),
   continuation: {
     kind: 'assistant-prefill',

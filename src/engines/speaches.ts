@@ -88,6 +88,7 @@ export const speaches: Engine = {
   loadPages: [],
   supportsStreamUsage: false,
   apiPath: '/v1',
+  usualPorts: [8000],
   launch: checkedLaunch(facts, speachesPlan),
   continuation: { kind: 'none', why: 'It transcribes a recording from its beginning.' },
   knownErrors: [

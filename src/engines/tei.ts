@@ -118,6 +118,7 @@ export const tei: Engine = {
   ],
   supportsStreamUsage: false,
   apiPath: '/v1',
+  usualPorts: [3000],
   launch: checkedLaunch(facts, teiPlan),
   continuation: { kind: 'none', why: 'A vector is whole or not there at all.' },
   knownErrors: [

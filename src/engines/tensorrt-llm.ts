@@ -83,6 +83,7 @@ export const tensorrtLlm: Engine = {
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  usualPorts: [8000],
   launch: checkedLaunch(facts, tensorrtLlmPlan),
   continuation: { kind: 'completion' },
   knownErrors: [

@@ -76,6 +76,7 @@ export const vllm: Engine = {
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',
+  usualPorts: [8000],
   launch: checkedLaunch(facts, vllmPlan),
   continuation: {
     kind: 'assistant-prefill',

@@ -83,6 +83,7 @@ export const whisperCpp: Engine = {
   loadPages: [],
   supportsStreamUsage: false,
   apiPath: '/v1',
+  usualPorts: [8080],
   launch: checkedLaunch(facts, whisperCppPlan),
   continuation: { kind: 'none', why: 'It transcribes a recording from its beginning.' },
   knownErrors: [

@@ -82,6 +82,7 @@ export const xtts: Engine = {
   loadPages: [],
   supportsStreamUsage: false,
   apiPath: '/v1',
+  usualPorts: [8000],
   launch: checkedLaunch(facts, xttsPlan),
   continuation: { kind: 'none', why: 'It speaks a text from its beginning.' },
   knownErrors: [

@@ -7,9 +7,11 @@
  *               ◀── welcome | refused
  *               inventory ──────▶                 devices, on joining and when they change
  *               replicas ───────▶                 all of them, on every change
+ *               found ──────────▶                 engines that somebody else started there
  *               heartbeat ──────▶  ◀── alive
  *               ◀────── desired                   all replicas that should run, on every change
  *               ◀────── peers                     the other nodes, whose weights it may take
+ *               ◀────── attached                  found engines that gateways may reach, all of them
  *               ◀────── ask   reply ──▶           logs, a measurement, …
  */
 import { z } from 'zod'
@@ -120,6 +122,27 @@ export type ReportedInventory = z.infer<typeof reportedInventory>
 
 /** A host name or an address as it can stand in a URL. */
 export const hostText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$|^[0-9A-Fa-f:.]{2,45}$/)
+/** Ollama with hundreds of models is a collection; nobody reads more of its list. */
+export const foundModelsMax = 200
+
+const port = z.int().min(1).max(65_535)
+
+/** An engine on a node that its agent did not start. */
+export const foundEngine = z.object({
+  /** On the node's loopback. */
+  port,
+  engine: name,
+  version: z.string().max(200).nullable(),
+  models: z.array(z.string().max(500)).max(foundModelsMax),
+  state: z.enum(['ready', 'loading', 'unhealthy']),
+  /** Why it is not ready; null when it is. */
+  detail: z.string().max(2_000).nullable(),
+})
+export type FoundEngine = z.infer<typeof foundEngine>
+
+/** A found engine that gateways reach through the agent, under a name. */
+const attachedPort = z.strictObject({ id: name, port })
+export type AttachedPort = z.infer<typeof attachedPort>
 
 const requestId = z.string().max(100)
 
@@ -138,6 +161,7 @@ export const agentMessage = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('inventory'), inventory: reportedInventory }),
   z.object({ type: z.literal('replicas'), replicas: z.array(reportedReplica).max(1_000) }),
+  z.object({ type: z.literal('found'), engines: z.array(foundEngine).max(200) }),
   z.object({ type: z.literal('heartbeat') }),
   z.object({
     type: z.literal('reply'),
@@ -183,10 +207,12 @@ export const controllerMessage = z.discriminatedUnion('type', [
       .max(10_000),
   }),
   z.object({ type: z.literal('desired'), replicas: z.array(replicaSpec).max(1_000) }),
+  z.object({ type: z.literal('attached'), endpoints: z.array(attachedPort).max(1_000) }),
   z.object({
     type: z.literal('ask'),
     request: requestId,
-    what: z.enum(['logs', 'benchmark']),
+    // look-at: which engine is at a port
+    what: z.enum(['logs', 'benchmark', 'look-at']),
     params: z.record(z.string(), z.unknown()),
   }),
 ])

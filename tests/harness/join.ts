@@ -96,6 +96,7 @@ export async function linkTo(
     onRefused: (code: Refusal, message) => story.push(`refused ${code}: ${message}`),
     onPeers: () => {},
     onDesired: (replicas) => story.push(`desired ${replicas.map(({ id }) => id).join(',')}`),
+    onAttached: () => {},
     onAsk: async (what) => story.push(`ask ${what}`),
     log: (line) => story.push(`log ${line}`),
     ...options,
