@@ -4,10 +4,10 @@
  * back it finds them.
  */
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { measureReplica } from '#agent/benchmark-replica.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
 import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
+import { devicesOf } from '#agent/device-key.ts'
 import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
 import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
 import {
@@ -20,15 +20,18 @@ import { type Ingress, openIngress } from '#agent/ingress.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
 import { PeerNodes } from '#agent/peer-nodes.ts'
 import { probeReplica } from '#agent/probe-replica.ts'
+import { ReplicaAlarms } from '#agent/replica-alarms.ts'
 import { ReplicaKeeper } from '#agent/replica-keeper.ts'
 import { containerLauncher } from '#agent/replicas/engine-container.ts'
 import { processLauncher } from '#agent/replicas/engine-process.ts'
 import { openSupervisor, type Supervisor } from '#agent/replicas/supervisor.ts'
+import { decodeBoundTokensPerSecond, slowDecodeAlarm } from '#core/decode-speed.ts'
 import { replicaId } from '#core/ids.ts'
 import { engines } from '#engines/index.ts'
 import { detect, type Inventory } from '#hardware/detect.ts'
 import { probes } from '#hardware/index.ts'
 import type { Machine } from '#hardware/probe.ts'
+import type { ReportedReplica } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
 import { answerWeights, sendWeightsAnswer } from '#weights/serve.ts'
 
@@ -146,9 +149,21 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     },
     claim: (reference, label) => options.weights.store.claim(reference, process.pid, label),
     untilIdle: async (id, signal) => await ingress?.untilIdle(id, signal),
-    onChange: () => link?.reportReplicas(keeper.reported()),
+    onChange: () => link?.reportReplicas(reported()),
     log,
   })
+  const alarms = new ReplicaAlarms({
+    directory: options.directory,
+    supervisor,
+    clock,
+    onChange: () => link?.reportReplicas(reported()),
+    log,
+  })
+  const reported = (): ReportedReplica[] =>
+    keeper.reported().map((replica) => ({
+      ...replica,
+      alarms: [...replica.alarms, ...alarms.of(replica.id)],
+    }))
   /** Ports of engines of others that gateways may reach, by the names of their endpoints. */
   let attached: ReadonlyMap<string, number> = new Map()
   const opened = await openIngress({
@@ -198,7 +213,15 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       const id = replicaId(String(params['replica']))
       if (what === 'logs') return await supervisor.logs(id, numberOrNull(params['after']))
       const { about, port } = supervisor.specOf(id)
-      return await measureReplica({ port, about, fetchPage: pages.fetchPage, clock })
+      const speed = await measureReplica({ port, about, fetchPage: pages.fetchPage, clock })
+      const devices = devicesOf(inventory.devices, about['devices'] ?? '')
+      const bound = decodeBoundTokensPerSecond(
+        Number(about['weightsBytes'] ?? 0),
+        devices.map((device) => device.memoryBandwidthBytesPerSecond),
+      )
+      const names = devices.map((device) => device.name).join(' and ')
+      alarms.noteBenchmark(id, slowDecodeAlarm(speed.decodeTokensPerSecond, bound, names))
+      return { ...speed, boundTokensPerSecond: bound }
     },
     log,
   })
@@ -211,7 +234,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     onChange: (found) => link?.reportFound(found),
   })
   link.reportInventory(inventory)
-  link.reportReplicas(keeper.reported())
+  link.reportReplicas(reported())
   let closed = false
   let cancelDetect = (): void => {}
   const detectLater = (): void => {
@@ -234,6 +257,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     closed = true
     cancelDetect()
     finder.close()
+    alarms.close()
     keeper.close()
     link?.close()
     await Promise.all([endSupervisor(), opened.close(), peers.close()])
@@ -255,11 +279,6 @@ function remember(
   } catch (error) {
     log(`which controller it belongs to cannot be written down: ${(error as Error).message}`)
   }
-}
-
-/** Where an agent of this directory keeps itself. */
-export function agentDirectory(dataDirectory: string): string {
-  return join(dataDirectory, 'agent')
 }
 
 const osNames = { linux: 'linux', darwin: 'macos', win32: 'windows', freebsd: 'linux' } as const

@@ -37,7 +37,9 @@ const gainWorthIt = 1.1
 const requestMsMax = 5 * 60_000
 
 /** Rejects when the replica does not answer, or tells no counts of tokens. */
-export async function measureReplica(options: MeasureOptions): Promise<ReplicaSpeed> {
+export async function measureReplica(
+  options: MeasureOptions,
+): Promise<Omit<ReplicaSpeed, 'boundTokensPerSecond'>> {
   const { about } = options
   // The first request pays for what is only done once: kernels compiled, pages read.
   const sentences = await fittingSentences(options)

@@ -38,6 +38,9 @@ export interface ChosenLaunch {
   readonly engine: Engine
   readonly backend: Backend
   readonly plan: LaunchPlan
+  readonly devices: readonly Device[]
+  readonly contextTokens: number
+  readonly slots: number
   /** What a person should hear about the choice. */
   readonly alarms: readonly string[]
 }
@@ -72,7 +75,10 @@ export function chooseLaunch(need: LaunchNeed): ChosenLaunch {
       const plan = planFor(need, engine, backend, devices)
       if ('text' in plan) {
         reasons.push({ ...plan, text: `${engine.title} on ${backend}: ${plan.text}` })
-      } else return { engine, backend, plan, alarms: alarmsOf(need, backend, reasons) }
+      } else {
+        const alarms = alarmsOf(need, backend, reasons)
+        return { engine, backend, plan, devices, ...roomOf(need), alarms }
+      }
     }
   }
   throw new NoLaunchError(reasonText(need, places, candidates, reasons))
@@ -174,8 +180,7 @@ function planFor(
     port: need.port,
     backend,
     devices: devices.map(launchDevice),
-    contextTokens: spec.contextTokens ?? contextTokensUsual,
-    slots: spec.slots ?? slotsUsual,
+    ...roomOf(need),
     memoryFraction: null,
     tensorParallel: engine.spread === 'tensor-parallel' ? devices.length : 1,
     kind: spec.kind,
@@ -202,6 +207,13 @@ function planFor(
     return { text, isInstallable: true }
   }
   return plan
+}
+
+function roomOf({ spec }: LaunchNeed): { contextTokens: number; slots: number } {
+  return {
+    contextTokens: spec.contextTokens ?? contextTokensUsual,
+    slots: spec.slots ?? slotsUsual,
+  }
 }
 
 function launchDevice({ index, uuid, busId, architecture, unifiedMemory }: Device): LaunchDevice {

@@ -12,6 +12,8 @@ export interface LocalWeights {
   readonly root: string
   /** As the store knows it. */
   readonly reference: string
+  /** Of the files that are read for every token: without images and configuration. */
+  readonly weightsBytes: number
 }
 
 export type WeightsContext = Omit<PullContext, 'onEvent' | 'signal'>
@@ -47,10 +49,14 @@ export async function bringWeights(
     )
   }
   const first = ggufs.filter((path) => !/mmproj/i.test(path)).toSorted()[0] ?? ggufs[0]
+  const weights = model.files.filter(
+    ({ path }) => /\.(gguf|safetensors)$/.test(path) && !/mmproj/i.test(path),
+  )
   return {
     format: first === undefined ? 'safetensors' : 'gguf',
     path: first === undefined ? folder : join(folder, first),
     root: context.store.directory,
     reference: referenceText(reference),
+    weightsBytes: weights.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
   }
 }

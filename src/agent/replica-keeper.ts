@@ -5,6 +5,7 @@
  */
 
 import type { ChosenLaunch } from '#agent/choose-launch.ts'
+import { deviceKey } from '#agent/device-key.ts'
 import { ingressStates } from '#agent/ingress-states.ts'
 import type { LocalWeights } from '#agent/node-weights.ts'
 import type { ReplicaSpec as SupervisedSpec } from '#agent/replicas/replica-spec.ts'
@@ -283,7 +284,7 @@ const nothingRuns = {
 
 function supervisedSpec(
   spec: ReplicaSpec,
-  { engine, backend, plan, port, alarms }: ChosenLaunch & { port: number },
+  { engine, backend, plan, port, alarms, ...launch }: ChosenLaunch & { port: number },
   weights: LocalWeights,
 ): SupervisedSpec {
   const [alarm] = alarms
@@ -298,6 +299,10 @@ function supervisedSpec(
       backend,
       model: spec.model,
       weights: weights.reference,
+      weightsBytes: String(weights.weightsBytes),
+      devices: launch.devices.map(deviceKey).join(' '),
+      contextTokens: String(launch.contextTokens),
+      slots: String(launch.slots),
       ...(alarm === undefined ? {} : { alarm }),
     },
   }

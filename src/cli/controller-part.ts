@@ -13,7 +13,8 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Agent, type AgentOptions, agentDirectory, startAgent } from '#agent/agent.ts'
+import { type Agent, type AgentOptions, startAgent } from '#agent/agent.ts'
+import { agentDirectory } from '#agent/agent-directory.ts'
 import { agentOptions } from '#cli/agent-options.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory, dataDirectoryFailure } from '#cli/data-directory.ts'
@@ -24,6 +25,7 @@ import { StoreError } from '#controller/event-store.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig, engineNames } from '#core/config/endpoints.ts'
 import type { AdminPages } from '#gateway/admin-pages.ts'
+import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
 import { systemClock } from '#std/clock.ts'
 import { type Certificate, makeCertificate, readCertificate } from '#std/self-signed-certificate.ts'
@@ -33,6 +35,8 @@ export interface ControllerPart {
   readonly admin: AdminPages
   /** Replicas and attached engines that gateways should know, as endpoints. */
   endpoints(): EndpointConfig[]
+  /** Of replicas that their agents have told of. */
+  readonly alarms: () => readonly ReplicaAlarms[]
   close(): Promise<void>
 }
 
@@ -44,7 +48,7 @@ export async function startControllerPart(
   config: MotleyConfig,
   log: (line: string) => void,
   alone: boolean,
-  agentMore: Pick<AgentOptions, 'enginePorts'> = {},
+  agentMore: Partial<AgentOptions> = {},
 ): Promise<ControllerPart | null> {
   if (!config.controller.enabled) return null
   const directory = join(dataDirectory(), 'controller')
@@ -78,6 +82,12 @@ export async function startControllerPart(
     controller,
     admin: (request) => answerAdmin(controller, request),
     endpoints: () => [...replicaEndpoints(controller, log), ...attachedEndpoints(controller, log)],
+    alarms: () =>
+      controller
+        .replicas()
+        .flatMap(({ spec, nodeName, reported }) =>
+          reported === null ? [] : [{ node: nodeName, replica: spec.id, alarms: reported.alarms }],
+        ),
     async close() {
       await (await agent)?.close()
       await controller.close()
@@ -163,7 +173,7 @@ const ownTokenMs = 60_000
 async function startOwnAgent(
   controller: Controller,
   log: (line: string) => void,
-  more: Pick<AgentOptions, 'enginePorts'>,
+  more: Partial<AgentOptions>,
 ): Promise<Agent | null> {
   const options = agentOptions(liveMachine({ env: process.env }), log)
   const [secret = ''] = controller.createToken(ownTokenMs).token.split('.')

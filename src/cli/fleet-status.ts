@@ -25,6 +25,8 @@ export const fleetStatus = z.object({
       requestsTotal: z.number(),
       errorsTotal: z.number(),
       sinceMs: z.number().nullable(),
+      /** What is wrong although it answers; a gateway of before says nothing of it. */
+      alarms: z.array(z.string()).default([]),
     }),
   ),
 })

@@ -71,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       version: motleyVersion,
       onSuspect: (endpoint) => checkNow(endpoint),
       admin: options.controllerPart?.admin,
+      replicaAlarms: options.controllerPart?.alarms,
     })
   } catch (error) {
     if (error instanceof AccessLogError) throw new CommandFailure('wrong', error.message)

@@ -20,6 +20,7 @@ function endpoint(fields: Partial<EndpointStatus>): EndpointStatus {
     requestsTotal: 1_204,
     errorsTotal: 0,
     sinceMs: null,
+    alarms: [],
     ...fields,
   }
 }
@@ -96,4 +97,10 @@ test.each([
   [200_000, '2 d 7 h'],
 ])('%d seconds read as %s', (seconds, text) => {
   expect(durationText(seconds)).toBe(text)
+})
+
+test('what is wrong with an endpoint that answers stands below the table, whole', () => {
+  const alarm = `Only 12 of its 33 layers are on the GPU: ${'and so on '.repeat(10)}`.trim()
+  const lines = statusText({ gateway, endpoints: [endpoint({ alarms: [alarm] })] }).split('\n')
+  expect(lines.slice(-2)).toEqual(['', `! h100: ${alarm}`])
 })

@@ -55,7 +55,12 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
       ? [line]
       : [line, shorten(`  ${endpoint.reason}`, width)]
   })
-  return [head, '', paint('bold', titles), ...body].join('\n')
+  const alarms = endpoints.flatMap((endpoint) =>
+    // Whole, however wide the terminal is: the end of the sentence says what to do.
+    endpoint.alarms.map((alarm) => `${paint('red', `! ${endpoint.name}`)}: ${alarm}`),
+  )
+  const below = alarms.length === 0 ? [] : ['', ...alarms]
+  return [head, '', paint('bold', titles), ...body, ...below].join('\n')
 }
 
 /** Models get what the other columns leave of the line; --json has them all. */

@@ -42,6 +42,9 @@ export interface LoadedModel {
   /** Context of each slot. */
   readonly contextTokens: number
   readonly threads: number
+  /** How many of its {@link layers} a GPU computes. */
+  readonly gpuLayers: number
+  readonly layers: number
   readonly chatFormat: ChatFormat
   readonly tokenBytes: TokenBytes
   readonly llamaCppVersion: string
@@ -96,6 +99,8 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
       model,
       context,
       threads,
+      gpuLayers: llama.gpu === false ? 0 : model.gpuLayers,
+      layers: model.fileInsights.totalLayers,
       contextTokens: context.contextSize,
       facts: factsOf(model, metadata.ggml.tokens.length),
       chatFormat: createChatFormat(model, metadata.chat_template, warn),

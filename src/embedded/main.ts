@@ -100,9 +100,11 @@ async function run(): Promise<void> {
   }
 
   await printLine({ url: server.url, pid: process.pid })
-  const { modelName, contextTokens } = await server.ready
+  const { modelName, contextTokens, loaded } = await server.ready
   const loadMs = Math.round(performance.now() - startedMs)
-  await printLine({ ready: true, model: modelName, contextTokens, loadMs })
+  // So that whoever wanted a GPU hears that it has none, or only a part of the model.
+  const { gpuLayers, layers } = loaded
+  await printLine({ ready: true, model: modelName, contextTokens, gpuLayers, layers, loadMs })
 }
 
 run().catch(async (error: unknown) => {

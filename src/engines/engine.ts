@@ -6,6 +6,7 @@
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { Task } from '#core/task.ts'
+import type { EngineAlarm } from '#engines/engine-alarms.ts'
 import type { KnownError } from '#engines/engine-known-errors.ts'
 import type { Launch, LaunchFacts } from '#engines/engine-launch.ts'
 
@@ -110,6 +111,11 @@ export interface Engine extends LaunchFacts {
   readonly continuation: Continuation
   /** What its last words mean when it ends by itself; the first that matches counts. */
   readonly knownErrors: readonly KnownError[]
+  /**
+   * What it writes when it runs, but on the CPU or in part; empty where it ends instead, or writes
+   * nothing. Only read where it was started on another device than the CPU.
+   */
+  readonly alarms: readonly EngineAlarm[]
   /** How it is asked to end, and how long it may take: then it is killed, with its children. */
   readonly stop: { readonly signal: 'SIGTERM' | 'SIGINT'; readonly graceMs: number }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Task } from '#core/task.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
+import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
 import { sumOfCounts } from '#engines/engine-fields.ts'
@@ -121,6 +122,7 @@ export const infinity: Engine = {
   launch: checkedLaunch(facts, infinityPlan),
   continuation: { kind: 'none', why: 'A vector or a score is whole or not there at all.' },
   knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],
+  alarms: torchAlarms,
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
+import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import {
@@ -80,6 +81,7 @@ export const kokoro: Engine = {
   launch: checkedLaunch(facts, kokoroPlan),
   continuation: { kind: 'none', why: 'It speaks a text from its beginning.' },
   knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],
+  alarms: torchAlarms,
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

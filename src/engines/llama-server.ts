@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
+import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
 import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
 import { saysLoading } from '#engines/engine-loading-page.ts'
@@ -100,6 +101,7 @@ export const llamaServer: Engine = {
     repeatsUnlessStreamed: true,
   },
   knownErrors: llamaServerErrors,
+  alarms: ggmlAlarms,
   // It drops what runs and frees its memory; the next user of the GPU waits for that.
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }

@@ -75,6 +75,7 @@ export const mlxLm: Engine = {
     ...pythonErrors,
     ...processErrors,
   ],
+  alarms: [],
   // It ends at once; a Ctrl-C would wait for the threads of running answers.
   stop: { signal: 'SIGTERM', graceMs: 5_000 },
 }

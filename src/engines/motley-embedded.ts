@@ -132,6 +132,18 @@ export const motleyEmbedded: Engine = {
     ...cudaErrors,
     ...processErrors,
   ],
+  alarms: [
+    {
+      pattern: /"gpuLayers":0,"layers":(\d+)/,
+      meaning:
+        'None of its $1 layers is on the GPU: it computes on the CPU. "motley engine install" brings the build for this GPU.',
+    },
+    {
+      pattern: /"gpuLayers":([1-9]\d*),"layers":(?!\1\b)(\d+)/,
+      meaning:
+        'Only $1 of its $2 layers are on the GPU: the CPU computes the others, and is waited for.',
+    },
+  ],
   // What it allows itself to free its model, and a little more.
   stop: { signal: 'SIGTERM', graceMs: 3_000 },
 }

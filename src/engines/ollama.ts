@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Engine, EngineModel } from '#engines/engine.ts'
+import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { versionText } from '#engines/engine-fields.ts'
@@ -162,6 +163,13 @@ export const ollama: Engine = {
     ...cudaErrors,
     ...rocmErrors,
     ...processErrors,
+  ],
+  alarms: [
+    {
+      pattern: /no compatible GPUs were discovered|msg="inference compute".* library=cpu\b/,
+      meaning: 'It sees no GPU that it can use: it computes on the CPU.',
+    },
+    ...ggmlAlarms,
   ],
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }

@@ -44,5 +44,6 @@ export const openai: Engine = {
     why: 'What stands behind the URL is not known, and some start a new answer instead.',
   },
   knownErrors: [],
+  alarms: [],
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }

@@ -120,6 +120,7 @@ export const openvino: Engine = {
     ...levelZeroErrors,
     ...processErrors,
   ],
+  alarms: [],
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { Engine } from '#engines/engine.ts'
+import { torchAlarms } from '#engines/engine-alarms.ts'
 import { meanOfRatios, sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
 import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
@@ -115,6 +116,7 @@ export const sglang: Engine = {
     repeatsUnlessStreamed: false,
   },
   knownErrors: sglangErrors,
+  alarms: torchAlarms,
   // It finishes what runs, without a limit of its own.
   stop: { signal: 'SIGTERM', graceMs: 60_000 },
 }

@@ -107,6 +107,7 @@ export const speaches: Engine = {
     ...pythonErrors,
     ...processErrors,
   ],
+  alarms: [],
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

@@ -136,6 +136,12 @@ export const tei: Engine = {
     ...pythonErrors,
     ...processErrors,
   ],
+  alarms: [
+    {
+      pattern: /Starting \w+ model on Cpu\b/,
+      meaning: 'It sees no GPU that its build can use: it computes on the CPU.',
+    },
+  ],
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

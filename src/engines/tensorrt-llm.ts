@@ -96,6 +96,7 @@ export const tensorrtLlm: Engine = {
     ...pythonErrors,
     ...processErrors,
   ],
+  alarms: [],
   stop: { signal: 'SIGTERM', graceMs: 30_000 },
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
+import { torchAlarms } from '#engines/engine-alarms.ts'
 import { meanOfRatios, sumOfCounts, versionText } from '#engines/engine-fields.ts'
 import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
@@ -85,6 +86,18 @@ export const vllm: Engine = {
     repeatsUnlessStreamed: false,
   },
   knownErrors: vllmErrors,
+  alarms: [
+    {
+      pattern: /Automatically detected platform cpu\b/,
+      meaning: 'It sees no GPU that its build can use: it computes on the CPU.',
+    },
+    {
+      pattern: /Total CPU offloaded parameters: (?!0(?:\.0*)?(?:\s|$))([\d.]+)/,
+      meaning:
+        '$1 GiB of its weights are in the memory of the machine, and cross the bus for every token.',
+    },
+    ...torchAlarms,
+  ],
   // It drops what runs and ends its workers, which takes a while with many of them.
   stop: { signal: 'SIGTERM', graceMs: 30_000 },
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
+import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
@@ -102,6 +103,7 @@ export const whisperCpp: Engine = {
     ...rocmErrors,
     ...processErrors,
   ],
+  alarms: ggmlAlarms,
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Engine } from '#engines/engine.ts'
+import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import {
@@ -96,6 +97,7 @@ export const xtts: Engine = {
     ...pythonErrors,
     ...processErrors,
   ],
+  alarms: torchAlarms,
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 

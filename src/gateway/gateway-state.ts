@@ -9,6 +9,7 @@ import type { Exchange } from '#gateway/exchange.ts'
 import { Fleet } from '#gateway/fleet.ts'
 import { KeyRing } from '#gateway/key-ring.ts'
 import type { GatewayMetrics } from '#gateway/metrics.ts'
+import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
 export class GatewayState {
@@ -26,6 +27,7 @@ export class GatewayState {
   readonly startedMs: number
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
+  readonly replicaAlarms: () => readonly ReplicaAlarms[]
   draining = false
   /** API requests that are not over. */
   readonly running = new Set<Exchange>()
@@ -41,6 +43,7 @@ export class GatewayState {
     readonly accessLog: AccessLog
     readonly decisions: DecisionLog
     readonly suspect: (endpoint: EndpointId) => void
+    readonly replicaAlarms: () => readonly ReplicaAlarms[]
     readonly log: (line: string) => void
   }) {
     this.config = options.config
@@ -51,6 +54,7 @@ export class GatewayState {
     this.accessLog = options.accessLog
     this.decisions = options.decisions
     this.suspect = options.suspect
+    this.replicaAlarms = options.replicaAlarms
     this.#log = options.log
     this.startedMs = options.nowMs()
     this.#instant = { ms: this.startedMs }

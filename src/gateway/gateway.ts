@@ -12,6 +12,7 @@ import { DecisionLog } from '#gateway/decision-log.ts'
 import { GatewayState } from '#gateway/gateway-state.ts'
 import { GatewayMetrics } from '#gateway/metrics.ts'
 import { serveApi } from '#gateway/pipeline.ts'
+import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import { type Listener, listen } from '#gateway/server.ts'
 import { servePage } from '#gateway/site.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   readonly chance?: () => number
   /** Answers what of /admin/v1/ is not the gateway's own. */
   readonly admin?: AdminPages | undefined
+  /** What is wrong with replicas of the fleet that run, asked at each look; left out: nothing is. */
+  readonly replicaAlarms?: (() => readonly ReplicaAlarms[]) | undefined
 }
 
 export interface Gateway {
@@ -71,6 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     accessLog,
     decisions: new DecisionLog(),
     suspect: options.onSuspect ?? (() => {}),
+    replicaAlarms: options.replicaAlarms ?? (() => []),
     log: options.log,
   })
   const { listen: address } = options.config.gateway

@@ -4,6 +4,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { EndpointView } from '#core/endpoint.ts'
 import type { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { Exchange } from '#gateway/exchange.ts'
+import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 
 /** TTFT from an idle GPU, 20 ms, to a long prefill on a CPU, minutes. */
 const ttftBucketsSeconds = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120]
@@ -14,6 +15,7 @@ export interface GaugeValues {
   readonly endpoints: readonly (EndpointView & { readonly stats: EndpointStats })[]
   readonly waitingRequests: number
   readonly logLinesDropped: number
+  readonly replicaAlarms: readonly ReplicaAlarms[]
 }
 
 export class GatewayMetrics {
@@ -30,6 +32,7 @@ export class GatewayMetrics {
   readonly #inFlight: Gauge<'endpoint'>
   readonly #state: Gauge<'endpoint' | 'state'>
   readonly #waiting: Gauge
+  readonly #replicaAlarms: Gauge<'node' | 'replica'>
 
   constructor() {
     const registers = [this.registry]
@@ -99,6 +102,12 @@ export class GatewayMetrics {
       help: 'Requests that wait in the gateway for room at an endpoint.',
       registers,
     })
+    this.#replicaAlarms = new Gauge({
+      name: 'motley_replica_alarms',
+      help: 'What is wrong with a replica that answers, as a fallback to the CPU; 0 when all is well.',
+      labelNames: ['node', 'replica'],
+      registers,
+    })
   }
 
   /** `model` is a name the fleet knows, or a fixed word: never free text of a client. */
@@ -139,6 +148,10 @@ export class GatewayMetrics {
       })) {
         this.attempts.inc({ endpoint: id, outcome }, count)
       }
+    }
+    this.#replicaAlarms.reset()
+    for (const { node, replica, alarms } of now.replicaAlarms) {
+      this.#replicaAlarms.set({ node, replica }, alarms.length)
     }
     this.#waiting.set(now.waitingRequests)
     this.#logLinesDropped.set(now.logLinesDropped)

@@ -54,6 +54,7 @@ const pages: Readonly<Record<string, Page>> = {
           endpoints: state.fleet.endpoints,
           waitingRequests: state.queue.length,
           logLinesDropped: state.accessLog.dropped,
+          replicaAlarms: state.replicaAlarms(),
         }),
       }
     },

@@ -89,6 +89,8 @@ export const replicaSpeed = z.object({
   /** Tokens a second, one request at a time. */
   promptTokensPerSecond: z.number().min(0),
   decodeTokensPerSecond: z.number().min(0),
+  /** What the memory of the devices allows of these; null where it is not known. */
+  boundTokensPerSecond: z.number().positive().nullable(),
   /** Decoded tokens a second in all, by requests at a time. */
   byConcurrency: z
     .array(z.object({ requests: z.int().positive(), tokensPerSecond: z.number().min(0) }))

@@ -2,12 +2,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { AgentOptions } from '#agent/agent.ts'
 import { watchEndpoints } from '#agent/endpoint-watcher.ts'
 import { askController } from '#cli/admin-client.ts'
+import { agentOptions } from '#cli/agent-options.ts'
 import { ownNodeName, startControllerPart } from '#cli/controller-part.ts'
+import { machineOf } from '#cli/recorded-machine.ts'
 import { motleyConfig } from '#core/config/document.ts'
 import type { EndpointId } from '#core/ids.ts'
 import { startGateway } from '#gateway/gateway.ts'
+import type { Machine } from '#hardware/probe.ts'
 import { afterTest } from './after-test.ts'
 import type { EndpointRow } from './fleet.ts'
 import { untilTrue } from './until-true.ts'
@@ -25,6 +29,12 @@ export interface OneMachine {
   close(): Promise<void>
 }
 
+/** The embedded engine is said to have a build for CUDA, and finds no GPU when it starts. */
+function recorded(machine: Machine): Pick<AgentOptions, 'machine' | 'ownProgram'> {
+  const { ownProgram } = agentOptions(machine, () => {})
+  return { machine, ownProgram: { ...ownProgram, backends: { cpu: [], cuda: [] } } }
+}
+
 /** A folder that is gone after the test; where Motley keeps everything meanwhile. */
 export function dataFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'motley-machine-'))
@@ -38,14 +48,23 @@ export function dataFolder(): string {
   return folder
 }
 
-/** Needs a {@link dataFolder}. `enginePorts`: where engines of others are looked for. */
-export async function oneMachine(enginePorts: readonly number[] = []): Promise<OneMachine> {
+/**
+ * Needs a {@link dataFolder}. Engines of others are looked for at `enginePorts`. `recording`: a
+ * folder of fixtures/hardware, whose devices this machine then says it has.
+ */
+export async function oneMachine(
+  enginePorts: readonly number[] = [],
+  recording?: string,
+): Promise<OneMachine> {
   const log: string[] = []
   const config = motleyConfig.parse({
     gateway: { listen: '127.0.0.1:0', accessLog: 'off' },
     routing: { slowStartMs: 0 },
   })
-  const part = await startControllerPart(config, (line) => log.push(line), true, { enginePorts })
+  const part = await startControllerPart(config, (line) => log.push(line), true, {
+    enginePorts,
+    ...(recording === undefined ? {} : recorded(machineOf({ recording }))),
+  })
   if (part === null) throw new Error(`there is no controller: ${log.join('\n')}`)
   const withFleet = () => ({ ...config, endpoints: part.endpoints() })
   let suspect = (_id: EndpointId): void => {}
@@ -55,6 +74,7 @@ export async function oneMachine(enginePorts: readonly number[] = []): Promise<O
     version: 'test',
     onSuspect: (id) => suspect(id),
     admin: part.admin,
+    replicaAlarms: part.alarms,
   })
   const watcher = watchEndpoints({
     endpoints: withFleet().endpoints,
@@ -103,5 +123,10 @@ export async function oneMachine(enginePorts: readonly number[] = []): Promise<O
     },
   }
   afterTest(() => machine.close())
+  const joined = async () => {
+    const { nodes } = await machine.admin<{ nodes: { presence: string }[] }>('nodes')
+    return nodes.some(({ presence }) => presence === 'ready')
+  }
+  await untilTrue('this machine is a node', joined, { everyMs: 20, seen: () => log })
   return machine
 }

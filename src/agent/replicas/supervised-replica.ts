@@ -116,6 +116,11 @@ export class SupervisedReplica {
     return this.#spec
   }
 
+  /** Where in its log the newest launch begins. */
+  get launchOffset(): number {
+    return this.#logOffset
+  }
+
   /** Whether a process of it runs or will be started by itself. */
   get mayRun(): boolean {
     const { state } = this.#machine

@@ -63,6 +63,8 @@ export interface Supervisor {
   specOf(id: ReplicaId): ReplicaSpec
   /** A page of its log after an offset; null for the newest page. */
   logs(id: ReplicaId, after: number | null, limitBytes?: number): Promise<LogPage>
+  /** Where in its log the newest launch begins: an offset for {@link logs}. */
+  launchOffset(id: ReplicaId): number
   /** Tells of each change of a state, a process or an exit. Returns a function that ends it. */
   onChange(listener: (status: ReplicaStatus) => void): () => void
   /** Lets go of the engines, which run on, and of the folder. */
@@ -188,6 +190,7 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
         .sort((a, b) => (a.id < b.id ? -1 : 1))
     },
     specOf: (id) => find(id).spec,
+    launchOffset: (id) => find(id).launchOffset,
     async logs(id, after, limitBytes) {
       return await find(id).logs(after, limitBytes)
     },

@@ -35,7 +35,8 @@ its identity and the logs of what runs.`,
 
 async function runAgent(flags: AgentFlags): Promise<void> {
   const [
-    { agentDirectory, NotJoinedError, startAgent },
+    { NotJoinedError, startAgent },
+    { agentDirectory },
     { parseToken },
     { agentOptions },
     dirs,
@@ -47,6 +48,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     { hostText },
   ] = await Promise.all([
     import('#agent/agent.ts'),
+    import('#agent/agent-directory.ts'),
     import('#agent/controller-link.ts'),
     import('#cli/agent-options.ts'),
     import('#cli/data-directory.ts'),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { alarmProblems } from '#cli/alarm-problems.ts'
 import { dataDirectory } from '#cli/data-directory.ts'
 import { doctorText } from '#cli/doctor-text.ts'
 import {
@@ -23,11 +24,14 @@ export function addDoctorCommand(program: Command): void {
       '\nEnds with 1 when something does not work; warnings and notes end with 0.',
     )
     .action(async ({ json, ...options }: MachineOptions & { json?: boolean }) => {
-      const { inventory, problems } = await examine(probes, machineOf(options), {
+      const { inventory, problems: seen } = await examine(probes, machineOf(options), {
         clock: systemClock,
         dataDirectory: dataDirectory(),
         ...limitMsOf(options),
       })
+      // A machine that is only replayed runs nothing.
+      const isThisOne = options.recording === undefined
+      const problems = isThisOne ? [...seen, ...alarmProblems(dataDirectory())] : seen
       if (json) printJson({ os: inventory.os, problems })
       else console.log(doctorText(inventory, problems))
       if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 1

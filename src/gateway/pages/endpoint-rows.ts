@@ -5,6 +5,7 @@ import { withoutCredentials } from '#gateway/pages/health.ts'
 
 export function endpointRows(state: GatewayState) {
   const nowMs = state.tick()
+  const alarms = new Map(state.replicaAlarms().map((one) => [one.replica, one.alarms]))
   return {
     gateway: {
       version: state.version,
@@ -43,6 +44,7 @@ export function endpointRows(state: GatewayState) {
       completionTokensTotal: endpoint.stats.completionTokens,
       load: endpoint.load,
       lastCheck: endpoint.lastCheck,
+      alarms: alarms.get(endpoint.id) ?? [],
     })),
   }
 }
