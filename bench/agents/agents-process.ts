@@ -118,6 +118,7 @@ function reported({ id }: ReplicaSpec): ReportedReplica {
     restarts: 0,
     progress: null,
     alarms: [],
+    memory: null,
   }
 }
 

@@ -22,6 +22,7 @@ import { PeerNodes } from '#agent/peer-nodes.ts'
 import { probeReplica } from '#agent/probe-replica.ts'
 import { ReplicaAlarms } from '#agent/replica-alarms.ts'
 import { ReplicaKeeper } from '#agent/replica-keeper.ts'
+import { ReplicaMemory } from '#agent/replica-memory.ts'
 import { containerLauncher } from '#agent/replicas/engine-container.ts'
 import { processLauncher } from '#agent/replicas/engine-process.ts'
 import { openSupervisor, type Supervisor } from '#agent/replicas/supervisor.ts'
@@ -145,7 +146,9 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       const os = osNames[inventory.os]
       const { devices } = inventory
       const need = { spec, weights, port, os, devices, ownProgram, isInstalled, engines }
-      return { ...chooseLaunch({ ...need, task: 'chat' }), port }
+      const chosen = chooseLaunch({ ...need, task: 'chat' })
+      await memory.noteBefore(replicaId(spec.id))
+      return { ...chosen, port }
     },
     claim: (reference, label) => options.weights.store.claim(reference, process.pid, label),
     untilIdle: async (id, signal) => await ingress?.untilIdle(id, signal),
@@ -159,10 +162,18 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     onChange: () => link?.reportReplicas(reported()),
     log,
   })
+  const memory = new ReplicaMemory({
+    supervisor,
+    detect: async () => (await detect(probes, options.machine, { clock })).inventory.devices,
+    fetchPage: pages.fetchPage,
+    onChange: () => link?.reportReplicas(reported()),
+    log,
+  })
   const reported = (): ReportedReplica[] =>
     keeper.reported().map((replica) => ({
       ...replica,
       alarms: [...replica.alarms, ...alarms.of(replica.id)],
+      memory: memory.of(replica.id),
     }))
   /** Ports of engines of others that gateways may reach, by the names of their endpoints. */
   let attached: ReadonlyMap<string, number> = new Map()
@@ -258,6 +269,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     cancelDetect()
     finder.close()
     alarms.close()
+    memory.close()
     keeper.close()
     link?.close()
     await Promise.all([endSupervisor(), opened.close(), peers.close()])

@@ -55,7 +55,7 @@ export async function measureReplica(
   }
   return {
     engine: about['engine'] ?? 'unknown',
-    engineVersion: await versionOf(options),
+    engineVersion: await engineVersionOf(options),
     quantization: quantizationIn(about['weights'] ?? ''),
     promptTokensPerSecond: prompt,
     decodeTokensPerSecond: byConcurrency[0]?.tokensPerSecond ?? 0,
@@ -154,7 +154,12 @@ async function ask(
   }
 }
 
-async function versionOf({ port, about, fetchPage }: MeasureOptions): Promise<string | null> {
+/** Null where it says none. */
+export async function engineVersionOf({
+  port,
+  about,
+  fetchPage,
+}: Pick<MeasureOptions, 'port' | 'about' | 'fetchPage'>): Promise<string | null> {
   const engine = engines.find(({ id }) => id === about['engine'])
   if (engine === undefined) return null
   const outcome = await fetchPage({
@@ -168,7 +173,7 @@ async function versionOf({ port, about, fetchPage }: MeasureOptions): Promise<st
 }
 
 /** As names of GGUF files and repositories have it: Q4_K_M, IQ3_XS, F16, AWQ. */
-function quantizationIn(reference: string): string | null {
+export function quantizationIn(reference: string): string | null {
   return /\b(I?Q\d\w*|BF16|F16|F32|AWQ|GPTQ|FP8)\b/i.exec(reference)?.[1]?.toUpperCase() ?? null
 }
 

@@ -129,7 +129,7 @@ export class EngineFinder {
           ? {
               port,
               engine: report.engine as string,
-              version: report.engineVersion,
+              version: report.engineVersion?.slice(0, 200) ?? null,
               models: models?.slice(0, foundModelsMax).map((name) => name.slice(0, 500)) ?? [],
               state: verdict,
               detail: detail?.slice(0, 2_000) ?? null,

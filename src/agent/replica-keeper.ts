@@ -280,6 +280,7 @@ const nothingRuns = {
   restarts: 0,
   progress: null,
   alarms: [],
+  memory: null,
 } satisfies Partial<ReportedReplica>
 
 function supervisedSpec(

@@ -137,6 +137,10 @@ export const replicaAnswer = z.object({
       alarms: z.array(z.string()),
     })
     .nullable(),
+  memory: z
+    .object({ devices: z.array(z.object({ name: z.string(), takenBytes: z.number() })) })
+    .nullable()
+    .default(null),
 })
 type ShownReplica = z.infer<typeof replicaAnswer>
 
@@ -183,6 +187,9 @@ export function replicaInfoText(replica: ShownReplica): string {
     ['backend', reported?.backend ?? null],
     ['process', reported?.pid == null ? null : `${reported.pid} on port ${reported.port}`],
     ['restarts', reported === null ? null : String(reported.restarts)],
+    ...(replica.memory?.devices ?? []).map(
+      ({ name, takenBytes }) => ['memory', `${bytesText(takenBytes)} on ${name}`] as const,
+    ),
     ['last end', reported?.detail ?? null],
     ...(reported?.alarms ?? []).map((alarm) => ['alarm', alarm] as const),
   ]

@@ -95,7 +95,10 @@ export async function answerAdmin(
         controller.detach(name ?? '')
         return ok({ endpoint: name, attached: false })
       case 'GET measurements':
-        return ok({ measurements: Object.values(controller.state.measurements) })
+        return ok({
+          measurements: Object.values(controller.state.measurements),
+          memory: Object.values(controller.state.memory),
+        })
       default:
         return null
     }

@@ -4,7 +4,12 @@
  * again whenever they connect.
  */
 import type { NodeId } from '#core/ids.ts'
-import type { ReplicaSpec, ReplicaSpeed, ReportedInventory } from '#protocol/agent-messages.ts'
+import type {
+  MeasuredMemory,
+  ReplicaSpec,
+  ReplicaSpeed,
+  ReportedInventory,
+} from '#protocol/agent-messages.ts'
 
 export type ClusterEvent =
   | { readonly type: 'token-created'; readonly digest: string; readonly expiresAtMs: number }
@@ -29,6 +34,7 @@ export type ClusterEvent =
   | { readonly type: 'endpoint-attached'; readonly endpoint: AttachedEndpoint }
   | { readonly type: 'endpoint-detached'; readonly endpoint: string }
   | { readonly type: 'speed-measured'; readonly measurement: SpeedMeasurement }
+  | { readonly type: 'memory-measured'; readonly measurement: MemoryMeasurement }
 
 /** An engine that somebody else runs on a node, and that gateways use. */
 export interface AttachedEndpoint {
@@ -44,6 +50,19 @@ export interface AttachedEndpoint {
 /** What `motley benchmark` found; the newest of each (node, engine, build, model, quantization). */
 export interface SpeedMeasurement extends Readonly<ReplicaSpeed> {
   readonly node: NodeId
+  readonly model: string
+  readonly measuredAtMs: number
+}
+
+/**
+ * What a replica took when it was loaded; the newest of each (node, engine, build, backend, model,
+ * quantization, context, slots). It corrects what is estimated for the next one of the same kind.
+ */
+export interface MemoryMeasurement extends MeasuredMemory {
+  readonly node: NodeId
+  readonly replica: string
+  readonly engine: string
+  readonly backend: string | null
   readonly model: string
   readonly measuredAtMs: number
 }
@@ -76,6 +95,7 @@ export interface ClusterState {
   readonly replicas: Readonly<Record<string, WantedReplica>>
   readonly attached: Readonly<Record<string, AttachedEndpoint>>
   readonly measurements: Readonly<Record<string, SpeedMeasurement>>
+  readonly memory: Readonly<Record<string, MemoryMeasurement>>
 }
 
 /** So long a token is said to have expired or to be used; after that nobody knows it. */
@@ -87,6 +107,7 @@ export const emptyCluster: ClusterState = {
   replicas: {},
   attached: {},
   measurements: {},
+  memory: {},
 }
 
 export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: number): ClusterState {
@@ -158,6 +179,11 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
       const key = measurementKey(measurement)
       return { ...state, measurements: { ...state.measurements, [key]: measurement } }
     }
+    case 'memory-measured': {
+      const { measurement } = event
+      const key = memoryKey(measurement)
+      return { ...state, memory: { ...state.memory, [key]: measurement } }
+    }
   }
 }
 
@@ -166,6 +192,12 @@ export function measurementKey(
   of: Pick<SpeedMeasurement, 'node' | 'engine' | 'engineVersion' | 'model' | 'quantization'>,
 ): string {
   return JSON.stringify([of.node, of.engine, of.engineVersion, of.model, of.quantization])
+}
+
+/** As {@link measurementKey}, with all that decides how much memory is taken. */
+export function memoryKey(of: Omit<MemoryMeasurement, 'measuredAtMs' | 'devices'>): string {
+  const { backend, contextTokens, slots } = of
+  return JSON.stringify([measurementKey(of), backend, contextTokens, slots])
 }
 
 function changeNode(state: ClusterState, id: NodeId, change: Partial<NodeRecord>): ClusterState {

@@ -14,11 +14,13 @@ import {
   type FoundView,
   withAttached,
 } from '#controller/attached-endpoints.ts'
-import type {
-  AttachedEndpoint,
-  ClusterState,
-  NodeRecord,
-  SpeedMeasurement,
+import {
+  type AttachedEndpoint,
+  type ClusterState,
+  type MemoryMeasurement,
+  memoryKey,
+  type NodeRecord,
+  type SpeedMeasurement,
 } from '#controller/cluster-state.ts'
 import { EventStore } from '#controller/event-store.ts'
 import { isLastingChange } from '#controller/inventory-change.ts'
@@ -85,6 +87,8 @@ export interface ReplicaView {
   /** Null when its agent has not told of it yet. */
   readonly reported: ReportedReplica | null
   readonly presence: Presence
+  /** What it took when it was loaded last; null while nobody has measured it. */
+  readonly memory: MemoryMeasurement | null
 }
 
 /** Where a gateway reaches the engine of a replica that should be there. */
@@ -241,6 +245,10 @@ export class Controller {
       nodeName: this.state.nodes[node]?.name ?? node,
       reported: this.#live.get(node)?.replicas.find(({ id }) => id === spec.id) ?? null,
       presence: this.#presence(node, nowMs),
+      memory:
+        Object.values(this.state.memory)
+          .filter(({ replica }) => replica === spec.id)
+          .toSorted((one, other) => other.measuredAtMs - one.measuredAtMs)[0] ?? null,
     }))
   }
 
@@ -558,6 +566,7 @@ export class Controller {
       }
       case 'replicas':
         live.replicas = message.replicas
+        this.#keepMemories(session, message.replicas)
         this.#endpointsChanged()
         break
       case 'found':
@@ -569,6 +578,26 @@ export class Controller {
     }
   }
 
+  #keepMemories(session: AgentSession, replicas: readonly ReportedReplica[]): void {
+    const teller = this.#nodeOf(session)
+    if (teller === null) return
+    for (const replica of replicas) this.#keepMemory(teller.id, replica)
+  }
+
+  /** Agents tell it again with every change of any replica: only what is new is an event. */
+  #keepMemory(teller: NodeId, { id, engine, backend, memory }: ReportedReplica): void {
+    const wanted = Object.hasOwn(this.state.replicas, id) ? this.state.replicas[id] : undefined
+    if (wanted?.node !== teller || engine === null || memory === null) return
+    const { node, spec } = wanted
+    const found = { ...memory, node, replica: id, engine, backend, model: spec.model }
+    const known = this.state.memory[memoryKey(found)]
+    const isKnown =
+      known?.replica === id && JSON.stringify(known.devices) === JSON.stringify(memory.devices)
+    if (isKnown) return
+    const measuredAtMs = Math.round(this.#options.clock.nowMs())
+    this.#append({ type: 'memory-measured', measurement: { ...found, measuredAtMs } })
+  }
+
   /** How gateways come to each node now; null while they cannot, or should not. */
   #ways(): (node: NodeId) => { readonly url: string; readonly fingerprint: string } | null {
     const silenceIsOurs = isMassSilence(this.nodes().map(({ presence }) => presence))
@@ -578,8 +607,7 @@ export class Controller {
       const ingress = this.#live.get(node)?.ingress
       if (record === undefined || ingress === undefined || record.draining) return null
       if (this.#presence(node, nowMs) !== 'ready' && !silenceIsOurs) return null
-      const url = originOf(ingress)
-      return { url, fingerprint: record.fingerprint }
+      return { url: originOf(ingress), fingerprint: record.fingerprint }
     }
   }
 

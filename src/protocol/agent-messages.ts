@@ -16,6 +16,7 @@
  */
 import { z } from 'zod'
 import { modelText, nameText } from '#core/config/text.ts'
+import { vendors } from '#core/device.ts'
 
 /** Raised when a message changes its meaning; both sides may speak several. */
 export const protocolVersions = [1] as const
@@ -61,6 +62,27 @@ export const replicaStates = [
   'failed',
 ] as const
 
+const deviceMemoryTaken = z.object({
+  vendor: z.enum(vendors),
+  index: z.int().min(0).nullable(),
+  name: z.string().max(200),
+  takenBytes: z.int().min(0),
+  /** What its processes have by name, or how much more was used than before its start. */
+  source: z.enum(['processes', 'difference']),
+})
+export type DeviceMemoryTaken = z.infer<typeof deviceMemoryTaken>
+
+/** What a replica took when its model was loaded, and all that this depends on. */
+const measuredMemory = z.object({
+  engineVersion: z.string().max(200).nullable(),
+  quantization: z.string().max(100).nullable(),
+  contextTokens: z.int().positive().nullable(),
+  slots: z.int().positive().nullable(),
+  weightsBytes: z.int().positive().nullable(),
+  devices: z.array(deviceMemoryTaken).min(1).max(64),
+})
+export type MeasuredMemory = z.infer<typeof measuredMemory>
+
 export const reportedReplica = z.object({
   id: name,
   state: z.enum(replicaStates),
@@ -78,6 +100,8 @@ export const reportedReplica = z.object({
     .nullable(),
   /** What should not be so: a fallback to the CPU, a speed far under that of the card. */
   alarms: z.array(z.string().max(500)).max(20),
+  /** Null until it was measured, which is when it becomes ready. */
+  memory: measuredMemory.nullable(),
 })
 export type ReportedReplica = z.infer<typeof reportedReplica>
 
