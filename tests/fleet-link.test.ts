@@ -2,11 +2,18 @@
 import type { AddressInfo } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
+import type { Controller } from '#controller/controller.ts'
 import type { ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
 import { peerTlsOptions } from '#std/peer-tls.ts'
 import { HeldClock } from '#testing/held-clock.ts'
 import { afterTest } from './harness/after-test.ts'
-import { certificateOf, controllerIn, linkTo, temporaryFolder } from './harness/join.ts'
+import {
+  certificateOf,
+  controllerIn,
+  linkTo,
+  type TestLink,
+  temporaryFolder,
+} from './harness/join.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 const wanted: Omit<ReplicaSpec, 'id'> = {
@@ -32,7 +39,17 @@ const running = (id: string): ReportedReplica => ({
   restarts: 0,
   progress: null,
   alarms: [],
+  memory: null,
 })
+
+/** A replica that its agent calls ready. */
+async function startedAndReady(controller: Controller, { link }: TestLink): Promise<string> {
+  const { id } = controller.startReplica('agent', wanted)
+  link.reportReplicas([running(id)])
+  const state = () => controller.replica(id).reported?.state
+  await untilTrue('the report is there', () => state() === 'ready', { seen: state })
+  return id
+}
 
 /** What an agent meets that dials a controller of the test's making. */
 async function strangeController(onAgent: (socket: TLSSocket) => void): Promise<number> {
@@ -240,7 +257,7 @@ test('what an agent replies is read before it is believed', async () => {
     onAsk: async (what) => (what === 'logs' ? { text: 7 } : { node: 'another', knee: -1 }),
   })
   await agent.until(/^desired/)
-  const { id } = controller.startReplica('agent', wanted)
+  const id = await startedAndReady(controller, agent)
   await expect(controller.logs(id, null)).rejects.toThrow(/cannot be understood \(text: /)
   await expect(controller.benchmark(id)).rejects.toThrow(/cannot be understood/)
   expect(controller.state.measurements).toEqual({})
@@ -254,6 +271,7 @@ test('a benchmark is compared with the newest one before, and two at a time are 
     quantization: null,
     byConcurrency: [],
     knee: 1,
+    boundTokensPerSecond: null,
   }
   let decode = 10
   let version = 0
@@ -267,7 +285,7 @@ test('a benchmark is compared with the newest one before, and two at a time are 
     }),
   })
   await agent.until(/^desired/)
-  const { id } = controller.startReplica('agent', wanted)
+  const id = await startedAndReady(controller, agent)
   const first = controller.benchmark(id)
   await expect(controller.benchmark(id)).rejects.toThrow(/being measured already/)
   expect((await first).before).toBeNull()

@@ -128,6 +128,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   const { clock, log } = options
   let { inventory } = parts
   const peers = new PeerNodes(identity.certificate, options.weights.http)
+  const takenPorts = new Set(supervisor.list().map(({ port }) => port))
   let ingress: Ingress | null = null
   let link: ControllerLink | null = null
   const keeper: ReplicaKeeper = new ReplicaKeeper({
@@ -141,7 +142,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       return bringWeights(source, context, signal, onProgress)
     },
     choose: async (spec, weights) => {
-      const port = await freePort()
+      const port = await freePort(takenPorts)
       const { ownProgram, isInstalled } = options
       const os = osNames[inventory.os]
       const { devices } = inventory
@@ -295,7 +296,17 @@ function remember(
 
 const osNames = { linux: 'linux', darwin: 'macos', win32: 'windows', freebsd: 'linux' } as const
 
-function freePort(): Promise<number> {
+/** One that no other replica will want: a port is free for the system before its engine listens. */
+async function freePort(taken: Set<number>): Promise<number> {
+  for (;;) {
+    const port = await systemPort()
+    if (taken.has(port)) continue
+    taken.add(port)
+    return port
+  }
+}
+
+function systemPort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

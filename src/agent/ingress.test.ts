@@ -48,6 +48,7 @@ async function setup(engine: RequestListener | null): Promise<Setup> {
     port: 0,
     mayReach: (fingerprint) => (fingerprint === controller.fingerprint ? 'everything' : null),
     answerWeights: async () => false,
+    attachedPortOf: () => null,
     portOf: (replica) => (replica === 'gone' ? 9 : replica === 'a' ? port : null),
   })
   cleanups.push(() => ingress.close())

@@ -174,6 +174,11 @@ function relay(
       if (!answer.complete) response.destroy()
     })
   })
+  // An engine that switches protocols was not asked to.
+  onward.on('upgrade', (_answer, socket) => {
+    socket.destroy()
+    refuse(request, response, 502, 'The engine answers with another protocol.')
+  })
   onward.on('error', () => {
     if (response.headersSent) response.destroy()
     else refuse(request, response, 502, 'The engine does not answer.')

@@ -42,6 +42,7 @@ const weights: LocalWeights = {
   path: '/tiny.gguf',
   root: '/',
   reference: 'file:/tiny.gguf',
+  weightsBytes: 1_000,
 }
 
 interface World {
@@ -83,6 +84,9 @@ async function world(
       return {
         engine: { ...motleyEmbedded, stop: { signal: 'SIGTERM', graceMs: 1_500 } },
         backend: 'cpu',
+        devices: [],
+        contextTokens: 512,
+        slots: 1,
         plan: {
           ...plan,
           args: [program, String(port), ...words],
@@ -313,6 +317,7 @@ test('an agent that comes back finds its engines, claims their weights, and dist
   expect(second.keeper.portOf('a')).toBe(first.of('a')?.port)
   second.keeper.want([specOf('a')])
   await until('b is gone', () => second.of('b') === undefined)
+  await until('its claim is released', () => second.claims.length === 1)
   expect([await second.ready('a'), second.claims]).toEqual([pids[0], ['replica a']])
 })
 

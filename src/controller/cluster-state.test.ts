@@ -47,6 +47,7 @@ const measured = (engineVersion: string, decodeTokensPerSecond: number): Cluster
     promptTokensPerSecond: 100,
     decodeTokensPerSecond,
     byConcurrency: [],
+    boundTokensPerSecond: null,
     knee: 1,
   },
 })
@@ -160,7 +161,9 @@ test('a snapshot that was written, read and gone on with is what all events make
             (state, [event, atMs]) => frozen(applyEvent(state, frozen(event), atMs)),
             from,
           )
-        const snapshot = JSON.parse(JSON.stringify(apply(emptyCluster, events.slice(0, at))))
+        const snapshot: ClusterState = JSON.parse(
+          JSON.stringify(apply(emptyCluster, events.slice(0, at))),
+        )
         const whole = JSON.stringify(apply(emptyCluster, events))
         expect(JSON.stringify(apply(snapshot, events.slice(at)))).toBe(whole)
       },

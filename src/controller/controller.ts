@@ -655,14 +655,14 @@ export class Controller {
   #tellPeers(): void {
     const peers = Object.values(this.state.nodes).flatMap(({ id, fingerprint, revoked }) => {
       const ingress = this.#live.get(id)?.ingress ?? null
-      return revoked || ingress === null ? [] : [{ id, url: originOf(ingress), fingerprint }]
+      return revoked || ingress === null ? [] : [{ id, ingress, fingerprint }]
     })
     for (const [id, { session, ingress }] of this.#live) {
       // An address that means "this machine" means another one elsewhere.
       const local = ingress !== null && isLoopback(ingress.host)
       const others = peers
-        .filter((peer) => peer.id !== id && (local || !isLoopback(new URL(peer.url).hostname)))
-        .map(({ url, fingerprint }) => ({ url, fingerprint }))
+        .filter((peer) => peer.id !== id && (local || !isLoopback(peer.ingress.host)))
+        .map((peer) => ({ url: originOf(peer.ingress), fingerprint: peer.fingerprint }))
       session?.send({ type: 'peers', peers: others })
     }
   }

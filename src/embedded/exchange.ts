@@ -4,6 +4,7 @@ import type { EmbeddedEngine } from '#embedded/embedded-engine.ts'
 import { isObject, type JsonObject, shown, stringField } from '#embedded/fields.ts'
 import { RequestError } from '#embedded/request-error.ts'
 import { BodyTooLargeError, eventStreamHeaders, readBody, sendEvent } from '#std/http-json.ts'
+import { nestsDeeperThan } from '#std/json-depth.ts'
 
 export interface Exchange {
   readonly engine: EmbeddedEngine
@@ -49,27 +50,8 @@ async function readLimited(request: IncomingMessage): Promise<Buffer> {
 /** Requests nest some ten levels; thousands would end in the recursion of whoever reads them. */
 const nestingMax = 100
 
-function nestsTooDeeply(bytes: Buffer): boolean {
-  let depth = 0
-  let inString = false
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at]
-    if (inString) {
-      if (byte === backslash) at++
-      else if (byte === quote) inString = false
-    } else if (byte === quote) inString = true
-    else if (byte === openBrace || byte === openBracket) {
-      depth++
-      if (depth > nestingMax) return true
-    } else if (byte === closeBrace || byte === closeBracket) depth--
-  }
-  return false
-}
-
-const [quote, backslash, openBrace, openBracket, closeBrace, closeBracket] = Buffer.from('"\\{[}]')
-
 function parseObject(bytes: Buffer): JsonObject {
-  if (nestsTooDeeply(bytes)) {
+  if (nestsDeeperThan(bytes, nestingMax)) {
     throw new RequestError(400, `The request body nests more than ${nestingMax} levels deep.`, {
       code: 'invalid_json',
     })

@@ -147,7 +147,12 @@ export const reportedInventory = z.looseObject({
 export type ReportedInventory = z.infer<typeof reportedInventory>
 
 /** A host name or an address as it can stand in a URL. */
-export const hostText = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$|^[0-9A-Fa-f:.]{2,45}$/)
+export const hostText = z.string().refine((text) => {
+  if (text.includes(':'))
+    return /^[0-9A-Fa-f:.]{2,45}$/.test(text) && URL.canParse(`http://[${text}]`)
+  if (/^[\d.]+$/.test(text)) return URL.canParse(`http://${text}`) && text.split('.').length === 4
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(text)
+})
 /** Ollama with hundreds of models is a collection; nobody reads more of its list. */
 export const foundModelsMax = 200
 

@@ -1,5 +1,7 @@
 /** JSON values one a line, as they come in pieces over a connection. */
 
+import { nestsDeeperThan } from '#std/json-depth.ts'
+
 export class JsonLineReader {
   /** May be changed at any time, as when the other side turns out to be somebody. */
   lineBytesMax: number
@@ -21,7 +23,11 @@ export class JsonLineReader {
     for (let end = rest.indexOf(newline); end !== -1; end = rest.indexOf(newline)) {
       this.#hold(rest.subarray(0, end))
       rest = rest.subarray(end + 1)
-      const line = this.#held.toString('utf8', 0, this.#heldBytes)
+      const bytes = this.#held.subarray(0, this.#heldBytes)
+      if (nestsDeeperThan(bytes, depthMax)) {
+        throw new SyntaxError(`a line nests more than ${depthMax} levels deep`)
+      }
+      const line = bytes.toString('utf8')
       this.#held = nothing
       this.#heldBytes = 0
       if (line.trim() !== '') values.push(JSON.parse(line))
@@ -46,6 +52,9 @@ export class JsonLineReader {
     this.#heldBytes = bytes
   }
 }
+
+/** Messages nest a few levels; who reads or writes thousands runs out of stack. */
+const depthMax = 64
 
 const newline = 0x0a
 const nothing = Buffer.alloc(0)

@@ -97,6 +97,17 @@ export interface WeightsStore {
   freeBytes(): Promise<number>
 }
 
+function sameFiles(one: StoredModel, other: StoredModel): boolean {
+  return JSON.stringify(one.files) === JSON.stringify(other.files)
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
 export function openStore(directory: string): WeightsStore {
   const blobs = join(directory, 'blobs')
   const manifests = join(directory, 'manifests')
@@ -144,12 +155,17 @@ export function openStore(directory: string): WeightsStore {
         const draft = `${target}.${randomUUID()}.tmp`
         await linkOrCopy(await realpath(path), draft)
         await rename(draft, target)
+        // A rename onto another link of the same file does nothing (POSIX), and leaves both.
+        await rm(draft, { force: true })
         await syncFolder(blobs)
       })
     },
 
     async addModel(model) {
       const folder = modelFolder(model.reference)
+      // Two replicas of one model list it at the same time, and it is the same list.
+      const known = (await models()).find(({ reference }) => reference === model.reference)
+      if (known !== undefined && sameFiles(known, model) && (await isThere(folder))) return
       const draft = `${folder}.${randomUUID()}.tmp`
       await changing(folder, async () => {
         for (const { path, sha256 } of model.files) {
@@ -159,7 +175,10 @@ export function openStore(directory: string): WeightsStore {
         }
         await mkdir(dirname(folder), { recursive: true })
         await rm(folder, { recursive: true, force: true })
-        await rename(draft, folder)
+        await rename(draft, folder).catch(async (error: NodeJS.ErrnoException) => {
+          // Somebody else was faster with the same folder.
+          if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+        })
         await syncFolder(dirname(folder))
       }).finally(() => rm(draft, { recursive: true, force: true }))
       await writeWhole(manifestPath(model.reference), JSON.stringify(model, null, 2))

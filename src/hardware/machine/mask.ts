@@ -14,17 +14,18 @@ export type Mask = (text: string) => string
 const keyPatterns = [
   /\b(hf_|sk-|ghp_|glpat-|xox[bp]-)[A-Za-z0-9_-]{8,}/g,
   /\b(Bearer\s+)[A-Za-z0-9._~+/=-]{8,}/g,
-  /\b((?:api[_-]?key|token|password|passwd|secret)\s*[=:]\s*)[^\s,;"'<]+/gi,
+  // Names may go on before it, as HF_TOKEN, and JSON has quotes around name and value.
+  /((?<![A-Za-z0-9])[\w-]*(?:api[_-]?key|token|password|passwd|secret)["']?\s*[=:]\s*["']?)[^\s,;"'<]+/gi,
 ]
 
 const serials: readonly (readonly [RegExp, string])[] = [
   [/(<serial>)[^<]*/gi, '$1masked'],
   [/(<(?:gpu_pdi|board_id|platform_uuid)>)[^<]*/gi, '$1masked'],
   [
-    /^(\s*(?:Serial Number|GPU PDI|Board ID|Hardware UUID|Provisioning UDID)\s*: *).*$/gim,
+    /((?:Serial Number|GPU PDI|Board ID|Hardware UUID|Provisioning UDID)\s*: *)\S.*$/gim,
     '$1masked',
   ],
-  [/("[^"]*(?:serial|UDID)[^"]*"\s*:\s*)"[^"]*"/gi, '$1"masked"'],
+  [/("[^"]*(?:serial|UDID)[^"]*"\s*:\s*)(?:"[^"]*"|\d{6,})/gi, '$1"masked"'],
   [/("Unique ID"\s*:\s*)"[^"]*"/gi, '$1"masked"'],
   [/^(unique_id )\d+$/gm, '$10'],
 ]
@@ -32,7 +33,10 @@ const serials: readonly (readonly [RegExp, string])[] = [
 const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const macAddress = /\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi
 const privateAddress =
-  /(?<![\d.])(?:10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2})(?![\d.])/g
+  /(?<![\d.])(?:10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2}|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])(?:\.\d{1,3}){2})(?![\d.])/g
+/** Link-local, unique local and global ones; not `::`, and not times or PCI addresses. */
+const longAddress = /\b(?:fe80|f[cd][0-9a-f]{2}|2[0-9a-f]{3}):[0-9a-f:]*[0-9a-f]\b/gi
+const someonesHome = /(?<=\/(?:home|Users)\/)(?!user\b)[\w.-]+/g
 
 export function maskFor({ hostName, userName, homeDirectory }: Owner): Mask {
   const numbers = new Map<string, string>()
@@ -56,7 +60,10 @@ export function maskFor({ hostName, userName, homeDirectory }: Owner): Mask {
       // Short and common names stand in too many other words; root is everybody.
       if (word.length < 3 || /^(root|localhost|linux|user|node|\/root)$/i.test(word)) continue
       const literal = word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-      masked = masked.replace(new RegExp(`(?<![A-Za-z0-9])${literal}(?![A-Za-z0-9])`, 'g'), instead)
+      masked = masked.replace(
+        new RegExp(`(?<![A-Za-z0-9])${literal}(?![A-Za-z0-9])`, 'gi'),
+        instead,
+      )
     }
     for (const pattern of keyPatterns) masked = masked.replace(pattern, '$1masked')
     for (const [pattern, instead] of serials) masked = masked.replace(pattern, instead)
@@ -64,5 +71,7 @@ export function maskFor({ hostName, userName, homeDirectory }: Owner): Mask {
       .replace(uuid, numbered)
       .replace(macAddress, '00:00:00:00:00:00')
       .replace(privateAddress, '192.0.2.1')
+      .replace(longAddress, '2001:db8::1')
+      .replace(someonesHome, 'user')
   }
 }
