@@ -108,20 +108,17 @@ function reasonText(
     const on = spec.backend === null ? '' : ` for ${spec.backend}`
     return `no device of this machine may be used${on}; it has ${there || 'none'}`
   }
-  // What somebody can mend comes first: the text may be cut where it is shown.
-  const inOrder = reasons.toSorted(
-    (one, other) => Number(other.isInstallable) - Number(one.isInstallable),
-  )
-  const shown = inOrder.slice(0, reasonsShown).map(({ text }) => text)
-  const more = inOrder.length - shown.length
-  const others = more <= 0 ? '' : ` (and ${more} other engines or devices that do not suit it)`
-  const asked =
-    spec.engine === null ? 'nothing here can run it' : `${spec.engine} cannot run it here`
-  return `${asked}. ${shown.join(' ')}${others}`
+  // Where somebody can mend it, all that never could is only noise.
+  const installable = reasons.filter(({ isInstallable }) => isInstallable)
+  const told = installable.length > 0 ? installable : reasons
+  const shown = told.slice(0, reasonsShown).map(({ text }) => text)
+  const more = told.length - shown.length
+  const others = more <= 0 ? '' : ` (and ${more} more that do not suit it)`
+  return `nothing here can run it. ${shown.join(' ')}${others}`
 }
 
 /** Nobody reads fourteen of them. */
-const reasonsShown = 3
+const reasonsShown = 4
 
 interface Place {
   readonly backend: Backend

@@ -150,23 +150,19 @@ function frozen<Value>(value: Value): Value {
 }
 
 test('a snapshot that was written, read and gone on with is what all events make', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(anyEvent, fc.nat({ max: 2e9 })), { maxLength: 40 }),
-      fc.nat(),
-      (events, cut) => {
-        const at = cut % (events.length + 1)
-        const apply = (from: ClusterState, part: typeof events) =>
-          part.reduce(
-            (state, [event, atMs]) => frozen(applyEvent(state, frozen(event), atMs)),
-            from,
-          )
-        const snapshot: ClusterState = JSON.parse(
-          JSON.stringify(apply(emptyCluster, events.slice(0, at))),
-        )
-        const whole = JSON.stringify(apply(emptyCluster, events))
-        expect(JSON.stringify(apply(snapshot, events.slice(at)))).toBe(whole)
-      },
-    ),
+  const property = fc.property(
+    fc.array(fc.tuple(anyEvent, fc.nat({ max: 2e9 })), { maxLength: 40 }),
+    fc.nat(),
+    (events, cut) => {
+      const at = cut % (events.length + 1)
+      const apply = (from: ClusterState, part: typeof events) =>
+        part.reduce((state, [event, atMs]) => frozen(applyEvent(state, frozen(event), atMs)), from)
+      const snapshot: ClusterState = JSON.parse(
+        JSON.stringify(apply(emptyCluster, events.slice(0, at))),
+      )
+      const whole = JSON.stringify(apply(emptyCluster, events))
+      expect(JSON.stringify(apply(snapshot, events.slice(at)))).toBe(whole)
+    },
   )
+  fc.assert(property)
 })
