@@ -2,6 +2,10 @@
 import { z } from 'zod'
 import { bytesText, memoryText } from '#cli/quantity.ts'
 import { tableLines } from '#cli/table.ts'
+import { wrapped } from '#cli/wrapped.ts'
+
+/** As wide as the narrowest terminal. */
+const columnsMax = 80
 
 const shownDevice = z.object({
   vendor: z.string(),
@@ -37,7 +41,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     return 'No machine has joined yet: "motley token create" says how one does.'
   const rowsOfNodes = nodes.map(({ name, presence, draining, silentMs, inventory }) => {
     const state = draining ? 'draining' : presence
-    const heard = silentMs === null ? 'never' : `${Math.round(silentMs / 1000)} s ago`
+    const heard = silentMs === null ? 'never' : agoText(silentMs)
     const devices = inventory?.devices ?? []
     const lines = devices.map((device) => [
       device.name,
@@ -48,7 +52,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
   })
   const [titles = '', ...lines] = tableLines(
     [
-      { title: 'NODE', maxWidth: 20 },
+      { title: 'NODE', maxWidth: 16 },
       { title: 'STATE' },
       { title: 'HEARD' },
       { title: 'DEVICE', maxWidth: 30 },
@@ -114,6 +118,16 @@ export function attachedText({ id, engine, found }: z.infer<typeof attachedAnswe
   ].join('\n')
 }
 
+/** In one unit, which is enough to see who is silent. */
+function agoText(ms: number): string {
+  const seconds = Math.round(ms / 1_000)
+  if (seconds < 120) return `${seconds} s ago`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 120) return `${minutes} min ago`
+  const hours = Math.round(minutes / 60)
+  return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} d ago`
+}
+
 export const replicaAnswer = z.object({
   spec: z.object({
     id: z.string(),
@@ -150,30 +164,41 @@ export function replicasText({ replicas }: z.infer<typeof replicasAnswer>): stri
   if (replicas.length === 0) return 'No replica runs: "motley replica start" starts one.'
   const table = tableLines(
     [
-      { title: 'REPLICA', maxWidth: 28 },
-      { title: 'NODE', maxWidth: 16 },
-      { title: 'STATE' },
-      { title: 'ENGINE' },
-      { title: 'ON' },
-      { title: 'RESTARTS', align: 'right' },
+      { title: 'REPLICA' },
+      { title: 'NODE', maxWidth: 10 },
+      { title: 'STATE', maxWidth: 13 },
+      { title: 'ENGINE', maxWidth: 15 },
+      { title: 'ON', maxWidth: 10 },
     ],
-    replicas.map(({ spec, nodeName, reported, ...replica }) => [
-      spec.id,
-      nodeName,
-      stateText({ spec, nodeName, reported, ...replica }),
-      reported?.engine ?? '-',
-      reported?.backend ?? '-',
-      String(reported?.restarts ?? '-'),
+    replicas.map((replica) => [
+      shortId(replica.spec.id),
+      replica.nodeName,
+      stateText(replica),
+      replica.reported?.engine ?? '-',
+      replica.reported?.backend ?? '-',
     ]),
   )
   const alarms = replicas.flatMap(({ spec, reported }) =>
     (reported?.alarms ?? []).map((alarm) => `! ${spec.id}: ${alarm}`),
   )
-  const details = replicas.flatMap(({ spec, reported }) =>
-    reported?.detail ? [`  ${spec.id}: ${reported.detail}`] : [],
-  )
-  const more = [...alarms, ...details]
+  const details = replicas.flatMap(({ spec, reported }) => {
+    const times = reported === null || reported.restarts === 0 ? null : restartsText(reported)
+    const words = [times, reported?.detail].filter(Boolean)
+    return words.length === 0 ? [] : [`  ${spec.id}: ${words.join(' ')}`]
+  })
+  const more = [...alarms, ...details].flatMap((line) => wrapped(line, columnsMax, '  '))
   return [...table, ...(more.length > 0 ? [''] : []), ...more].join('\n')
+}
+
+function restartsText({ restarts }: { readonly restarts: number }): string {
+  return restarts === 1 ? 'Restarted once.' : `Restarted ${restarts} times.`
+}
+
+const idWidthMax = 24
+
+/** Its end tells it from others of the same model. */
+function shortId(id: string): string {
+  return id.length > idWidthMax ? `${id.slice(0, idWidthMax - 10)}…${id.slice(-9)}` : id
 }
 
 export function replicaInfoText(replica: ShownReplica): string {
@@ -190,13 +215,15 @@ export function replicaInfoText(replica: ShownReplica): string {
     ...(replica.memory?.devices ?? []).map(
       ({ name, takenBytes }) => ['memory', `${bytesText(takenBytes)} on ${name}`] as const,
     ),
-    ['last end', reported?.detail ?? null],
+    ['why', reported?.detail ?? null],
     ...(reported?.alarms ?? []).map((alarm) => ['alarm', alarm] as const),
   ]
   const lines = facts.flatMap(([name, value]) =>
-    value === null ? [] : [`${name.padEnd(10)}${value}`],
+    value === null
+      ? []
+      : wrapped(`  ${name.padEnd(10)}${value}`, columnsMax, ' '.repeat('  '.length + 10)),
   )
-  return [spec.id, ...lines.map((line) => `  ${line}`)].join('\n')
+  return [spec.id, ...lines].join('\n')
 }
 
 function stateText({ presence, reported }: ShownReplica): string {
@@ -205,7 +232,7 @@ function stateText({ presence, reported }: ShownReplica): string {
   const { state, progress } = reported
   if (state !== 'pulling' || progress === null) return state
   const { doneBytes, totalBytes } = progress
-  if (totalBytes === null || totalBytes === 0) return `pulling ${bytesText(doneBytes)}`
+  if (totalBytes === null || totalBytes === 0) return state
   return `pulling ${Math.floor((doneBytes / totalBytes) * 100)} %`
 }
 
