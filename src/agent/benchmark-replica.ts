@@ -51,7 +51,7 @@ export async function measureReplica(
     byConcurrency.push({ requests, tokensPerSecond: await decodeSpeed(options, requests) })
     const before = byConcurrency.at(-2)
     const now = byConcurrency.at(-1)
-    if (before && now && now.tokensPerSecond < before.tokensPerSecond * gainWorthIt) break
+    if (before && now && now.tokensPerSecond <= before.tokensPerSecond * gainWorthIt) break
   }
   return {
     engine: about['engine'] ?? 'unknown',
@@ -98,7 +98,7 @@ export function kneeOf(
 ): number {
   for (const [index, point] of points.entries()) {
     const next = points[index + 1]
-    if (next === undefined || next.tokensPerSecond < point.tokensPerSecond * gainWorthIt) {
+    if (next === undefined || next.tokensPerSecond <= point.tokensPerSecond * gainWorthIt) {
       return point.requests
     }
   }
