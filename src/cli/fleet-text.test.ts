@@ -1,7 +1,15 @@
 /** What the commands about nodes and replicas print, as it fits a terminal of 80 columns. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { benchmarkText, nodesText, replicaInfoText, replicasText } from '#cli/fleet-text.ts'
+import {
+  benchmarkText,
+  nodesAnswer,
+  nodesText,
+  replicaAnswer,
+  replicaInfoText,
+  replicasAnswer,
+  replicasText,
+} from '#cli/fleet-text.ts'
 
 const golden = (name: string): string =>
   fileURLToPath(new URL(`../../fixtures/cli/${name}`, import.meta.url))
@@ -11,6 +19,7 @@ const node = (name: string, more: object = {}) => ({
   name,
   presence: 'ready',
   draining: false,
+  found: [],
   silentMs: 1_200,
   inventory: { devices: [] },
   ...more,
@@ -97,12 +106,12 @@ const speed = {
 }
 
 const pages = [
-  nodesText({ nodes, frozen: true }),
+  nodesText(nodesAnswer.parse({ nodes, frozen: true })),
   nodesText({ nodes: [], frozen: false }),
-  replicasText({ replicas }),
+  replicasText(replicasAnswer.parse({ replicas })),
   replicasText({ replicas: [] }),
-  ...replicas.slice(0, 2).map(replicaInfoText),
-  replicaInfoText(replica('asked', null)),
+  ...replicas.slice(0, 2).map((one) => replicaInfoText(replicaAnswer.parse(one))),
+  replicaInfoText(replicaAnswer.parse(replica('asked', null))),
   benchmarkText({ now: speed, before: null }),
   benchmarkText({
     now: speed,

@@ -48,7 +48,7 @@ const measured = (engineVersion: string, decodeTokensPerSecond: number): Cluster
     decodeTokensPerSecond,
     byConcurrency: [],
     boundTokensPerSecond: null,
-  knee: 1,
+    knee: 1,
   },
 })
 
