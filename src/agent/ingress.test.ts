@@ -48,8 +48,8 @@ async function setup(engine: RequestListener | null): Promise<Setup> {
     port: 0,
     mayReach: (fingerprint) => (fingerprint === controller.fingerprint ? 'everything' : null),
     answerWeights: async () => false,
-    attachedPortOf: () => null,
     portOf: (replica) => (replica === 'gone' ? 9 : replica === 'a' ? port : null),
+    attachedPortOf: (id) => (id === 'theirs' ? port : null),
   })
   cleanups.push(() => ingress.close())
   const agent = new Agent({ ...peerTlsOptions(controller), keepAlive: true, maxSockets: 1 })
@@ -78,11 +78,22 @@ test.each([
   { path: '/v1/models', status: 404 },
   { path: '/replicas/b/v1/models', status: 503 },
   { path: '/replicas/gone/v1/models', status: 502 },
+  // A replica is no attached engine, and the other way round.
+  { path: '/attached/a/v1/models', status: 503 },
+  { path: '/replicas/theirs/v1/models', status: 503 },
+  { path: '/attached/theirs', status: 404 },
 ])('$path is $status, in JSON', async ({ path, status }) => {
   const { ask } = await setup((_request, response) => response.end())
   const answer = await ask(path)
   expect(answer.statusCode).toBe(status)
   expect(JSON.parse(await text(answer))).toMatchObject({ error: { message: expect.any(String) } })
+})
+
+test('an engine that is attached is reached by its name, and nothing waits for it to be idle', async () => {
+  const { ingress, ask } = await setup((request, response) => response.end(request.url))
+  const answer = await ask('/attached/theirs/v1/models?x=1')
+  expect(await text(answer)).toBe('/v1/models?x=1')
+  await ingress.untilIdle('theirs', new AbortController().signal)
 })
 
 test('a request arrives as it was sent, and the answer as it was given', async () => {

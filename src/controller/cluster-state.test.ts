@@ -1,4 +1,4 @@
-import * as fc from 'fast-check'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   applyEvent,
@@ -7,7 +7,7 @@ import {
   emptyCluster,
   measurementKey,
 } from '#controller/cluster-state.ts'
-import { nodeId } from '#core/ids.ts'
+import { type NodeId, nodeId } from '#core/ids.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 
 const dayMs = 24 * 3_600_000
@@ -46,9 +46,32 @@ const measured = (engineVersion: string, decodeTokensPerSecond: number): Cluster
     measuredAtMs: 1,
     promptTokensPerSecond: 100,
     decodeTokensPerSecond,
-    byConcurrency: [],
     boundTokensPerSecond: null,
+    byConcurrency: [],
     knee: 1,
+  },
+})
+
+const attached = (of: NodeId, id: string, port: number): ClusterEvent => ({
+  type: 'endpoint-attached',
+  endpoint: { id, node: of, port, engine: 'ollama' },
+})
+
+const taken = (replica: string, takenBytes: number, slots = 4): ClusterEvent => ({
+  type: 'memory-measured',
+  measurement: {
+    node,
+    replica,
+    engine: 'vllm',
+    engineVersion: null,
+    backend: 'cuda',
+    model: 'tiny',
+    quantization: null,
+    contextTokens: 8_192,
+    slots,
+    weightsBytes: 2_337_664,
+    measuredAtMs: 1,
+    devices: [{ vendor: 'nvidia', index: 0, name: 'L40S', takenBytes, source: 'processes' }],
   },
 })
 
@@ -102,10 +125,24 @@ test('parts of a key cannot run into each other', () => {
   expect(key('a","b', 'c')).not.toBe(key('a', 'b","c'))
 })
 
+test('of what was taken the newest is kept, by all that decides how much it is', () => {
+  const { memory } = after([taken('a', 1), taken('b', 2), taken('c', 3, 8)])
+  const kept = Object.values(memory).map(({ replica, slots, devices }) => [
+    replica,
+    slots,
+    devices[0]?.takenBytes,
+  ])
+  expect(kept).toEqual([
+    ['b', 4, 2],
+    ['c', 8, 3],
+  ])
+})
+
 test.each([
   { type: 'node-draining', node: nodeId('nobody'), draining: true },
   { type: 'node-revoked', node: nodeId('nobody') },
   { type: 'replica-unwanted', replica: 'nothing' },
+  { type: 'endpoint-detached', endpoint: 'nothing' },
 ] as const)('$type of what is not there changes nothing', (event) => {
   const state = after([joined(), { type: 'replica-wanted', node, spec: specOf('a') }])
   expect(applyEvent(state, event, 2)).toEqual(state)
@@ -139,6 +176,9 @@ const anyEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
     .map(([of, id]) => ({ type: 'replica-wanted' as const, node: of, spec: specOf(id) })),
   anyReplica.map((replica) => ({ type: 'replica-unwanted' as const, replica })),
   fc.tuple(fc.string(), fc.nat()).map(([version, speed]) => measured(version, speed)),
+  fc.tuple(anyNode, anyReplica, fc.nat()).map(([of, id, port]) => attached(of, id, port)),
+  anyReplica.map((endpoint) => ({ type: 'endpoint-detached' as const, endpoint })),
+  fc.tuple(anyReplica, fc.nat()).map(([id, bytes]) => taken(id, bytes)),
 )
 
 function frozen<Value>(value: Value): Value {
