@@ -44,7 +44,8 @@ function measure(port: number) {
 
 test('speeds and the knee of an engine with two slots are found', async () => {
   const { port, asked } = await engineOf(2, 2)
-  const speed = replicaSpeed.parse(await measure(port))
+  // The agent adds what it knows of the device.
+  const speed = replicaSpeed.parse({ ...(await measure(port)), boundTokensPerSecond: null })
   // 64 tokens of 2 ms each, and the prompt; a busy machine is slower, never faster.
   expect(speed.decodeTokensPerSecond).toBeGreaterThan(40)
   expect(speed.decodeTokensPerSecond).toBeLessThan(100)
