@@ -42,6 +42,11 @@ const running = (id: string): ReportedReplica => ({
   memory: null,
 })
 
+/** How many endpoints take new requests. */
+function accepting(controller: Controller): number {
+  return controller.endpoints().filter((endpoint) => endpoint.accepting).length
+}
+
 /** A replica that its agent calls ready. */
 async function startedAndReady(controller: Controller, { link }: TestLink): Promise<string> {
   const { id } = controller.startReplica('agent', wanted)
@@ -156,10 +161,10 @@ test('a node is ready while it beats, suspect after 15 s of silence, lost after 
   await agent.until(/^desired/)
   const spec = controller.startReplica('agent', wanted)
   agent.link.reportReplicas([running(spec.id)])
-  await untilTrue('its replica is an endpoint', () => controller.endpoints().length === 1)
+  await untilTrue('its replica is an endpoint', () => accepting(controller) === 1)
   let changes = 0
   controller.onEndpointsChanged(() => changes++)
-  const now = () => [controller.nodes()[0]?.presence, controller.endpoints().length]
+  const now = () => [controller.nodes()[0]?.presence, accepting(controller)]
 
   for (let beat = 0; beat < 6; beat++) {
     clock.pass(5_000)
@@ -200,10 +205,10 @@ test('when most nodes fall silent at once, gateways keep their replicas and noth
     await node.until(/^desired/)
     node.link.reportReplicas([running(controller.startReplica(name, wanted).id)])
   }
-  await untilTrue('all have endpoints', () => controller.endpoints().length === 3)
+  await untilTrue('all have endpoints', () => accepting(controller) === 3)
   clock.pass(61_000)
   expect(controller.nodes().map(({ presence }) => presence)).toEqual(['lost', 'lost', 'lost'])
-  expect([controller.isFrozen, controller.endpoints().length]).toEqual([true, 3])
+  expect([controller.isFrozen, accepting(controller)]).toEqual([true, 3])
   expect(controller.replicas()).toHaveLength(3)
 })
 
@@ -215,7 +220,7 @@ test('a restart of the controller loses nothing: nodes, wishes, and what agents 
   await agent.until(/^desired/)
   const { id } = first.controller.startReplica('agent', wanted)
   agent.link.reportReplicas([running(id)])
-  await untilTrue('it is an endpoint', () => first.controller.endpoints().length === 1)
+  await untilTrue('it is an endpoint', () => accepting(first.controller) === 1)
   const [endpoint] = first.controller.endpoints()
   await first.controller.close()
   await agent.until(/^log the controller is gone/)
@@ -224,7 +229,7 @@ test('a restart of the controller loses nothing: nodes, wishes, and what agents 
   expect(second.controller.nodes()).toMatchObject([{ name: 'agent', presence: 'suspect' }])
   await untilTrue('the agent is back', () => {
     clock.pass(50)
-    return second.controller.endpoints().length === 1
+    return accepting(second.controller) === 1
   })
   expect(second.controller.endpoints()).toEqual([endpoint])
   const desired = agent.story.filter((line) => line.startsWith('desired'))
@@ -237,9 +242,9 @@ test('draining takes the endpoints away before the agent is told, and can be und
   await agent.until(/^desired/)
   const { id } = controller.startReplica('agent', wanted)
   agent.link.reportReplicas([running(id)])
-  await untilTrue('it is an endpoint', () => controller.endpoints().length === 1)
+  await untilTrue('it is an endpoint', () => accepting(controller) === 1)
   const story: string[] = []
-  controller.onEndpointsChanged(() => story.push(`endpoints ${controller.endpoints().length}`))
+  controller.onEndpointsChanged(() => story.push(`endpoints ${accepting(controller)}`))
   controller.setDraining('agent', true)
   expect(story).toEqual(['endpoints 1', 'endpoints 0'])
   await untilTrue('it is told', () => agent.story.at(-1) === 'desired ')

@@ -109,12 +109,13 @@ function replicaEndpoints(controller: Controller, log: (line: string) => void): 
   const own = controller.certificate
   return controller
     .endpoints()
-    .flatMap(({ replica, model, node, url, fingerprint, engine }): EndpointConfig[] => {
+    .flatMap(({ replica, model, node, url, fingerprint, engine, accepting }): EndpointConfig[] => {
       const parsed = endpointConfig.safeParse({
         url,
         name: replica,
         models: [model],
         labels: { node },
+        weight: accepting ? 1 : 0,
         ...((engineNames as readonly string[]).includes(engine) ? { engine } : {}),
       })
       if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
@@ -129,8 +130,9 @@ function attachedEndpoints(controller: Controller, log: (line: string) => void):
   const own = controller.certificate
   return controller
     .attachedAddresses()
-    .flatMap(({ id, node, url, fingerprint }): EndpointConfig[] => {
-      const parsed = endpointConfig.safeParse({ url, name: id, labels: { node } })
+    .flatMap(({ id, node, url, fingerprint, accepting }): EndpointConfig[] => {
+      const weight = accepting ? 1 : 0
+      const parsed = endpointConfig.safeParse({ url, name: id, labels: { node }, weight })
       if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
       log(`${id} on ${node} is left out: ${url} cannot be used`)
       return []

@@ -102,10 +102,21 @@ export interface ReplicaEndpoint {
   readonly fingerprint: string
   /** The engine, once its agent has chosen one. */
   readonly engine: string
+  /** False while its node is silent: nothing new is sent there. */
+  readonly accepting: boolean
+}
+
+interface Way {
+  readonly url: string
+  readonly fingerprint: string
+  readonly accepting: boolean
 }
 
 /** Where a gateway reaches an engine that somebody else runs on a node. */
-export type AttachedAddress = Pick<ReplicaEndpoint, 'node' | 'url' | 'fingerprint'> & {
+export type AttachedAddress = Pick<
+  ReplicaEndpoint,
+  'node' | 'url' | 'fingerprint' | 'accepting'
+> & {
   readonly id: string
 }
 
@@ -257,7 +268,7 @@ export class Controller {
     return isMassLoss(this.nodes().map(({ presence }) => presence))
   }
 
-  /** Replicas on nodes that are heard, as gateways reach them. */
+  /** Replicas as gateways reach them; those on silent nodes too, which take nothing new. */
   endpoints(): ReplicaEndpoint[] {
     const wayTo = this.#ways()
     return this.replicas().flatMap(({ spec, node, nodeName, reported }) => {
@@ -272,6 +283,7 @@ export class Controller {
           url: `${way.url}/replicas/${encodeURIComponent(spec.id)}`,
           fingerprint: way.fingerprint,
           engine: reported.engine,
+          accepting: way.accepting,
         },
       ]
     })
@@ -294,7 +306,8 @@ export class Controller {
       const way = wayTo(node)
       if (way === null) return []
       const url = `${way.url}/attached/${encodeURIComponent(id)}`
-      return [{ id, node: nodeName, url, fingerprint: way.fingerprint }]
+      const { fingerprint, accepting } = way
+      return [{ id, node: nodeName, url, fingerprint, accepting }]
     })
   }
 
@@ -598,16 +611,17 @@ export class Controller {
     this.#append({ type: 'memory-measured', measurement: { ...found, measuredAtMs } })
   }
 
-  /** How gateways come to each node now; null while they cannot, or should not. */
-  #ways(): (node: NodeId) => { readonly url: string; readonly fingerprint: string } | null {
+  /** How gateways come to each node; null where they cannot, or should not. */
+  #ways(): (node: NodeId) => Way | null {
     const silenceIsOurs = isMassSilence(this.nodes().map(({ presence }) => presence))
     const nowMs = this.#options.clock.nowMs()
     return (node) => {
       const record = this.state.nodes[node]
       const ingress = this.#live.get(node)?.ingress
       if (record === undefined || ingress === undefined || record.draining) return null
-      if (this.#presence(node, nowMs) !== 'ready' && !silenceIsOurs) return null
-      return { url: originOf(ingress), fingerprint: record.fingerprint }
+      // A model on a silent node is not there for now, which is not the same as not known.
+      const accepting = silenceIsOurs || this.#presence(node, nowMs) === 'ready'
+      return { url: originOf(ingress), fingerprint: record.fingerprint, accepting }
     }
   }
 
