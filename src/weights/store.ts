@@ -97,15 +97,17 @@ export interface WeightsStore {
   freeBytes(): Promise<number>
 }
 
-function sameFiles(one: StoredModel, other: StoredModel): boolean {
-  return JSON.stringify(one.files) === JSON.stringify(other.files)
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  )
+/** Whether a model's folder has exactly these contents, by the identity of the files. */
+async function holdsSame(
+  folder: string,
+  { files }: StoredModel,
+  blobPath: (sha256: string) => string,
+): Promise<boolean> {
+  const same = files.map(async ({ path, sha256 }) => {
+    const [one, other] = await Promise.all([stat(join(folder, path)), stat(blobPath(sha256))])
+    return one.ino === other.ino && one.dev === other.dev
+  })
+  return (await Promise.all(same).catch(() => [false])).every(Boolean)
 }
 
 export function openStore(directory: string): WeightsStore {
@@ -163,9 +165,6 @@ export function openStore(directory: string): WeightsStore {
 
     async addModel(model) {
       const folder = modelFolder(model.reference)
-      // Two replicas of one model list it at the same time, and it is the same list.
-      const known = (await models()).find(({ reference }) => reference === model.reference)
-      if (known !== undefined && sameFiles(known, model) && (await isThere(folder))) return
       const draft = `${folder}.${randomUUID()}.tmp`
       await changing(folder, async () => {
         for (const { path, sha256 } of model.files) {
@@ -174,10 +173,12 @@ export function openStore(directory: string): WeightsStore {
           await linkOrCopy(await realpath(blobPath(sha256)), target)
         }
         await mkdir(dirname(folder), { recursive: true })
-        await rm(folder, { recursive: true, force: true })
         await rename(draft, folder).catch(async (error: NodeJS.ErrnoException) => {
-          // Somebody else was faster with the same folder.
           if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+          // Engines may have it open, and another pull may have listed it just now.
+          if (await holdsSame(folder, model, blobPath)) return
+          await rm(folder, { recursive: true, force: true })
+          await rename(draft, folder)
         })
         await syncFolder(dirname(folder))
       }).finally(() => rm(draft, { recursive: true, force: true }))
