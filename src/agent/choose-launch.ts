@@ -6,7 +6,12 @@ import type { Device } from '#core/device.ts'
 import type { Task } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import type { LaunchDevice, LaunchPlan } from '#engines/engine-launch.ts'
-import type { Backend, OperatingSystem, WeightsFormat } from '#engines/engine-support.ts'
+import {
+  type Backend,
+  backendsOfVendor,
+  type OperatingSystem,
+  type WeightsFormat,
+} from '#engines/engine-support.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 
 export interface LaunchNeed {
@@ -47,16 +52,6 @@ export interface ChosenLaunch {
 
 /** Nothing on this machine can run it; the message says what was tried and what speaks against it. */
 export class NoLaunchError extends Error {}
-
-/** Backends of a vendor's devices, the one to prefer first. */
-const backendsOf: Readonly<Record<Device['vendor'], readonly Backend[]>> = {
-  nvidia: ['cuda', 'vulkan'],
-  amd: ['rocm', 'vulkan'],
-  apple: ['metal'],
-  intel: ['level-zero', 'vulkan'],
-  other: ['vulkan'],
-  cpu: ['cpu'],
-}
 
 /** A context that most chats fit in, where nobody said how long. */
 const contextTokensUsual = 8_192
@@ -146,7 +141,7 @@ function placesOf({ spec, devices }: LaunchNeed): Place[] {
     return group[0] === device ? [group] : []
   })
   const places = groups.flatMap((group) =>
-    backendsOf[group[0]?.vendor ?? 'other'].map((backend) => ({ backend, devices: group })),
+    backendsOfVendor[group[0]?.vendor ?? 'other'].map((backend) => ({ backend, devices: group })),
   )
   return spec.backend === null ? places : places.filter(({ backend }) => backend === spec.backend)
 }

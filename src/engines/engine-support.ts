@@ -2,10 +2,21 @@
  * What a build of an engine runs on, as data: the compatibility solver reads it, and a launch is
  * refused by it. A fact that nobody has checked is left out, and then nothing is refused for it.
  */
+import type { Vendor } from '#core/device.ts'
 
 /** What an engine is built against. `level-zero` is Intel's GPUs, SYCL and OpenVINO included. */
 export const backends = ['cuda', 'rocm', 'metal', 'vulkan', 'level-zero', 'cpu'] as const
 export type Backend = (typeof backends)[number]
+
+/** Backends of a vendor's devices, the one to prefer first. */
+export const backendsOfVendor: Readonly<Record<Vendor, readonly Backend[]>> = {
+  nvidia: ['cuda', 'vulkan'],
+  amd: ['rocm', 'vulkan'],
+  apple: ['metal'],
+  intel: ['level-zero', 'vulkan'],
+  other: ['vulkan'],
+  cpu: ['cpu'],
+}
 
 export type OperatingSystem = 'linux' | 'macos' | 'windows'
 

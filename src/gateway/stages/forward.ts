@@ -35,8 +35,11 @@ type ModelEnd =
 
 /** Resolves when the client has its answer or has left; throws what it must be told instead. */
 export async function forward(state: GatewayState, exchange: Exchange): Promise<void> {
-  if (modelsToTry(state, exchange).length === 0) await firstReports(state, exchange)
-  const models = modelsToTry(state, exchange)
+  let models = modelsToTry(state, exchange)
+  if (models.length === 0) {
+    await firstReports(state, exchange)
+    models = modelsToTry(state, exchange)
+  }
   if (models.length === 0 && !exchange.clientGone) throw notServed(state, exchange)
   let failure: AttemptFailure | null = null
   let none: WhyNone | null = null
