@@ -3,15 +3,15 @@
  * command. Pure: what is installed is asked through a function.
  */
 import type { Device } from '#core/device.ts'
-import type { Task } from '#core/task.ts'
-import type { Engine } from '#engines/engine.ts'
-import type { LaunchDevice, LaunchPlan } from '#engines/engine-launch.ts'
 import {
   type Backend,
   backendsOfVendor,
   type OperatingSystem,
   type WeightsFormat,
-} from '#engines/engine-support.ts'
+} from '#core/engine-build.ts'
+import type { Task } from '#core/task.ts'
+import type { Engine } from '#engines/engine.ts'
+import type { LaunchDevice, LaunchPlan } from '#engines/engine-launch.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 
 export interface LaunchNeed {

@@ -1,5 +1,5 @@
 /** What can be said about how a replica is to be started, for whoever reads it from people. */
-import { backends } from '#engines/engine-support.ts'
+import { backends } from '#core/engine-build.ts'
 import { engines } from '#engines/index.ts'
 
 export const launchBackends: readonly string[] = backends

@@ -1,6 +1,6 @@
 /** The weights of this node: brought here when a replica needs them, kept where engines read them. */
 import { join } from 'node:path'
-import type { WeightsFormat } from '#engines/engine-support.ts'
+import type { WeightsFormat } from '#core/engine-build.ts'
 import { type PullContext, pullWeights } from '#weights/pull.ts'
 import { parseReference, referenceText } from '#weights/reference.ts'
 

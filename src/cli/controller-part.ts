@@ -23,7 +23,8 @@ import { answerAdmin } from '#controller/admin.ts'
 import { type Controller, startController } from '#controller/controller.ts'
 import { StoreError } from '#controller/event-store.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
-import { type EndpointConfig, endpointConfig, engineNames } from '#core/config/endpoints.ts'
+import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
+import { engineIds } from '#core/engine-id.ts'
 import type { AdminPages } from '#gateway/admin-pages.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
@@ -116,7 +117,7 @@ function replicaEndpoints(controller: Controller, log: (line: string) => void): 
         models: [model],
         labels: { node },
         weight: accepting ? 1 : 0,
-        ...((engineNames as readonly string[]).includes(engine) ? { engine } : {}),
+        ...((engineIds as readonly string[]).includes(engine) ? { engine } : {}),
       })
       if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
       // As the address of an agent that nobody can dial.

@@ -2,9 +2,7 @@
  * What the headers of weights say about a model: all that memory arithmetic, placement and people
  * need to know, whatever the file format. Read from files by `weights/`, used by `placement/`.
  */
-
-export const weightsFormats = ['gguf', 'safetensors'] as const
-export type WeightsFormat = (typeof weightsFormats)[number]
+import type { WeightsFormat } from '#core/engine-build.ts'
 
 /** What one layer keeps of the tokens it has seen. */
 export interface LayerAttention {

@@ -1,6 +1,6 @@
 /** What engines write while they compute on the CPU, and what we make of it. */
 import { expect, test } from 'vitest'
-import type { EngineId } from '#engines/engine.ts'
+import type { EngineId } from '#core/engine-id.ts'
 import { readAlarms } from '#engines/engine-alarms.ts'
 import { engines } from '#engines/index.ts'
 

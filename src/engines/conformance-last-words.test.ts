@@ -1,6 +1,6 @@
 /** What engines wrote before they ended, and what we make of it. */
 import { expect, test } from 'vitest'
-import type { EngineId } from '#engines/engine.ts'
+import type { EngineId } from '#core/engine-id.ts'
 import { explainLastWords } from '#engines/engine-known-errors.ts'
 import { engines } from '#engines/index.ts'
 

@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { type Backend, backends, type LaunchKind } from '#core/engine-build.ts'
 import { type Task, tasks } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import { composeForm } from '#engines/engine-compose-form.ts'
 import { explainLastWords } from '#engines/engine-known-errors.ts'
 import type { Launch, LaunchDevice, LaunchPlan, LaunchRequest } from '#engines/engine-launch.ts'
 import { shellForm } from '#engines/engine-shell-form.ts'
-import { type Backend, backends, type LaunchKind } from '#engines/engine-support.ts'
 import { engines } from '#engines/index.ts'
 
 const launched = engines.flatMap((engine) =>

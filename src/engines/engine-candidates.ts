@@ -1,7 +1,8 @@
 /** Which engines could serve a model on a kind of device, and why the others could not. */
+
+import type { Backend, OperatingSystem, Support, WeightsFormat } from '#core/engine-build.ts'
 import type { Task } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
-import type { Backend, OperatingSystem, Support, WeightsFormat } from '#engines/engine-support.ts'
 
 export interface EngineNeed {
   readonly backend: Backend

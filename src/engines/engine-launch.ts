@@ -2,7 +2,7 @@
  * Starting an engine: what is asked for, and what to run. All of it is data. An adapter turns one
  * into the other and touches nothing; whoever starts the process sees every word of it before.
  */
-import type { Task } from '#core/task.ts'
+
 import {
   architectureFit,
   type Backend,
@@ -10,7 +10,8 @@ import {
   type LaunchKind,
   type Support,
   type WeightsFormat,
-} from '#engines/engine-support.ts'
+} from '#core/engine-build.ts'
+import type { Task } from '#core/task.ts'
 
 export interface LaunchDevice {
   /** Its number in the order of the backend: CUDA, HIP, Level Zero and Vulkan each have their own. */

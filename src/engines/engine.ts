@@ -5,27 +5,11 @@
  * a real engine is a test of it. No answer, however broken, makes a reader throw.
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
+import type { EngineId } from '#core/engine-id.ts'
 import type { Task } from '#core/task.ts'
 import type { EngineAlarm } from '#engines/engine-alarms.ts'
 import type { KnownError } from '#engines/engine-known-errors.ts'
 import type { Launch, LaunchFacts } from '#engines/engine-launch.ts'
-
-export type EngineId =
-  | 'vllm'
-  | 'sglang'
-  | 'llama-server'
-  | 'ollama'
-  | 'motley-embedded'
-  | 'tensorrt-llm'
-  | 'tei'
-  | 'infinity'
-  | 'whisper-cpp'
-  | 'mlx-lm'
-  | 'openvino'
-  | 'kokoro'
-  | 'xtts'
-  | 'speaches'
-  | 'openai'
 
 /** One HTTP answer of an engine, whole. */
 export interface EngineAnswer {

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { endpointConfig } from '#core/config/endpoints.ts'
+import { backends } from '#core/engine-build.ts'
+import { engineIds } from '#core/engine-id.ts'
 import { tasks } from '#core/task.ts'
 import type { EngineNeed } from '#engines/engine-candidates.ts'
-import { backends } from '#engines/engine-support.ts'
 import { engines, enginesFor } from '#engines/index.ts'
 
 const candidates = (need: EngineNeed): readonly string[] =>
@@ -10,6 +12,14 @@ const candidates = (need: EngineNeed): readonly string[] =>
 
 const reasons = (need: EngineNeed, id: string): readonly string[] | undefined =>
   enginesFor(need).refused.find(({ engine }) => engine.id === id)?.reasons
+
+test('configuration may name every engine there is, and no other', () => {
+  expect(engineIds.toSorted()).toEqual(engines.map(({ id }) => id).toSorted())
+  for (const { id } of engines) {
+    const read = endpointConfig.safeParse({ url: 'http://node0:8001', engine: id })
+    expect(read.success && read.data.engine, id).toBe(id)
+  }
+})
 
 test.each<{ need: EngineNeed; ids: readonly string[] }>([
   {

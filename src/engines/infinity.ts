@@ -17,7 +17,7 @@ import {
   type LaunchFacts,
   type LaunchPlan,
 } from '#engines/engine-launch.ts'
-import { rocmLibraryNames } from '#engines/engine-support.ts'
+import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const healthPage = z.object({ unix: z.number() })

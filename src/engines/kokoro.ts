@@ -16,7 +16,7 @@ import {
   type LaunchPlan,
 } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
-import { rocmLibraryNames } from '#engines/engine-support.ts'
+import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const modelsPage = z.object({

@@ -11,7 +11,7 @@ import {
   type LaunchFacts,
   type LaunchPlan,
 } from '#engines/engine-launch.ts'
-import { gfxRelatives } from '#engines/engine-support.ts'
+import { gfxRelatives } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const versionPage = z.object({ version: versionText })

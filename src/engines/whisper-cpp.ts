@@ -10,7 +10,7 @@ import {
   type LaunchFacts,
   type LaunchPlan,
 } from '#engines/engine-launch.ts'
-import { gfxRelatives, rocmLibraryNames } from '#engines/engine-support.ts'
+import { gfxRelatives, rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const loadingPage = z.object({ status: z.literal('loading model') })

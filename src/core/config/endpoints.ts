@@ -1,21 +1,13 @@
 /** `endpoints:` of motley.yaml: engines that already run somewhere. */
 import { z } from 'zod'
 import { httpUrl, milliseconds, modelText, nameText } from '#core/config/text.ts'
-
-export const engineNames = [
-  'vllm',
-  'sglang',
-  'llama-server',
-  'ollama',
-  'motley-embedded',
-  'openai',
-] as const
+import { engineIds } from '#core/engine-id.ts'
 
 export const endpointConfig = z.strictObject({
   url: httpUrl.describe('Where the engine listens, as http://node0:8001.'),
   name: nameText.optional().describe('What it is called. Left out: host and port of the URL.'),
   engine: z
-    .enum(engineNames)
+    .enum(engineIds)
     .optional()
     .describe('The software that answers there. Left out: the endpoint is asked.'),
   models: z

@@ -1,8 +1,10 @@
 /** How llama-server is started, and what it runs on. */
+
+import type { Support } from '#core/engine-build.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import type { CheckedRequest, LaunchPlan } from '#engines/engine-launch.ts'
-import { gfxRelatives, type Support } from '#engines/engine-support.ts'
+import { gfxRelatives } from '#engines/engine-rocm.ts'
 
 export const llamaServerSupports: readonly Support[] = [
   {

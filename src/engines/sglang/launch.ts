@@ -1,8 +1,9 @@
 /** How SGLang is started, and what it runs on. */
+
+import type { Support } from '#core/engine-build.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
 import type { CheckedRequest, ContainerPlan, LaunchPlan } from '#engines/engine-launch.ts'
-import type { Support } from '#engines/engine-support.ts'
 
 export const sglangSupports: readonly Support[] = [
   {

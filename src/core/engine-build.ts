@@ -1,6 +1,7 @@
 /**
  * What a build of an engine runs on, as data: the compatibility solver reads it, and a launch is
  * refused by it. A fact that nobody has checked is left out, and then nothing is refused for it.
+ * The builds themselves stand with their engines.
  */
 import type { Vendor } from '#core/device.ts'
 
@@ -23,22 +24,25 @@ export type OperatingSystem = 'linux' | 'macos' | 'windows'
 export type LaunchKind = 'native' | 'container'
 
 /**
- * How weights lie on the disk, in the words of the engines that read them.
+ * How weights lie on the disk.
  *
- * `gguf`, `safetensors`: see `weights/`. `mlx`: safetensors with MLX' quantization. `openvino`:
- * IR of OpenVINO. `ggml`: the older container, which whisper.cpp keeps. `ctranslate2`: faster-whisper.
- * `ollama`: Ollama's own store of blobs and manifests. `kokoro`, `xtts`: directories of those models.
+ * `gguf`: llama.cpp's container. `safetensors`: files of tensors with the model's configuration
+ * beside them. `mlx`: safetensors with MLX' quantization. `openvino`: IR of OpenVINO. `ggml`: the
+ * older container, which whisper.cpp keeps. `ctranslate2`: faster-whisper. `ollama`: Ollama's own
+ * store of blobs and manifests. `kokoro`, `xtts`: directories of those models.
  */
-export type WeightsFormat =
-  | 'gguf'
-  | 'safetensors'
-  | 'mlx'
-  | 'openvino'
-  | 'ggml'
-  | 'ctranslate2'
-  | 'ollama'
-  | 'kokoro'
-  | 'xtts'
+export const weightsFormats = [
+  'gguf',
+  'safetensors',
+  'mlx',
+  'openvino',
+  'ggml',
+  'ctranslate2',
+  'ollama',
+  'kokoro',
+  'xtts',
+] as const
+export type WeightsFormat = (typeof weightsFormats)[number]
 
 /**
  * Which architectures a build has code for. Names are those of `hardware/`: sm_89, gfx1151, apple9,
@@ -127,34 +131,3 @@ export function findSupport(
     supports.find((support) => support.backend === backend && support.kinds.includes(kind)) ?? null
   )
 }
-
-/**
- * Relatives of AMD's GPUs whose code runs on them. The whole generation shares an instruction set;
- * only some members get libraries of their own.
- */
-export const gfxRelatives: Readonly<Record<string, string>> = {
-  gfx1031: '10.3.0',
-  gfx1032: '10.3.0',
-  gfx1033: '10.3.0',
-  gfx1034: '10.3.0',
-  gfx1035: '10.3.0',
-  gfx1036: '10.3.0',
-  gfx1103: '11.0.0',
-  gfx1152: '11.5.1',
-}
-
-/** What the libraries of ROCm 7 have code for, and with them PyTorch: engines that say no more. */
-export const rocmLibraryNames: readonly string[] = [
-  'gfx908',
-  'gfx90a',
-  'gfx942',
-  'gfx950',
-  'gfx1030',
-  'gfx1100',
-  'gfx1101',
-  'gfx1102',
-  'gfx1150',
-  'gfx1151',
-  'gfx1200',
-  'gfx1201',
-]
