@@ -11,6 +11,7 @@ import {
   type Support,
   type WeightsFormat,
 } from '#core/engine-build.ts'
+import type { DeviceSpread } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
 
 export interface LaunchDevice {
@@ -132,15 +133,6 @@ export interface LaunchProblem {
 }
 
 export type Launch = (request: LaunchRequest) => LaunchPlan | LaunchProblem
-
-/** How far one replica of an engine can reach over several devices. */
-export type DeviceSpread =
-  /** One device only. */
-  | 'single'
-  /** Each layer over all devices, which have to be alike. */
-  | 'tensor-parallel'
-  /** Layers in turn, over any devices of the backend. */
-  | 'layers'
 
 /** What a launch is checked against before an adapter sees it. */
 export interface LaunchFacts {

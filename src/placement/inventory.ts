@@ -1,0 +1,91 @@
+/**
+ * What there is to place on: an immutable picture of the nodes, of what runs on them and of what was
+ * measured there. Everything that placement decides follows from this and from the deployments.
+ */
+import type { Taint } from '#core/deployment.ts'
+import type { Device } from '#core/device.ts'
+import type { Backend, LaunchKind, OperatingSystem } from '#core/engine-build.ts'
+import type { EngineId } from '#core/engine-id.ts'
+
+export interface PlacementNode {
+  readonly id: string
+  readonly name: string
+  readonly os: OperatingSystem
+  /** `suspect`: silent for a while, nothing new is placed there. `lost`: what ran there is gone. */
+  readonly presence: 'ready' | 'suspect' | 'lost'
+  readonly draining: boolean
+  readonly labels: Readonly<Record<string, string>>
+  readonly taints: readonly Taint[]
+  readonly devices: readonly PlacementDevice[]
+  /** Engines whose programs are there, and how they are started; null where nobody has looked. */
+  readonly engines: readonly InstalledEngine[] | null
+  /** Sources of weights that lie on its disk, as users write them. */
+  readonly weights: readonly string[]
+  readonly freeDiskBytes: number | null
+  /** How fast weights come from its disk; null where it was never measured. */
+  readonly diskBytesPerSecond: number | null
+  readonly networkBytesPerSecond: number | null
+}
+
+export interface PlacementDevice {
+  /** Unique on its node: vendor and number, as `nvidia-0`. */
+  readonly id: string
+  readonly device: Device
+  /** Memory that neither replicas of ours nor the driver hold: desktops, other programs. */
+  readonly foreignBytes: number
+}
+
+export interface InstalledEngine {
+  readonly engine: EngineId
+  readonly version: string | null
+  readonly backends: readonly Backend[]
+  readonly kinds: readonly LaunchKind[]
+}
+
+/** A replica that runs or is starting: what placement wants to disturb as little as it can. */
+export interface PlacedReplica {
+  readonly id: string
+  readonly deployment: string
+  readonly node: string
+  readonly devices: readonly string[]
+  readonly engine: EngineId
+  readonly backend: Backend
+  /** Which of the variants of its model. */
+  readonly source: string
+  readonly contextTokens: number
+  readonly slots: number
+  readonly memoryFraction: number | null
+  readonly ready: boolean
+  /** By device id: what it claimed when it was planned, and what it was measured to take. */
+  readonly claimedBytes: Readonly<Record<string, number>>
+  readonly measuredBytes: Readonly<Record<string, number>> | null
+}
+
+/** What a replica took of a device, kept as the correction of the next estimate of its kind. */
+export interface MemoryCorrection {
+  readonly node: string
+  readonly engine: EngineId
+  readonly backend: Backend | null
+  readonly model: string
+  readonly quantization: string | null
+  readonly contextTokens: number | null
+  readonly slots: number | null
+  readonly takenBytes: number
+}
+
+/** What `motley benchmark` measured. */
+export interface MeasuredSpeed {
+  readonly node: string
+  readonly engine: EngineId
+  readonly model: string
+  readonly quantization: string | null
+  readonly promptTokensPerSecond: number
+  readonly decodeTokensPerSecond: number
+}
+
+export interface Inventory {
+  readonly nodes: readonly PlacementNode[]
+  readonly replicas: readonly PlacedReplica[]
+  readonly memory: readonly MemoryCorrection[]
+  readonly speeds: readonly MeasuredSpeed[]
+}
