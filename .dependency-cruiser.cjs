@@ -33,7 +33,10 @@ module.exports = {
       name: 'pure rooms touch no machine',
       comment: 'Time, chance, files and sockets reach these rooms as arguments.',
       severity: 'error',
-      from: { path: '^src/(core|openai|protocol|batching|routing|placement|engines)/', pathNot: aTest },
+      from: {
+        path: '^src/(core|openai|protocol|batching|routing|placement|engines)/',
+        pathNot: aTest,
+      },
       to: { dependencyTypes: ['core'] }, // dependency-cruiser's word for Node's own modules
     },
     {
