@@ -1,7 +1,8 @@
 /** The controller's pages under /admin/v1/, whoever serves them: JSON in, JSON out. */
 import { z } from 'zod'
 import { AgentFailure } from '#controller/agent-session.ts'
-import { type Controller, ControllerRefusal } from '#controller/controller.ts'
+import type { Controller } from '#controller/controller.ts'
+import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import { StoreError } from '#controller/event-store.ts'
 import { nameText } from '#core/config/text.ts'
 import { replicaSpec } from '#protocol/agent-messages.ts'

@@ -1,0 +1,79 @@
+/** What agents tell, from hello to goodbye, and what each is told when it comes. */
+import type { AgentSession } from '#controller/agent-session.ts'
+import { tellAttached } from '#controller/attaching.ts'
+import type { Fleet } from '#controller/fleet.ts'
+import { isLastingChange } from '#controller/inventory-change.ts'
+import { keepMemory } from '#controller/measuring.ts'
+import { type Hello, type HelloRefusal, takeHello, tellPeers } from '#controller/node-joining.ts'
+import { tellDesired } from '#controller/replica-wishes.ts'
+import type { AgentMessage } from '#protocol/agent-messages.ts'
+
+/** Null for an agent that is in from now on. Throws `StoreError`. */
+export function welcomeAgent(
+  fleet: Fleet,
+  hello: Hello,
+  session: AgentSession,
+): HelloRefusal | null {
+  const outcome = takeHello(fleet, hello, session)
+  if (outcome.kind === 'refused') return outcome.refusal
+  const { node, protocol } = outcome
+  const before = fleet.live.get(node)
+  before?.session?.end()
+  fleet.live.set(node, {
+    session,
+    heardAtMs: fleet.clock.nowMs(),
+    version: hello.version,
+    instance: hello.instance,
+    inventory: before?.inventory ?? null,
+    ingress: {
+      host: hello.ingress.host ?? session.remoteAddress.replace(/^::ffff:/, ''),
+      port: hello.ingress.port,
+    },
+    replicas: before?.replicas ?? [],
+    found: before?.found ?? [],
+  })
+  session.send({ type: 'welcome', protocol, node })
+  tellDesired(fleet, node)
+  tellPeers(fleet)
+  tellAttached(fleet, node)
+  fleet.endpointsChanged()
+  return null
+}
+
+/** Throws `StoreError`. */
+export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSession): void {
+  const teller = fleet.liveOf(session)
+  if (teller === null) return
+  const { node, live } = teller
+  live.heardAtMs = fleet.clock.nowMs()
+  switch (message.type) {
+    case 'heartbeat':
+      session.send({ type: 'alive' })
+      break
+    case 'inventory': {
+      const { inventory } = message
+      live.inventory = inventory
+      if (isLastingChange(node.inventory, inventory)) {
+        fleet.append({ type: 'inventory-changed', node: node.id, inventory })
+      }
+      break
+    }
+    case 'replicas':
+      live.replicas = message.replicas
+      for (const replica of message.replicas) keepMemory(fleet, node.id, replica)
+      fleet.endpointsChanged()
+      break
+    case 'found':
+      live.found = message.engines
+      break
+    case 'hello':
+    case 'reply':
+      break
+  }
+}
+
+/** Its line is over. Whether its node is gone is for time to tell. */
+export function loseAgent(fleet: Fleet, session: AgentSession): void {
+  const lost = fleet.liveOf(session)
+  if (lost !== null) lost.live.session = null
+}

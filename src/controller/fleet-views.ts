@@ -1,0 +1,78 @@
+/** The fleet as pages and commands show it: what is remembered beside what agents tell of it now. */
+import { type FoundView, withAttached } from '#controller/attached-endpoints.ts'
+import type { AttachedEndpoint, MemoryMeasurement, NodeRecord } from '#controller/cluster-state.ts'
+import type { Fleet } from '#controller/fleet.ts'
+import { hostInUrl } from '#controller/ingress-url.ts'
+import type { Presence } from '#controller/presence.ts'
+import type { NodeId } from '#core/ids.ts'
+import type { FoundEngine, ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
+
+/** One node, as the controller knows it now. */
+export interface NodeView extends NodeRecord {
+  readonly presence: Presence
+  /** Milliseconds since it was heard; null when it was not since the controller started. */
+  readonly silentMs: number | null
+  readonly version: string | null
+  readonly address: string | null
+  /** Engines there that somebody else started. */
+  readonly found: readonly FoundView[]
+}
+
+export interface ReplicaView {
+  readonly spec: ReplicaSpec
+  readonly node: NodeId
+  readonly nodeName: string
+  /** Null when its agent has not told of it yet. */
+  readonly reported: ReportedReplica | null
+  readonly presence: Presence
+  /** What it took when it was loaded last; null while nobody has measured it. */
+  readonly memory: MemoryMeasurement | null
+}
+
+/** An engine of somebody else that gateways use. */
+export interface AttachedView extends AttachedEndpoint {
+  readonly nodeName: string
+  readonly presence: Presence
+  /** Null while its agent sees no engine there. */
+  readonly found: FoundEngine | null
+}
+
+export function nodeViews(fleet: Fleet): NodeView[] {
+  const nowMs = fleet.clock.nowMs()
+  return fleet.nodes().map((node) => {
+    const live = fleet.live.get(node.id)
+    const attached = Object.values(fleet.state.attached).filter((one) => one.node === node.id)
+    return {
+      ...node,
+      inventory: live?.inventory ?? node.inventory,
+      presence: fleet.presenceOf(node.id),
+      silentMs: live === undefined ? null : Math.max(0, nowMs - live.heardAtMs),
+      version: live?.version ?? null,
+      address: live === undefined ? null : `${hostInUrl(live.ingress.host)}:${live.ingress.port}`,
+      found: withAttached(live?.found ?? [], attached),
+    }
+  })
+}
+
+export function replicaViews(fleet: Fleet): ReplicaView[] {
+  return Object.values(fleet.state.replicas).map(({ spec, node }) => ({
+    spec,
+    node,
+    nodeName: fleet.nameOf(node),
+    reported: fleet.live.get(node)?.replicas.find(({ id }) => id === spec.id) ?? null,
+    presence: fleet.presenceOf(node),
+    memory:
+      Object.values(fleet.state.memory)
+        .filter(({ replica }) => replica === spec.id)
+        .toSorted((one, other) => other.measuredAtMs - one.measuredAtMs)[0] ?? null,
+  }))
+}
+
+export function attachedViews(fleet: Fleet): AttachedView[] {
+  return Object.values(fleet.state.attached).map((endpoint) => ({
+    ...endpoint,
+    nodeName: fleet.nameOf(endpoint.node),
+    presence: fleet.presenceOf(endpoint.node),
+    found: fleet.live.get(endpoint.node)?.found.find(({ port }) => port === endpoint.port) ?? null,
+  }))
+}

@@ -1,0 +1,116 @@
+/**
+ * What all parts of the controller look at and change: what is remembered of the fleet, and what
+ * agents have told since they connected. Whatever reads one of both by the name that people use
+ * finds it here, or the sentence that says what there is instead.
+ */
+import type { AgentSession } from '#controller/agent-session.ts'
+import type { ClusterEvent, ClusterState, NodeRecord } from '#controller/cluster-state.ts'
+import { ControllerRefusal } from '#controller/controller-refusal.ts'
+import type { EventStore } from '#controller/event-store.ts'
+import { type Presence, presenceOf } from '#controller/presence.ts'
+import type { NodeId } from '#core/ids.ts'
+import type { FoundEngine, ReportedInventory, ReportedReplica } from '#protocol/agent-messages.ts'
+import type { Clock } from '#std/clock.ts'
+
+/** What an agent has told since the controller started. */
+export interface LiveNode {
+  /** Null while it is not connected. */
+  session: AgentSession | null
+  heardAtMs: number
+  version: string
+  /** Of the run of the agent that is connected, or was last. */
+  instance: string
+  /** As it was last told, what passes included; null when it was not since it connected. */
+  inventory: ReportedInventory | null
+  ingress: { readonly host: string; readonly port: number }
+  replicas: readonly ReportedReplica[]
+  found: readonly FoundEngine[]
+}
+
+export interface FleetOptions {
+  readonly store: EventStore
+  readonly clock: Clock
+  readonly log: (line: string) => void
+}
+
+export class Fleet {
+  readonly clock: Clock
+  readonly log: (line: string) => void
+  /** Nodes that were heard since the controller started. */
+  readonly live = new Map<NodeId, LiveNode>()
+  readonly #store: EventStore
+  readonly #startedAtMs: number
+  #endpointsChanged: () => void = () => {}
+
+  constructor({ store, clock, log }: FleetOptions) {
+    this.clock = clock
+    this.log = log
+    this.#store = store
+    this.#startedAtMs = clock.nowMs()
+  }
+
+  get state(): ClusterState {
+    return this.#store.state
+  }
+
+  /** Throws `StoreError`, and then nothing has changed. */
+  append(...events: readonly ClusterEvent[]): void {
+    this.#store.append(this.clock.nowMs(), ...events)
+  }
+
+  /** One listener: the newest. */
+  onEndpointsChanged(listener: () => void): void {
+    this.#endpointsChanged = listener
+  }
+
+  /** Whatever gateways should know may have come, gone or moved. */
+  endpointsChanged(): void {
+    this.#endpointsChanged()
+  }
+
+  /** The nodes that belong to it now. */
+  nodes(): NodeRecord[] {
+    return Object.values(this.state.nodes).filter(({ revoked }) => !revoked)
+  }
+
+  /** What people call a node. */
+  nameOf(node: NodeId): string {
+    return this.state.nodes[node]?.name ?? node
+  }
+
+  presenceOf(node: NodeId): Presence {
+    const heardAtMs = this.live.get(node)?.heardAtMs ?? null
+    return presenceOf(heardAtMs, this.#startedAtMs, this.clock.nowMs())
+  }
+
+  presences(): Presence[] {
+    return this.nodes().map(({ id }) => this.presenceOf(id))
+  }
+
+  /** By its name or its id. Throws `ControllerRefusal`. */
+  nodeNamed(name: string): NodeRecord {
+    const nodes = this.nodes()
+    const found = nodes.find((node) => node.name === name || node.id === name)
+    if (found !== undefined) return found
+    const there = nodes.map((node) => node.name).join(', ')
+    throw new ControllerRefusal(
+      nodes.length === 0
+        ? `there is no node "${name}": no machine has joined yet`
+        : `there is no node "${name}"; there is ${there}`,
+    )
+  }
+
+  /** Throws `ControllerRefusal` while its agent is not connected. */
+  sessionOf(node: NodeId): AgentSession {
+    const session = this.live.get(node)?.session ?? null
+    if (session !== null) return session
+    throw new ControllerRefusal(`the agent of ${this.nameOf(node)} is not connected`)
+  }
+
+  /** Null for a session that another has taken the place of, and for one of a node that is out. */
+  liveOf(session: AgentSession): { readonly node: NodeRecord; readonly live: LiveNode } | null {
+    const node = this.nodes().find(({ fingerprint }) => fingerprint === session.fingerprint)
+    const live = node === undefined ? undefined : this.live.get(node.id)
+    return node === undefined || live?.session !== session ? null : { node, live }
+  }
+}

@@ -1,0 +1,40 @@
+/** Silence is no event: it is looked for. */
+import type { Fleet } from '#controller/fleet.ts'
+import type { Presence } from '#controller/presence.ts'
+
+/** Well below the seconds that presence is measured in. */
+const checkMs = 1_000
+
+/** Says who falls silent and who returns, and that endpoints change with that. Returns its end. */
+export function watchPresence(fleet: Fleet): () => void {
+  let presences = new Map<string, Presence>()
+  let cancel = (): void => {}
+  const check = (): void => {
+    const now = new Map(fleet.nodes().map(({ id }) => [id, fleet.presenceOf(id)]))
+    let changed = false
+    for (const [id, presence] of now) {
+      const before = presences.get(id)
+      if (before === presence) continue
+      changed = true
+      const words = before === undefined ? null : presenceText(before, presence)
+      if (words !== null) fleet.log(`node "${fleet.nameOf(id)}" ${words}`)
+    }
+    presences = now
+    if (changed) fleet.endpointsChanged()
+    cancel = fleet.clock.schedule(checkMs, check)
+  }
+  check()
+  return () => cancel()
+}
+
+/** What a person hears of a change; null for none. After a start of the controller all are silent. */
+function presenceText(before: Presence, now: Presence): string | null {
+  switch (now) {
+    case 'suspect':
+      return before === 'ready' ? 'is silent: nothing new is sent there' : null
+    case 'lost':
+      return 'is lost'
+    case 'ready':
+      return before === 'lost' ? 'is back' : null
+  }
+}

@@ -1,0 +1,86 @@
+/** What should run on which node: wished for by people, told to the agents that make it so. */
+import { randomBytes } from 'node:crypto'
+import { askAgent } from '#controller/ask-agent.ts'
+import type { WantedReplica } from '#controller/cluster-state.ts'
+import { ControllerRefusal } from '#controller/controller-refusal.ts'
+import type { Fleet } from '#controller/fleet.ts'
+import type { NodeId } from '#core/ids.ts'
+import { type LogPage, logPage, type ReplicaSpec } from '#protocol/agent-messages.ts'
+
+/** Throws `ControllerRefusal` when there is no such replica. */
+export function wantedReplica(fleet: Fleet, id: string): WantedReplica {
+  const { replicas } = fleet.state
+  const found = Object.hasOwn(replicas, id) ? replicas[id] : undefined
+  if (found !== undefined) return found
+  const there = Object.keys(replicas)
+  throw new ControllerRefusal(
+    there.length === 0
+      ? `there is no replica "${id}": none was started`
+      : `there is no replica "${id}"; there is ${there.join(', ')}`,
+  )
+}
+
+/** Throws `ControllerRefusal` when the node is unknown or takes nothing. */
+export function wantReplica(
+  fleet: Fleet,
+  nodeName: string,
+  spec: Omit<ReplicaSpec, 'id'>,
+): ReplicaSpec {
+  const node = fleet.nodeNamed(nodeName)
+  if (node.draining) {
+    throw new ControllerRefusal(
+      `${node.name} is draining and takes nothing new: "motley drain ${node.name} --undo" ends that`,
+    )
+  }
+  const id = `${idText(spec.model)}-${randomBytes(3).toString('hex')}`
+  const full: ReplicaSpec = { ...spec, id }
+  fleet.append({ type: 'replica-wanted', node: node.id, spec: full })
+  tellDesired(fleet, node.id)
+  fleet.endpointsChanged()
+  return full
+}
+
+/** Throws `ControllerRefusal` when there is no such replica. */
+export function unwantReplica(fleet: Fleet, id: string): void {
+  const { node, spec } = wantedReplica(fleet, id)
+  fleet.append({ type: 'replica-unwanted', replica: spec.id })
+  // Gateways first: they send it nothing new, and the agent lets it finish what it has.
+  fleet.endpointsChanged()
+  tellDesired(fleet, node)
+}
+
+/** A node that drains keeps its wishes, and is told of none. Throws `ControllerRefusal`. */
+export function setDraining(fleet: Fleet, nodeName: string, draining: boolean): void {
+  const node = fleet.nodeNamed(nodeName)
+  if (node.draining === draining) return
+  fleet.append({ type: 'node-draining', node: node.id, draining })
+  fleet.endpointsChanged()
+  tellDesired(fleet, node.id)
+}
+
+export function tellDesired(fleet: Fleet, node: NodeId): void {
+  const draining = fleet.state.nodes[node]?.draining ?? false
+  const replicas = Object.values(fleet.state.replicas)
+    .filter((replica) => replica.node === node && !draining)
+    .map(({ spec }) => spec)
+  fleet.live.get(node)?.session?.send({ type: 'desired', replicas })
+}
+
+/** A page of what its engine wrote, after an offset; null for the newest. */
+export async function readReplicaLog(
+  fleet: Fleet,
+  id: string,
+  after: number | null,
+): Promise<LogPage> {
+  const { node, spec } = wantedReplica(fleet, id)
+  return await askAgent(fleet.sessionOf(node), logPage, 'logs', { replica: spec.id, after })
+}
+
+/** What of a model's name can stand in a path, a container's name and a file's. */
+function idText(model: string): string {
+  const text = model
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+  return text.slice(0, 40) || 'replica'
+}
