@@ -3,7 +3,7 @@
 import { Agent, request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import type { Emulator } from '#emulator/emulator.ts'
-import { seededChance } from '#testing/seeded-chance.ts'
+import { seededChance } from '#std/seeded-chance.ts'
 import { afterTest } from './harness/after-test.ts'
 import { endpointsOf, engine, fleet, question } from './harness/fleet.ts'
 import { untilTrue } from './harness/until-true.ts'

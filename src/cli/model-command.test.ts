@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { seededChance } from '#testing/seeded-chance.ts'
+import { seededChance } from '#std/seeded-chance.ts'
 import { bytesContent, madeContent, startTestHub, type TestHub } from '#testing/test-hub.ts'
 
 const bin = fileURLToPath(new URL('../../bin/motley', import.meta.url))

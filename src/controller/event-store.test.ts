@@ -11,7 +11,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { ClusterEvent } from '#controller/cluster-state.ts'
 import { EventStore, StoreError, StoreInUseError } from '#controller/event-store.ts'
 import { nodeId } from '#core/ids.ts'
-import { seededChance } from '#testing/seeded-chance.ts'
+import { seededChance } from '#std/seeded-chance.ts'
 
 const folders: string[] = []
 afterEach(() => {

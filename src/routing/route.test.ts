@@ -4,8 +4,8 @@ import { endpointId, modelName } from '#core/ids.ts'
 import { pickers } from '#routing/index.ts'
 import { takeTurn } from '#routing/pickers/round-robin.ts'
 import { route } from '#routing/route.ts'
+import { seededChance } from '#std/seeded-chance.ts'
 import { endpointView } from '#testing/endpoint-view.ts'
-import { seededChance } from '#testing/seeded-chance.ts'
 
 const request = { model: modelName('m'), nowMs: 1000, tried: [], turnNow: 0 }
 

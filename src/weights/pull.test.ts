@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '#std/clock.ts'
+import { seededChance } from '#std/seeded-chance.ts'
 import { hastyClock } from '#testing/hasty-clock.ts'
-import { seededChance } from '#testing/seeded-chance.ts'
 import {
   commit,
   type HubOptions,

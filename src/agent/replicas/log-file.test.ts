@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LogFile, lastLines } from '#agent/replicas/log-file.ts'
 import { maskSecrets, secretValues } from '#agent/replicas/mask-secrets.ts'
-import { seededChance } from '#testing/seeded-chance.ts'
+import { seededChance } from '#std/seeded-chance.ts'
 
 let directory = ''
 
