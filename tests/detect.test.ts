@@ -224,6 +224,19 @@ describe.skipIf(process.platform !== 'linux')('motley doctor and record', () => 
   })
 
   test.each([
+    { directory: '/proc/motley/x', why: 'no folder can be made there' },
+    { directory: '/dev/null', why: 'it is not a folder' },
+    { directory: '/dev/null/x', why: 'it is not a folder' },
+  ])('record says at once that nothing can be written to $directory', async (place) => {
+    const { directory, why } = place
+    expect(await motley(['record', directory])).toEqual({
+      code: 2,
+      out: '',
+      err: `motley: cannot write to ${directory} (${why}): name another folder\n`,
+    })
+  })
+
+  test.each([
     [
       ['detect', '--recording', folder],
       `motley: --recording ${folder}: it holds no machine.json; "motley record ${folder}" writes one\n`,

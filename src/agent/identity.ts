@@ -2,17 +2,10 @@
  * Who this machine is to a controller: a certificate of its own, made on the first start, and which
  * controller it belongs to. Whoever reads the file can be this machine, so only its owner can.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { makeFolderSync } from '#std/make-folder.ts'
 import { type Certificate, makeCertificate, readCertificate } from '#std/self-signed-certificate.ts'
 
 const storedIdentity = z.object({
@@ -65,7 +58,7 @@ export async function readIdentity(directory: string, nowEpochMs: number): Promi
 }
 
 export function writeIdentity(directory: string, identity: AgentIdentity): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeFolderSync(directory, { mode: 0o700 })
   const file = identityFile(directory)
   const { certificate, privateKey } = identity.certificate
   const text = JSON.stringify({ certificate, privateKey, controller: identity.controller }, null, 2)

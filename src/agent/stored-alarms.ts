@@ -1,7 +1,8 @@
 /** The alarms of replicas as a file in the folder of an agent. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { makeFolderSync } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const stored = z.array(
@@ -16,7 +17,7 @@ const stored = z.array(
 
 /** Whole or not at all. */
 export function writeAlarms(directory: string, text: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeFolderSync(directory, { mode: 0o700 })
   const file = alarmsFile(directory)
   writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)

@@ -2,15 +2,7 @@
  * The controller beside a gateway, and the agent of this very machine: what `motley up` and
  * `motley controller` run besides answering.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, type AgentOptions, startAgent } from '#agent/agent.ts'
@@ -29,6 +21,7 @@ import type { AdminPages } from '#gateway/admin-pages.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
 import { systemClock } from '#std/clock.ts'
+import { makeFolderSync } from '#std/make-folder.ts'
 import { type Certificate, makeCertificate, readCertificate } from '#std/self-signed-certificate.ts'
 
 export interface ControllerPart {
@@ -149,7 +142,7 @@ async function ownCertificate(directory: string): Promise<Certificate> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     const made = await makeCertificate('motley-controller', Date.now())
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeFolderSync(directory, { mode: 0o700 })
     const draft = `${file}.new`
     writeFileSync(draft, JSON.stringify(made), { mode: 0o600 })
     const handle = openSync(draft, 'r')

@@ -15,6 +15,7 @@ export function dataDirectory(env = process.env): string {
 
 /** What it means when that folder cannot be used, as a failure of the user's; else null. */
 export function dataDirectoryFailure(error: unknown): CommandFailure | null {
+  if (!(error instanceof Error)) return null
   const { code = '', path = '' } = error as NodeJS.ErrnoException
   const directory = dataDirectory()
   if (!path.startsWith(directory)) return null

@@ -3,7 +3,7 @@
  * starting does not read them all. What `append` returned from survives a killed process and a lost
  * power supply. Events are kept until two snapshots hold what they did.
  */
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import {
@@ -12,6 +12,7 @@ import {
   type ClusterState,
   emptyCluster,
 } from '#controller/cluster-state.ts'
+import { makeFolderSync } from '#std/make-folder.ts'
 
 /** A start reads at most so many events beside a snapshot: some milliseconds. */
 const eventsPerSnapshot = 500
@@ -142,7 +143,7 @@ export class EventStore {
 
 function openDatabase(directory: string, file: string): DatabaseSync {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeFolderSync(directory, { mode: 0o700 })
     const database = new DatabaseSync(file)
     chmodSync(file, 0o600)
     return database

@@ -4,9 +4,10 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { delimiter, dirname, join, resolve } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { makeFolder } from '#std/make-folder.ts'
 
 export const variants = ['cpu', 'metal', 'cuda', 'vulkan'] as const
 export type Variant = (typeof variants)[number]
@@ -97,7 +98,7 @@ export async function installVariant(
 ): Promise<void> {
   const manifest = await variantManifest(variant)
   try {
-    await makeFolder(resolve(directory))
+    await makeFolder(directory)
     await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause)
@@ -110,18 +111,6 @@ export async function installVariant(
       `npm finished, but node-llama-cpp is not in ${directory}; delete that folder and try again.`,
     )
   }
-}
-
-/**
- * Folder by folder. Node's recursive way never ends where nobody can make one and the system says
- * that the folder above is missing, as it does in /proc.
- */
-async function makeFolder(directory: string): Promise<void> {
-  const parent = dirname(directory)
-  if (parent !== directory && !existsSync(parent)) await makeFolder(parent)
-  await mkdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error
-  })
 }
 
 /** A package for AIX only: as an optional dependency npm skips it everywhere else. */

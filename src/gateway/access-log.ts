@@ -3,9 +3,10 @@
  * batches and never waited for: a full disk or a slow pipe costs lines, which are counted, and
  * never a request.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import sonicBoom from 'sonic-boom'
+import { makeFolderSync } from '#std/make-folder.ts'
 
 export interface AccessLog {
   /** False when nobody wants lines, so that none need be made. */
@@ -27,7 +28,7 @@ export class AccessLogError extends Error {}
 
 function checkAppendable(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolderSync(dirname(path))
     closeSync(openSync(path, 'a'))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

@@ -1,14 +1,15 @@
 /** Files that are there whole or not at all, also after the power went away. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeFolder } from '#std/make-folder.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
 /** Replaces the file in one step. Rejects with a WeightsError. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const draft = `${path}.${randomUUID()}.tmp`
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     const file = await open(draft, 'w')
     try {
       await file.writeFile(text)

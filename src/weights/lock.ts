@@ -3,10 +3,11 @@
  * its holder touches; one that has not been touched for a while, or whose process is gone, is free.
  */
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { diskFailure } from '#weights/durable-file.ts'
 
@@ -24,7 +25,7 @@ const holderShape = z.object({ token: z.string(), pid: z.int(), host: z.string()
 export async function tryLock(path: string): Promise<FileLock | null> {
   const token = randomUUID()
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     if (!(await create(path, token))) {
       if (!(await removeStale(path))) return null
       if (!(await create(path, token))) return null

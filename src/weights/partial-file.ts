@@ -7,10 +7,11 @@
  *   <folder>/progress.json   ranges that were written: counts while the machine has not started anew,
  *                            so that a killed process loses next to nothing
  */
-import { type FileHandle, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { RangeSet } from '#std/range-set.ts'
 import { diskFailure, writeWhole } from '#weights/durable-file.ts'
@@ -86,7 +87,7 @@ export class PartialFile {
   ): Promise<PartialFile> {
     const path = join(folder, 'data')
     try {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       const journal = await readJournal(folder)
       const same =
         journal !== null &&

@@ -99,6 +99,7 @@ class Pull {
 
   async run(): Promise<PullResult> {
     const { store, clock, onEvent } = this.#context
+    await store.prepare()
     const { version, files } = await resolveWeights(this.#reference, this.#source)
     onEvent({
       kind: 'planned',

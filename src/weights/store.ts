@@ -16,7 +16,6 @@ import {
   copyFile,
   link,
   lstat,
-  mkdir,
   readdir,
   readFile,
   realpath,
@@ -29,6 +28,7 @@ import {
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { diskFailure, syncFolder, writeWhole } from '#weights/durable-file.ts'
 import { isAlive } from '#weights/lock.ts'
@@ -70,6 +70,8 @@ const claimShape = z.object({ pid: z.int(), host: z.string(), label: z.string() 
 
 export interface WeightsStore {
   readonly directory: string
+  /** Rejects where this user can keep nothing there: found out before hours of download. */
+  prepare(): Promise<void>
   /** Null where it is not here, or not whole. */
   findBlob(sha256: string): Promise<StoredBlob | null>
   /** Moves a finished file in. It must have been hashed. */
@@ -136,6 +138,8 @@ export function openStore(directory: string): WeightsStore {
     models,
     partialFolder: (key) => join(partials, key),
 
+    prepare: () => changing(blobs, makeFolder),
+
     async findBlob(sha256) {
       const path = blobPath(sha256)
       // Follows links: an adopted file that its owner has deleted is not here any more.
@@ -145,7 +149,7 @@ export function openStore(directory: string): WeightsStore {
 
     async addBlob(path, sha256) {
       await changing(blobPath(sha256), async (target) => {
-        await mkdir(blobs, { recursive: true })
+        await makeFolder(blobs)
         await rename(path, target)
         await syncFolder(blobs)
       })
@@ -153,7 +157,7 @@ export function openStore(directory: string): WeightsStore {
 
     async adoptBlob(path, sha256) {
       await changing(blobPath(sha256), async (target) => {
-        await mkdir(blobs, { recursive: true })
+        await makeFolder(blobs)
         const draft = `${target}.${randomUUID()}.tmp`
         await linkOrCopy(await realpath(path), draft)
         await rename(draft, target)
@@ -169,10 +173,10 @@ export function openStore(directory: string): WeightsStore {
       await changing(folder, async () => {
         for (const { path, sha256 } of model.files) {
           const target = join(draft, path)
-          await mkdir(dirname(target), { recursive: true })
+          await makeFolder(dirname(target))
           await linkOrCopy(await realpath(blobPath(sha256)), target)
         }
-        await mkdir(dirname(folder), { recursive: true })
+        await makeFolder(dirname(folder))
         await rename(draft, folder).catch(async (error: NodeJS.ErrnoException) => {
           if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
           // Engines may have it open, and another pull may have listed it just now.

@@ -1,9 +1,10 @@
 /** One agent for a folder of replicas: two would start every engine twice. */
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isRunning, markOf } from '#agent/replicas/process-mark.ts'
 import { SupervisionError } from '#agent/replicas/replica-spec.ts'
+import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 /**
@@ -12,7 +13,7 @@ import { parseJson } from '#std/parse-json.ts'
  * @throws {SupervisionError} While another process, or this one, holds it.
  */
 export async function lockDirectory(path: string): Promise<() => Promise<void>> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(path), { mode: 0o700 })
   const own = `${path}.${randomUUID()}`
   await writeFile(own, JSON.stringify(await markOf(process.pid)), { mode: 0o600 })
   try {

@@ -3,9 +3,9 @@
  * files included. Linux is read from /proc, other Unix systems through `ps`.
  */
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { readProcStat } from '#agent/replicas/process-mark.ts'
+import { procPids, procStat } from '#std/proc-stat.ts'
 
 export interface ProcessMemory {
   readonly pid: number
@@ -18,12 +18,10 @@ export async function groupMemory(leaderPid: number): Promise<ProcessMemory[]> {
 }
 
 async function groupByProc(leaderPid: number): Promise<ProcessMemory[]> {
-  const pids = (await readdir('/proc')).map(Number).filter(Number.isInteger)
   const processes = await Promise.all(
-    pids.map(async (pid): Promise<ProcessMemory[]> => {
+    (await procPids()).map(async (pid): Promise<ProcessMemory[]> => {
       // A process may end at any moment: then it has no memory, which is the answer.
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
-      if (stat === null || readProcStat(stat)?.groupPid !== leaderPid) return []
+      if ((await procStat(pid))?.groupPid !== leaderPid) return []
       const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
       const residentBytes = readVmRss(status)
       return residentBytes === null ? [] : [{ pid, residentBytes }]

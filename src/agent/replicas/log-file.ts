@@ -14,7 +14,6 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   writeSync,
@@ -23,6 +22,7 @@ import { open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { maskSecrets } from '#agent/replicas/mask-secrets.ts'
+import { makeFolderSync } from '#std/make-folder.ts'
 
 export interface LogPage {
   /** Whole lines, without colours and secrets; a line longer than the page comes in parts. */
@@ -70,7 +70,7 @@ export class LogFile {
 
   /** Opens it, or makes it with its folder. Only the user who runs the agent may read it. */
   static async open(options: LogFileOptions): Promise<LogFile> {
-    mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 })
+    makeFolderSync(dirname(options.path), { mode: 0o700 })
     closeSync(openAppending(options.path))
     const [older] = await olderFiles(options.path)
     return new LogFile(options, older === undefined ? 0 : older.offset + older.bytes)

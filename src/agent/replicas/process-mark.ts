@@ -4,9 +4,10 @@
  * Unix systems through `ps`.
  */
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { promisify } from 'node:util'
+import { procPids, procStat } from '#std/proc-stat.ts'
 
 /** A process, told apart from every other that ever ran or will run on this machine. */
 export interface ProcessMark {
@@ -60,7 +61,7 @@ export async function findLeaderByEnvironment(
   value: string,
 ): Promise<ProcessMark | null> {
   if (process.platform !== 'linux') return null
-  for (const pid of await pidsByProc()) {
+  for (const pid of await procPids()) {
     // Those of other users cannot be read, and are not ours.
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
     if (!environment.split('\0').includes(`${name}=${value}`)) continue
@@ -83,32 +84,6 @@ async function isOfThisBoot({ started }: ProcessMark): Promise<boolean> {
   return Date.parse(`${started} UTC`) >= Date.now() - uptime() * 1_000
 }
 
-/** The fields of /proc/<pid>/stat that matter, or null for one that runs no more. */
-export interface ProcStat {
-  readonly groupPid: number
-  /** In ticks since the boot. */
-  readonly startTicks: number
-}
-
-/**
- * Field 2 is the command's name in parentheses and may hold spaces and parentheses itself, so the
- * fields are counted from the last one on. See proc_pid_stat(5).
- */
-export function readProcStat(line: string): ProcStat | null {
-  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
-  const [state, , group] = fields
-  const startTicks = Number(fields[19])
-  if (state === undefined || !Number.isFinite(startTicks)) return null
-  if (state === 'Z' || state === 'X') return null
-  return { groupPid: Number(group), startTicks }
-}
-
-async function procStat(pid: number): Promise<ProcStat | null> {
-  // The process may end at any moment: then it is not there, which is the answer.
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null)
-  return line === null ? null : readProcStat(line)
-}
-
 async function startedByProc(pid: number): Promise<string | null> {
   const stat = await procStat(pid)
   return stat === null ? null : `${await readBootId()}/${stat.startTicks}`
@@ -118,16 +93,8 @@ async function readBootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
 }
 
-async function pidsByProc(): Promise<number[]> {
-  const names = await readdir('/proc')
-  return names
-    .map(Number)
-    .filter(Number.isInteger)
-    .sort((a, b) => a - b)
-}
-
 async function groupsByProc(): Promise<Set<number>> {
-  const stats = await Promise.all((await pidsByProc()).map(procStat))
+  const stats = await Promise.all((await procPids()).map(procStat))
   return new Set(stats.flatMap((stat) => (stat === null ? [] : [stat.groupPid])))
 }
 

@@ -2,7 +2,7 @@
  * What an agent must know of its replicas when it comes back: one small file for each, written
  * whole or not at all. They hold secrets of the plan, so only the agent's user may read them.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { ProcessMark } from '#agent/replicas/process-mark.ts'
@@ -10,6 +10,7 @@ import type { ReplicaMachine } from '#agent/replicas/replica-machine.ts'
 import type { ReplicaSpec } from '#agent/replicas/replica-spec.ts'
 import { type ReplicaId, replicaId } from '#core/ids.ts'
 import type { ReplicaExit } from '#core/replica.ts'
+import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 export interface ReplicaRecord {
@@ -122,7 +123,7 @@ export async function writeRecord(directory: string, record: ReplicaRecord): Pro
   const text = JSON.stringify({ version: 1, ...record }, (_name, value: unknown) =>
     value instanceof RegExp ? { source: value.source, flags: value.flags } : value,
   )
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeFolder(directory, { mode: 0o700 })
   const part = await open(`${path}.part`, 'w', 0o600)
   try {
     await part.writeFile(text)
@@ -144,7 +145,7 @@ export async function readRecords(
   directory: string,
   refuse: (error: RecordError) => void,
 ): Promise<ReplicaRecord[]> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeFolder(directory, { mode: 0o700 })
   const records: ReplicaRecord[] = []
   for (const name of await readdir(directory)) {
     if (!name.endsWith(ending)) continue

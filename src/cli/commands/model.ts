@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { weightsDirectory } from '#cli/data-directory.ts'
+import { dataDirectoryFailure, weightsDirectory } from '#cli/data-directory.ts'
 import { hubSettings } from '#cli/hub-settings.ts'
 import { findModel, findModelOrFail } from '#cli/model-names.ts'
 import { factsText, modelListText } from '#cli/model-text.ts'
@@ -217,7 +217,10 @@ async function withWeights(run: (context: SourceContext) => Promise<void>): Prom
       return
     }
     if (!(error instanceof WeightsError)) throw error
-    throw new CommandFailure(failureKinds[error.code], error.message, { cause: error })
+    throw (
+      dataDirectoryFailure(error.cause) ??
+      new CommandFailure(failureKinds[error.code], error.message, { cause: error })
+    )
   } finally {
     for (const signal of signals) process.off(signal, onSignal)
     await http.close()

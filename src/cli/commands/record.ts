@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -11,6 +11,7 @@ import { probes } from '#hardware/index.ts'
 import { maskFor } from '#hardware/machine/mask.ts'
 import { recorderOf } from '#hardware/machine/recorder.ts'
 import { systemClock } from '#std/clock.ts'
+import { makeFolderSync } from '#std/make-folder.ts'
 
 /** Slow tools may finish: a recording is made once. */
 const recordMsMax = 20_000
@@ -47,7 +48,9 @@ export function addRecordCommand(program: Command): void {
           homeDirectory: homedir(),
         })
         const parts = await recorder.write(about, mask)
-        for (const [name, text] of parts) writeFileSync(join(directory, name), text)
+        writing(directory, () => {
+          for (const [name, text] of parts) writeFileSync(join(directory, name), text)
+        })
         const devices = inventory.devices.map(({ name }) => name)
         if (json) printJson({ directory, files: [...parts.keys()], devices })
         else {
@@ -60,14 +63,42 @@ export function addRecordCommand(program: Command): void {
     )
 }
 
-/** @throws {CommandFailure} Somebody's files are there already. */
+/**
+ * Probing takes seconds, so that nothing can be written is found out before.
+ * @throws {CommandFailure} Also where somebody's files are there already.
+ */
 function makeEmpty(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true })
-    if (readdirSync(directory).length === 0) return
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    throw new CommandFailure('wrong', `cannot write to ${directory}: ${why}`, { cause: error })
+  writing(directory, () => makeFolderSync(directory))
+  if (writing(directory, () => readdirSync(directory)).length > 0) {
+    throw new CommandFailure('wrong', `${directory} is not empty; name a new folder`)
   }
-  throw new CommandFailure('wrong', `${directory} is not empty; name a new folder`)
+  const trial = join(directory, 'trial')
+  writing(directory, () => {
+    writeFileSync(trial, '')
+    rmSync(trial)
+  })
+}
+
+const refusals: Readonly<Record<string, string>> = {
+  EEXIST: 'it is not a folder',
+  ENOTDIR: 'it is not a folder',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'it is read-only',
+  ENOENT: 'no folder can be made there',
+  ENOSPC: 'its disk is full',
+}
+
+/** @throws {CommandFailure} */
+function writing<Result>(directory: string, write: () => Result): Result {
+  try {
+    return write()
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    throw new CommandFailure(
+      'wrong',
+      `cannot write to ${directory} (${refusals[code] ?? message}): name another folder`,
+      { cause: error },
+    )
+  }
 }

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -65,6 +73,21 @@ describe.skipIf(process.platform === 'win32')('a live machine', () => {
     const result = await machine.run('tool', [], 500)
     expect(result).toEqual({ kind: 'timeout', afterMs: 500, stdout: 'half\n', stderr: '' })
     const started = execFileSync('cat', [pids], { encoding: 'utf8' }).trim().split('\n').map(Number)
+    expect(started).toHaveLength(2)
+    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), 5_000)
+  })
+
+  test.skipIf(process.platform !== 'linux').each([
+    { how: 'moves to a session of its own', script: 'exec setsid --wait sh -c "$HANG"' },
+    { how: 'forks into a session of its own and ends', script: 'exec setsid sh -c "$HANG"' },
+    { how: 'leaves an orphan there', script: '(setsid sh -c "$HANG" &); sleep 600' },
+    { how: 'leaves one without its environment', script: 'env -i setsid --wait sh -c "$HANG"' },
+  ])('ends a tool that $how', async ({ script }) => {
+    const pids = join(mkdtempSync(join(folder, 'pids-')), 'pids')
+    const hang = `echo $$ >> ${pids}; sleep 600 & echo $! >> ${pids}; wait`
+    const machine = withTools({ tool: `HANG='${hang}'\n${script}` })
+    await machine.run('tool', [], 700)
+    const started = readFileSync(pids, 'utf8').trim().split('\n').map(Number)
     expect(started).toHaveLength(2)
     await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), 5_000)
   })

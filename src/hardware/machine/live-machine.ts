@@ -1,13 +1,19 @@
 /**
- * The machine this process runs on. A command gets a process group of its own, which is ended as a
- * whole when time is up: tools start helpers that would keep a pipe open for ever. With a root
- * folder, files are those of a host that is mounted there; commands are still this machine's.
+ * The machine this process runs on. A command is ended with all that it has started when time is up:
+ * tools start helpers that would keep a pipe open, and a driver busy, for ever. With a root folder, files are those of a host that is mounted there; commands are still this machine's.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, readdir, readlink } from 'node:fs/promises'
-import { cpus, freemem, machine, totalmem } from 'node:os'
+import { cpus, freemem, machine, totalmem, uptime } from 'node:os'
 import { delimiter, join } from 'node:path'
+import {
+  commandEnder,
+  commandMark,
+  type EndCommand,
+  kill,
+} from '#hardware/machine/command-processes.ts'
 import type { Basics, CommandResult, Machine, System } from '#hardware/probe.ts'
 
 /** Where drivers put their tools without telling PATH: WSL and the packages of ROCm. */
@@ -30,9 +36,11 @@ export function liveMachine({ env, root = '/' }: LiveMachineOptions): Machine {
   const path = [env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', ...toolFolders].join(delimiter)
   // Tools translate what they print; readers know the words of the C locale.
   const toolEnv = { ...env, PATH: path, LC_ALL: 'C', LANG: 'C', LANGUAGE: 'C', NO_COLOR: '1' }
+  const endCommand = commandEnder()
   return {
     system: systemOf(process.platform),
-    run: (command, args, timeoutMs) => runCommand(command, args, timeoutMs, toolEnv),
+    run: (command, args, timeoutMs) =>
+      runCommand([command, ...args], timeoutMs, toolEnv, endCommand),
     readFile: (file) => readSmallFile(join(root, file)),
     async listDirectory(folder) {
       const names = await readdir(join(root, folder)).catch(() => [])
@@ -87,16 +95,18 @@ async function readSmallFile(path: string): Promise<string | null> {
 }
 
 function runCommand(
-  command: string,
-  args: readonly string[],
+  [command, ...args]: readonly [string, ...string[]],
   timeoutMs: number,
   env: Record<string, string | undefined>,
+  endCommand: EndCommand,
 ): Promise<CommandResult> {
+  const mark = randomUUID()
+  const startedAtSeconds = uptime()
   return new Promise((resolve) => {
     let child: ChildProcess
     try {
-      child = spawn(command, [...args], {
-        env,
+      child = spawn(command, args, {
+        env: { ...env, [commandMark]: mark },
         stdio: ['ignore', 'pipe', 'pipe'],
         detached: process.platform !== 'win32',
         windowsHide: true,
@@ -118,24 +128,33 @@ function runCommand(
     child.stdout?.on('data', collect(stdout))
     child.stderr?.on('data', collect(stderr))
     const text = (parts: Buffer[]): string => Buffer.concat(parts).toString('utf8')
-    const finish = (result: CommandResult): void => {
+    let isOver = false
+    const finish = async (result: CommandResult, hangs: boolean): Promise<void> => {
+      if (isOver) return
+      isOver = true
       clearTimeout(timer)
       clearTimeout(lingering)
-      endGroup(child)
       child.stdout?.destroy()
       child.stderr?.destroy()
+      const { pid, exitCode: code, signalCode } = child
+      const isRunning = code === null && signalCode === null
+      if (pid !== undefined && process.platform === 'win32') endTree(child, isRunning)
+      else if (pid !== undefined && hangs) {
+        await endCommand({ pid, isRunning, mark, startedAtSeconds })
+      } else if (pid !== undefined) kill(-pid)
       child.unref()
       resolve(result)
     }
     /** What it said before; a program that ended counts, even if a helper of it lives on. */
     const end = (): void => {
       const said = { stdout: text(stdout), stderr: text(stderr) }
-      if (exitCode === null) finish({ kind: 'timeout', afterMs: timeoutMs, ...said })
-      else finish({ kind: 'ran', exitCode, ...said })
+      if (exitCode === null) void finish({ kind: 'timeout', afterMs: timeoutMs, ...said }, true)
+      else void finish({ kind: 'ran', exitCode, ...said }, true)
     }
     const timer = setTimeout(end, timeoutMs)
     child.on('error', (error: NodeJS.ErrnoException) => {
-      finish(error.code === 'ENOENT' ? { kind: 'missing' } : { kind: 'failed', why: error.message })
+      const { code, message } = error
+      void finish(code === 'ENOENT' ? { kind: 'missing' } : { kind: 'failed', why: message }, false)
     })
     child.on('exit', (code, signal) => {
       exitCode = code ?? (signal === null ? 1 : 128)
@@ -143,25 +162,16 @@ function runCommand(
     })
     child.on('close', (code, signal) => {
       exitCode = code ?? (signal === null ? 1 : 128)
-      end()
+      // With its pipes closed, what it left in a session of its own was meant to stay: a daemon.
+      void finish({ kind: 'ran', exitCode, stdout: text(stdout), stderr: text(stderr) }, false)
     })
   })
 }
 
-/** Ends a command with all it has started; nothing when none of it is left. */
-function endGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return
-  if (process.platform === 'win32') {
-    if (child.exitCode === null) {
-      spawn('taskkill', ['/pid', String(child.pid), '/t', '/f'], { stdio: 'ignore' })
-        .on('error', () => child.kill())
-        .unref()
-    }
-    return
-  }
-  try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // The group is gone, as it should be.
-  }
+/** With its children, on Windows. */
+function endTree(child: ChildProcess, isRunning: boolean): void {
+  if (!isRunning) return
+  spawn('taskkill', ['/pid', String(child.pid), '/t', '/f'], { stdio: 'ignore' })
+    .on('error', () => child.kill())
+    .unref()
 }
