@@ -49,6 +49,8 @@ export interface Targets {
   readonly tokensPerSecond: number | null
   /** From the wish to the first answer: weights on their way and their loading included. */
   readonly startMs: number | null
+  /** Whether a place that misses a target is better than none. Without it there is no replica then. */
+  readonly bestEffort: boolean
 }
 
 export interface Constraints {
@@ -82,6 +84,6 @@ export interface Deployment {
   readonly targets: Targets
   readonly constraints: Constraints
   readonly priority: Priority
-  /** Whether its devices may hold replicas of other deployments as well. */
+  /** Whether its devices may hold other replicas as well, its own or those of others that share. */
   readonly share: boolean
 }

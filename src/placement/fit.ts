@@ -2,8 +2,16 @@
  * Whether one replica fits on one set of devices, in which setting, how much it takes of each and
  * how fast it will be: every term by its name, so that a person can add it up again.
  */
+import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { Backend, LaunchKind } from '#core/engine-build.ts'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { EngineId } from '#core/engine-id.ts'
+import type {
+  MeasuredSpeed,
+  MemoryCorrection,
+  PlacementDevice,
+  PlacementNode,
+} from '#placement/inventory.ts'
 
 /** One summand of the memory that is taken: weights, KV cache, compute buffers, … */
 export interface MemoryTerm {
@@ -89,3 +97,34 @@ export type Fit =
       /** Changes that would make it fit, the smallest first: less context, another variant. */
       readonly suggestions: readonly string[]
     }
+
+/** Upper bounds beside what the deployment asks for; null where there is none. */
+export interface FitLimits {
+  readonly contextTokens: number | null
+  readonly slots: number | null
+  /** Of the whole device, for engines that take a fraction of it. */
+  readonly memoryFraction: number | null
+}
+
+/** One question: this variant, by this engine, started in this way, on these devices of a node. */
+export interface FitQuestion {
+  readonly deployment: Deployment
+  readonly variant: ModelVariant
+  readonly engine: EngineFacts
+  readonly backend: Backend
+  readonly kind: LaunchKind
+  readonly node: PlacementNode
+  readonly devices: readonly PlacementDevice[]
+  /** By device id: bytes that other replicas of ours hold there. Absent: none. */
+  readonly promisedBytes: Readonly<Record<string, number>>
+  readonly limits: FitLimits
+  readonly memory: readonly MemoryCorrection[]
+  readonly speeds: readonly MeasuredSpeed[]
+}
+
+/**
+ * Answers with the largest setting that fits and keeps to the limits: where the deployment leaves
+ * context and slots open, less of them before a no. The planner asks once per kind of device, and
+ * again with tighter limits where devices are shared; the answer must not depend on the node's name.
+ */
+export type FitReplica = (question: FitQuestion) => Fit

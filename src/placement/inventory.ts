@@ -45,7 +45,8 @@ export interface InstalledEngine {
 /** A replica that runs or is starting: what placement wants to disturb as little as it can. */
 export interface PlacedReplica {
   readonly id: string
-  readonly deployment: string
+  /** Null for one that somebody started by hand: it holds its place, and is never touched. */
+  readonly deployment: string | null
   readonly node: string
   readonly devices: readonly string[]
   readonly engine: EngineId

@@ -50,6 +50,11 @@ export type PlanStep =
       readonly because: string
       /** The deployment that needs its place, where it is evicted for one. */
       readonly evictedFor: string | null
+      /**
+       * True where no ready replica of its deployment is left until another one has started: its
+       * place was needed, or is going away, and nothing else had room.
+       */
+      readonly interrupts: boolean
     }
 
 /** A replica that is wanted and has no place. */
@@ -65,6 +70,7 @@ export interface Unplaced {
 export interface CandidateRecord {
   readonly deployment: string
   readonly node: string
+  /** Empty where no set of devices of the node was good enough to name. */
   readonly devices: readonly string[]
   readonly verdict: 'chosen' | 'runner-up' | 'possible' | 'refused'
   readonly blockers: readonly Blocker[]
@@ -80,10 +86,17 @@ export interface Plan {
   readonly replicas: readonly PlannedReplica[]
   readonly steps: readonly PlanStep[]
   readonly unplaced: readonly Unplaced[]
+  /**
+   * What was chosen, and of each deployment the best of the rest. All other candidates are made
+   * again from the same input when somebody asks: see `planner/explain-candidates.ts`.
+   */
   readonly candidates: readonly CandidateRecord[]
   /** Found by which optimizer, and how far it may be from the best, where that is known. */
   readonly optimizer: { readonly name: 'exact' | 'greedy'; readonly gapRatio: number | null }
 }
 
-/** Pure: time and chance have no part in it. */
+/**
+ * Pure: time and chance have no part in it. The same input makes the same plan, and a plan that was
+ * carried out leaves nothing to plan.
+ */
 export type Planner = (input: PlanInput) => Plan
