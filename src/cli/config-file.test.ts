@@ -64,7 +64,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a list in place of the sections',
       text: '- gateway',
       said: [
-        'motley.yaml:1: the whole file: found a list, allowed: a map of gateway, endpoints, models, routing, controller, embedded',
+        'motley.yaml:1: the whole file: found a list, allowed: a map of gateway, endpoints, models, deployments, nodes, routing, controller, embedded',
       ],
     },
     {
@@ -237,13 +237,10 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
     },
     {
       what: 'sections of a later version',
-      text: 'deployments: {}\nnodes: {}\nmodels:\n  llama-3.1-8b: { variants: [] }\nrouting: { rules: [], script: ./r.js }',
+      text: 'routing: { rules: [], script: ./r.js }',
       said: [
-        'motley.yaml:1: deployments: this version of motley does not have "deployments" yet; remove it',
-        'motley.yaml:2: nodes: this version of motley does not have "nodes" yet; remove it',
-        'motley.yaml:4: models["llama-3.1-8b"].variants: this version of motley does not have "variants" yet; remove it',
-        'motley.yaml:5: routing.rules: this version of motley does not have "rules" yet; remove it',
-        'motley.yaml:5: routing.script: this version of motley does not have "script" yet; remove it',
+        'motley.yaml:1: routing.rules: this version of motley does not have "rules" yet; remove it',
+        'motley.yaml:1: routing.script: this version of motley does not have "script" yet; remove it',
       ],
     },
     {

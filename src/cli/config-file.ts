@@ -32,6 +32,8 @@ export interface ConfigRequest {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly flags?: ConfigFlags
   readonly cwd: string
+  /** Models that deployments may name without variants; left out: nobody checks that. */
+  readonly catalog?: ReadonlySet<string> | null
 }
 
 const flagPaths: Readonly<Record<keyof ConfigFlags, readonly string[]>> = {
@@ -85,7 +87,7 @@ export function readConfig(request: ConfigRequest): MotleyConfig {
  */
 export function parseConfig(
   text: string,
-  { path, env, flags = {}, cwd }: ConfigRequest,
+  { path, env, flags = {}, cwd, catalog = null }: ConfigRequest,
 ): MotleyConfig {
   const source = path ?? 'motley.yaml'
   const yaml = readYaml({ text, source, env, convert: fromText })
@@ -114,9 +116,11 @@ export function parseConfig(
   }
 
   const parsed = motleyConfig.safeParse(document)
-  if (parsed.success && problems.length === 0) {
+  const wrongTogether = contradictions(document, catalog)
+  if (parsed.success && problems.length === 0 && wrongTogether.length === 0) {
     const fromFlag = sources.has('embedded.model')
-    return withAbsolutePaths(parsed.data, fromFlag ? cwd : dirname(resolve(cwd, source)))
+    const folder = dirname(resolve(cwd, source))
+    return withAbsolutePaths(parsed.data, folder, fromFlag ? cwd : folder)
   }
   const wrong = configIssues(parsed.error?.issues ?? [], {
     value: document,
@@ -125,7 +129,7 @@ export function parseConfig(
   const wrongPaths = new Set(wrong.map((issue) => pathText(issue.path)))
   const issues: ConfigIssue[] = [
     ...wrong,
-    ...contradictions(document)
+    ...wrongTogether
       .map(({ path: at, message }) => ({ path: at, text: `${pathText(at)}: ${message}` }))
       .filter((issue) => !wrongPaths.has(pathText(issue.path))),
   ]
@@ -236,8 +240,32 @@ function isMap(value: unknown): value is Record<string, unknown> {
 }
 
 /** The file says where its own relative paths start, an option starts where the user is. */
-function withAbsolutePaths(config: MotleyConfig, folder: string): MotleyConfig {
-  if (config.embedded === undefined) return config
-  const model = resolve(folder, config.embedded.model)
-  return { ...config, embedded: { ...config.embedded, model } }
+function withAbsolutePaths(
+  config: MotleyConfig,
+  folder: string,
+  modelFolder: string,
+): MotleyConfig {
+  const { embedded } = config
+  const models = Object.entries(config.models).map(([name, model]) => {
+    const variants = model.variants.map((variant) => ({
+      ...variant,
+      source: absoluteSource(variant.source, folder),
+    }))
+    return [name, { ...model, variants }] as const
+  })
+  return {
+    ...config,
+    models: Object.fromEntries(models),
+    ...(embedded === undefined
+      ? {}
+      : { embedded: { ...embedded, model: resolve(modelFolder, embedded.model) } }),
+  }
+}
+
+/** Nodes know no folder of this file: what is a path becomes one from the root. */
+function absoluteSource(source: string, folder: string): string {
+  if (source.startsWith('file://')) return source
+  const path = /^file:(.*)$/.exec(source)?.[1] ?? (/^(\.{0,2}|~)\//.test(source) ? source : null)
+  if (path === null || path.startsWith('~')) return source
+  return `file:${resolve(folder, path)}`
 }

@@ -19,8 +19,6 @@ export interface WrittenValues {
 
 /** Parts of the configuration that the design names and this version does not have. */
 const notYet: readonly { readonly at: RegExp; readonly keys: readonly string[] }[] = [
-  { at: /^$/, keys: ['deployments', 'nodes'] },
-  { at: /^models\..*[^.]$/, keys: ['variants'] },
   { at: /^routing$/, keys: ['rules', 'script'] },
 ]
 
@@ -55,7 +53,7 @@ function issueTexts(issue: Issue, path: ConfigPath, written: WrittenValues): Con
     case 'invalid_key': {
       const key = path.at(-1)
       const name = pathText(path.slice(0, -1))
-      const allowed = 'names without blanks, quotes or backslashes'
+      const allowed = schemaAt(path.slice(0, -1))?.propertyNames?.allowed ?? 'other names'
       return [{ path, text: `${name}: found the key ${quoted(key)}, allowed: ${allowed}` }]
     }
     case 'custom':

@@ -49,10 +49,12 @@ async function checkModelFile(config: MotleyConfig, request: ConfigRequest): Pro
   }
 }
 
-function summaryOf({ endpoints, gateway, models, embedded }: MotleyConfig): string {
+function summaryOf({ endpoints, gateway, models, deployments, embedded }: MotleyConfig): string {
   const parts = [counted(endpoints.length, 'endpoint'), counted(gateway.keys.length, 'key')]
   const modelCount = Object.keys(models).length
   if (modelCount > 0) parts.push(counted(modelCount, 'model'))
+  const deploymentCount = Object.keys(deployments).length
+  if (deploymentCount > 0) parts.push(counted(deploymentCount, 'deployment'))
   if (embedded !== undefined) parts.push('the embedded engine')
   return parts.join(', ')
 }

@@ -3,13 +3,18 @@
  * reference page and the messages about wrong files all come from these definitions.
  */
 import { z } from 'zod'
+import type { Contradiction } from '#core/config/contradiction.ts'
 import { controllerConfig } from '#core/config/controller.ts'
+import { deploymentContradictions } from '#core/config/deployment-contradictions.ts'
+import { deploymentConfig } from '#core/config/deployments.ts'
 import { embeddedConfig } from '#core/config/embedded.ts'
 import { endpointConfig, endpointName } from '#core/config/endpoints.ts'
 import { gatewayConfig } from '#core/config/gateway.ts'
 import { modelConfig } from '#core/config/models.ts'
+import { nodeConfig } from '#core/config/nodes.ts'
 import { routingConfig } from '#core/config/routing.ts'
-import { modelText } from '#core/config/text.ts'
+import { modelText, nameText } from '#core/config/text.ts'
+import { asList, asMap } from '#core/config/written.ts'
 
 export const motleyConfig = z
   .strictObject({
@@ -21,8 +26,16 @@ export const motleyConfig = z
       .default([])
       .describe('Engines that already run somewhere; engine and models are probed when left out.'),
     models: z.record(modelText, modelConfig).default({}).meta({
-      allowed: 'a map of model names to aliases, fallback and timeouts',
+      allowed: 'a map of model names to variants, aliases, fallback and timeouts',
       description: 'What clients may ask for, beyond the names that engines report.',
+    }),
+    deployments: z.record(nameText, deploymentConfig).default({}).meta({
+      allowed: 'a map of deployment names to what each runs',
+      description: 'What should run, how fast it must be, and where it may be.',
+    }),
+    nodes: z.record(nameText, nodeConfig).default({}).meta({
+      allowed: 'a map of node names to taints, labels and devices',
+      description: 'What you want to say about machines; what is in them is detected.',
     }),
     routing: routingConfig
       .prefault({})
@@ -45,21 +58,20 @@ export type MotleyConfig = z.output<typeof motleyConfig>
 /** Marks an issue whose message is a whole sentence, beside those that only say what is allowed. */
 const contradiction = { contradiction: true } as const
 
-export interface Contradiction {
-  readonly path: readonly (string | number)[]
-  readonly message: string
-}
-
 /** The endpoint name that the embedded engine takes. */
 export const embeddedEndpointName = 'embedded'
 
 /**
  * What each setting alone cannot show: two of a name, a chain that bites its tail, an open door.
  * Takes the document as written, so that a file with a wrong number somewhere still gets all of
- * these said; what has not the expected shape is passed over.
+ * these said; what has not the expected shape is passed over. `catalog` are the models that need
+ * no variants, where somebody knows them.
  */
-export function contradictions(document: unknown): Contradiction[] {
-  const { gateway, endpoints, models, embedded } = asMap(document)
+export function contradictions(
+  document: unknown,
+  catalog: ReadonlySet<string> | null = null,
+): Contradiction[] {
+  const { gateway, endpoints, models, embedded, deployments } = asMap(document)
   return [
     ...namesakes(
       asList(endpoints).map((endpoint) => {
@@ -79,6 +91,7 @@ export function contradictions(document: unknown): Contradiction[] {
       { what: 'key', taken: [] },
     ),
     ...aliasClashes(asMap(models)),
+    ...deploymentContradictions(asMap(deployments), asMap(models), catalog),
     ...openDoor(asMap(gateway)),
   ]
 }
@@ -151,14 +164,4 @@ function openDoor(gateway: Readonly<Record<string, unknown>>): Contradiction[] {
       message: `"${listen}" is open to other machines, so gateway.keys must hold at least one key; or listen on 127.0.0.1`,
     },
   ]
-}
-
-function asMap(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {}
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
 }

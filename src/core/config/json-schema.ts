@@ -15,6 +15,8 @@ export interface ConfigSchema {
   readonly required?: readonly string[]
   /** What every further key of a map takes; false where there may be none. */
   readonly additionalProperties?: ConfigSchema | boolean
+  /** What those keys may be called. */
+  readonly propertyNames?: ConfigSchema
   readonly items?: ConfigSchema
   readonly anyOf?: readonly ConfigSchema[]
   readonly minimum?: number
@@ -39,7 +41,8 @@ export function publicSchema(): ConfigSchema {
 }
 
 function plain(schema: ConfigSchema): ConfigSchema {
-  const { allowed, maximum, properties, items, anyOf, additionalProperties, ...rest } = schema
+  const { allowed, maximum, properties, propertyNames, items, anyOf, ...more } = schema
+  const { additionalProperties, ...rest } = more
   const description = [schema.description, allowed && `Allowed: ${allowed}.`].filter(Boolean)
   return {
     ...rest,
@@ -51,6 +54,7 @@ function plain(schema: ConfigSchema): ConfigSchema {
         Object.entries(properties).map(([name, child]) => [name, plain(child)]),
       ),
     }),
+    ...(propertyNames && { propertyNames: plain(propertyNames) }),
     ...(items && { items: plain(items) }),
     ...(anyOf && { anyOf: anyOf.map(plain) }),
     ...(additionalProperties !== undefined && {
