@@ -44,7 +44,7 @@ const running = (id: string): ReportedReplica => ({
 
 /** How many endpoints take new requests. */
 function accepting(controller: Controller): number {
-  return controller.endpoints().filter((endpoint) => endpoint.accepting).length
+  return controller.endpoints().filter(({ held }) => held === null).length
 }
 
 /** A replica that its agent calls ready. */

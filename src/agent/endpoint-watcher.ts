@@ -27,7 +27,10 @@ export interface WatchOptions {
 }
 
 export interface EndpointWatcher {
-  /** What is watched from now on. What is asked the same way as before goes on undisturbed. */
+  /**
+   * What is watched from now on, but for what is held. What is asked the same way as before goes on
+   * undisturbed.
+   */
   update(endpoints: readonly EndpointConfig[]): void
   /** Checks soon, because a request has just failed there. An unknown endpoint is ignored. */
   checkNow(id: EndpointId): void
@@ -62,7 +65,8 @@ export function watchEndpoints(options: WatchOptions): EndpointWatcher {
 
   const update = (endpoints: readonly EndpointConfig[]): void => {
     if (closed) return
-    const wanted = new Map(endpoints.map((config) => [endpointId(endpointName(config)), config]))
+    const asked = endpoints.filter(({ held }) => held === undefined)
+    const wanted = new Map(asked.map((config) => [endpointId(endpointName(config)), config]))
     for (const [id, watch] of watches) {
       const config = wanted.get(id)
       if (config !== undefined && watch.asksLike(config)) continue

@@ -75,7 +75,7 @@ export async function startControllerPart(
   return {
     controller,
     admin: (request) => answerAdmin(controller, request),
-    endpoints: () => [...replicaEndpoints(controller, log), ...attachedEndpoints(controller, log)],
+    endpoints: () => fleetEndpoints(controller, log),
     alarms: () =>
       controller
         .replicas()
@@ -99,38 +99,27 @@ function controllerAddress({ gateway, controller }: MotleyConfig): { host: strin
   }
 }
 
-function replicaEndpoints(controller: Controller, log: (line: string) => void): EndpointConfig[] {
-  const own = controller.certificate
-  return controller
-    .endpoints()
-    .flatMap(({ replica, model, node, url, fingerprint, engine, accepting }): EndpointConfig[] => {
-      const parsed = endpointConfig.safeParse({
-        url,
-        name: replica,
-        models: [model],
-        labels: { node },
-        weight: accepting ? 1 : 0,
-        ...((engineIds as readonly string[]).includes(engine) ? { engine } : {}),
-      })
-      if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
-      // As the address of an agent that nobody can dial.
-      log(`${replica} on ${node} is left out: ${url} or "${model}" cannot be used`)
+/** Left out with a line is what no gateway could use, as the address of an agent nobody can dial. */
+function fleetEndpoints(controller: Controller, log: (line: string) => void): EndpointConfig[] {
+  const replicas = controller.endpoints().map(({ replica, model, engine, ...way }) => ({
+    ...way,
+    name: replica,
+    models: [model],
+    ...((engineIds as readonly (string | null)[]).includes(engine) ? { engine } : {}),
+  }))
+  // What each of these is and serves is asked again and again: it is somebody else's.
+  const attached = controller.attachedAddresses().map(({ id, ...way }) => ({ ...way, name: id }))
+  return [...replicas, ...attached].flatMap(({ node, fingerprint, held, ...endpoint }) => {
+    const parsed = endpointConfig.safeParse({ ...endpoint, labels: { node } })
+    if (!parsed.success) {
+      log(
+        `${endpoint.name} on ${node} is left out: ${endpoint.url} or what it serves cannot be used`,
+      )
       return []
-    })
-}
-
-/** What each is and serves is asked again and again: it is somebody else's, and may be replaced. */
-function attachedEndpoints(controller: Controller, log: (line: string) => void): EndpointConfig[] {
-  const own = controller.certificate
-  return controller
-    .attachedAddresses()
-    .flatMap(({ id, node, url, fingerprint, accepting }): EndpointConfig[] => {
-      const weight = accepting ? 1 : 0
-      const parsed = endpointConfig.safeParse({ url, name: id, labels: { node }, weight })
-      if (parsed.success) return [{ ...parsed.data, peer: { own, fingerprint } }]
-      log(`${id} on ${node} is left out: ${url} cannot be used`)
-      return []
-    })
+    }
+    const peer = { own: controller.certificate, fingerprint }
+    return [{ ...parsed.data, peer, ...(held === null ? {} : { held }) }]
+  })
 }
 
 /** What agents know this controller by, made once: a new one would leave them all behind. */

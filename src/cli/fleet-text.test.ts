@@ -46,10 +46,17 @@ const nodes = [
   node('desk', { draining: true, silentMs: 86_400_000 }),
 ]
 
-const replica = (id: string, state: string | null, more: object = {}, presence = 'ready') => ({
+const replica = (
+  id: string,
+  state: string | null,
+  more: object = {},
+  presence = 'ready',
+  draining = false,
+) => ({
   spec: { id, model: 'llama-3.1-8b', source: `hf:org/${id}`, contextTokens: null, slots: null },
   nodeName: 'rack-4',
   presence,
+  draining,
   reported:
     state === null
       ? null
@@ -88,6 +95,7 @@ const replicas = [
   }),
   replica('lost-1', 'ready', {}, 'lost'),
   replica('asked', null),
+  replica('kept', null, {}, 'ready', true),
 ]
 
 const speed = {

@@ -138,6 +138,7 @@ export const replicaAnswer = z.object({
   }),
   nodeName: z.string(),
   presence: z.string(),
+  draining: z.boolean(),
   reported: z
     .object({
       state: z.string(),
@@ -226,9 +227,10 @@ export function replicaInfoText(replica: ShownReplica): string {
   return [spec.id, ...lines].join('\n')
 }
 
-function stateText({ presence, reported }: ShownReplica): string {
+function stateText({ presence, draining, reported }: ShownReplica): string {
   if (presence === 'lost') return 'node lost'
-  if (reported === null) return presence === 'ready' ? 'unknown' : `node ${presence}`
+  if (reported === null && draining) return 'node draining'
+  if (reported === null) return presence === 'ready' ? 'wanted' : `node ${presence}`
   const { state, progress } = reported
   if (state !== 'pulling' || progress === null) return state
   const { doneBytes, totalBytes } = progress

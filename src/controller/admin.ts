@@ -78,8 +78,7 @@ export async function answerAdmin(
         return ok(controller.replica(name ?? ''))
       }
       case 'DELETE replicas/:name':
-        controller.stopReplica(name ?? '')
-        return ok({ replica: name, wanted: false })
+        return ok({ replica: controller.stopReplica(name ?? ''), wanted: false })
       case 'GET replicas/:name/logs': {
         return ok(await controller.logs(name ?? '', afterWanted.parse(request.query.get('after'))))
       }

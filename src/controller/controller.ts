@@ -151,8 +151,9 @@ export class Controller {
     return wantReplica(this.#fleet, nodeName, spec)
   }
 
-  stopReplica(id: string): void {
-    unwantReplica(this.#fleet, id)
+  /** Returns its whole id. */
+  stopReplica(id: string): string {
+    return unwantReplica(this.#fleet, id)
   }
 
   /** A page of what its engine wrote, after an offset; null for the newest. */

@@ -25,6 +25,8 @@ export interface ReplicaView {
   /** Null when its agent has not told of it yet. */
   readonly reported: ReportedReplica | null
   readonly presence: Presence
+  /** Its node runs nothing for now: the wish is kept. */
+  readonly draining: boolean
   /** What it took when it was loaded last; null while nobody has measured it. */
   readonly memory: MemoryMeasurement | null
 }
@@ -61,6 +63,7 @@ export function replicaViews(fleet: Fleet): ReplicaView[] {
     nodeName: fleet.nameOf(node),
     reported: fleet.live.get(node)?.replicas.find(({ id }) => id === spec.id) ?? null,
     presence: fleet.presenceOf(node),
+    draining: fleet.state.nodes[node]?.draining ?? false,
     memory:
       Object.values(fleet.state.memory)
         .filter(({ replica }) => replica === spec.id)

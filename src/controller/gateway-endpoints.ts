@@ -1,9 +1,14 @@
-/** What runs on nodes, as gateways reach it: through the port of each node's agent. */
+/**
+ * What should run on nodes, as gateways know it: reached through the port of each node's agent, or
+ * held, with the reason. A model that is not there for now is not the same as one that is unknown.
+ */
 import type { Fleet } from '#controller/fleet.ts'
 import { attachedViews, replicaViews } from '#controller/fleet-views.ts'
 import { originOf } from '#controller/ingress-url.ts'
 import { isMassSilence } from '#controller/presence.ts'
+import type { EndpointHold } from '#core/config/endpoints.ts'
 import type { NodeId } from '#core/ids.ts'
+import type { ReportedReplica } from '#protocol/agent-messages.ts'
 
 /** Where a gateway reaches the engine of a replica that should be there. */
 export interface ReplicaEndpoint {
@@ -14,67 +19,95 @@ export interface ReplicaEndpoint {
   readonly url: string
   /** Of the agent's certificate. */
   readonly fingerprint: string
-  /** The engine, once its agent has chosen one. */
-  readonly engine: string
-  /** False while its node is silent: nothing new is sent there. */
-  readonly accepting: boolean
+  /** Null until its agent has chosen one. */
+  readonly engine: string | null
+  /** Why nothing new is sent there; null when it may be. */
+  readonly held: EndpointHold | null
 }
 
 /** Where a gateway reaches an engine that somebody else runs on a node. */
-export type AttachedAddress = Pick<
-  ReplicaEndpoint,
-  'node' | 'url' | 'fingerprint' | 'accepting'
-> & {
+export type AttachedAddress = Pick<ReplicaEndpoint, 'node' | 'url' | 'fingerprint' | 'held'> & {
   readonly id: string
 }
 
-interface Way {
-  readonly url: string
-  readonly fingerprint: string
-  readonly accepting: boolean
-}
+type Way = Pick<ReplicaEndpoint, 'url' | 'fingerprint' | 'held'>
 
-/** Replicas as gateways reach them; those on silent nodes too, which take nothing new. */
 export function replicaEndpoints(fleet: Fleet): ReplicaEndpoint[] {
   const wayTo = waysOf(fleet)
-  return replicaViews(fleet).flatMap(({ spec, node, nodeName, reported }) => {
-    const way = wayTo(node)
-    // Before an engine is chosen there is nothing to reach.
-    if (way === null || reported === null || reported.engine === null) return []
-    return [
-      {
-        replica: spec.id,
-        model: spec.model,
-        node: nodeName,
-        url: `${way.url}/replicas/${encodeURIComponent(spec.id)}`,
-        fingerprint: way.fingerprint,
-        engine: reported.engine,
-        accepting: way.accepting,
-      },
-    ]
+  return replicaViews(fleet).map(({ spec, node, nodeName, reported }) => {
+    const { url, fingerprint, held } = wayTo(node)
+    return {
+      replica: spec.id,
+      model: spec.model,
+      node: nodeName,
+      url: `${url}/replicas/${encodeURIComponent(spec.id)}`,
+      fingerprint,
+      engine: reported?.engine ?? null,
+      held: held ?? holdOf(reported),
+    }
   })
 }
 
 export function attachedAddresses(fleet: Fleet): AttachedAddress[] {
   const wayTo = waysOf(fleet)
-  return attachedViews(fleet).flatMap(({ id, node, nodeName }) => {
-    const way = wayTo(node)
-    if (way === null) return []
-    const url = `${way.url}/attached/${encodeURIComponent(id)}`
-    const { fingerprint, accepting } = way
-    return [{ id, node: nodeName, url, fingerprint, accepting }]
+  return attachedViews(fleet).map(({ id, node, nodeName }) => {
+    const { url, fingerprint, held } = wayTo(node)
+    return {
+      id,
+      node: nodeName,
+      url: `${url}/attached/${encodeURIComponent(id)}`,
+      fingerprint,
+      held,
+    }
   })
 }
 
-/** How gateways come to each node; null where they cannot, or should not. */
-function waysOf(fleet: Fleet): (node: NodeId) => Way | null {
+/** While its engine listens, gateways ask that how it is; until then, its agent. */
+function holdOf(reported: ReportedReplica | null): EndpointHold | null {
+  switch (reported?.state) {
+    case undefined:
+      return { state: 'loading', reason: 'its agent was just told of it' }
+    case 'pulling':
+      return { state: 'loading', reason: 'its weights are on their way' }
+    case 'starting':
+      return { state: 'loading', reason: 'its engine is being started' }
+    case 'loading':
+    case 'ready':
+      return null
+    case 'backing-off':
+    case 'crash-looping':
+    case 'failed':
+      return { state: 'failed', reason: reported?.detail ?? 'its engine ended' }
+    case 'stopping':
+    case 'stopped':
+      return { state: 'draining', reason: 'it is being ended' }
+  }
+}
+
+/** Names under this are promised never to be anybody's (RFC 6761). */
+const nowhere = 'https://unknown.invalid'
+
+/** How gateways come to each node. */
+function waysOf(fleet: Fleet): (node: NodeId) => Way {
   const silenceIsOurs = isMassSilence(fleet.presences())
   return (node) => {
-    const record = fleet.state.nodes[node]
     const ingress = fleet.live.get(node)?.ingress
-    if (record === undefined || ingress === undefined || record.draining) return null
-    // A model on a silent node is not there for now, which is not the same as not known.
-    const accepting = silenceIsOurs || fleet.presenceOf(node) === 'ready'
-    return { url: originOf(ingress), fingerprint: record.fingerprint, accepting }
+    return {
+      url: ingress === undefined ? nowhere : originOf(ingress),
+      fingerprint: fleet.state.nodes[node]?.fingerprint ?? '',
+      held: holdOfNode(fleet, node, silenceIsOurs),
+    }
   }
+}
+
+function holdOfNode(fleet: Fleet, node: NodeId, silenceIsOurs: boolean): EndpointHold | null {
+  const name = fleet.nameOf(node)
+  if (fleet.state.nodes[node]?.draining) {
+    return { state: 'draining', reason: `its node ${name} is draining` }
+  }
+  if (!fleet.live.has(node)) {
+    return { state: 'failed', reason: `its node ${name} has not come back yet` }
+  }
+  if (silenceIsOurs || fleet.presenceOf(node) === 'ready') return null
+  return { state: 'draining', reason: `its node ${name} is silent` }
 }

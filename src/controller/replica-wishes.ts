@@ -5,18 +5,33 @@ import type { WantedReplica } from '#controller/cluster-state.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import type { NodeId } from '#core/ids.ts'
-import { type LogPage, logPage, type ReplicaSpec } from '#protocol/agent-messages.ts'
+import {
+  type LogPage,
+  logPage,
+  type ReplicaSpec,
+  type ReportedReplica,
+} from '#protocol/agent-messages.ts'
 
-/** Throws `ControllerRefusal` when there is no such replica. */
+/**
+ * By its id, by any beginning of it that no other has, or as tables shorten it, with "…" inside.
+ * Throws `ControllerRefusal` when none or several are meant.
+ */
 export function wantedReplica(fleet: Fleet, id: string): WantedReplica {
   const { replicas } = fleet.state
-  const found = Object.hasOwn(replicas, id) ? replicas[id] : undefined
-  if (found !== undefined) return found
+  const [start = '', end = ''] = id.split('…')
   const there = Object.keys(replicas)
+  const meant = there.includes(id)
+    ? [id]
+    : there.filter((one) => start !== '' && one.startsWith(start) && one.endsWith(end))
+  const [only = ''] = meant
+  const found = replicas[only]
+  if (found !== undefined && meant.length === 1) return found
   throw new ControllerRefusal(
-    there.length === 0
-      ? `there is no replica "${id}": none was started`
-      : `there is no replica "${id}"; there is ${there.join(', ')}`,
+    meant.length > 1
+      ? `"${id}" may be any of ${meant.join(', ')}: write more of it`
+      : there.length === 0
+        ? `there is no replica "${id}": none was started`
+        : `there is no replica "${id}"; there is ${there.join(', ')}`,
   )
 }
 
@@ -40,13 +55,14 @@ export function wantReplica(
   return full
 }
 
-/** Throws `ControllerRefusal` when there is no such replica. */
-export function unwantReplica(fleet: Fleet, id: string): void {
+/** Returns the id of what is ended. Throws `ControllerRefusal` when there is no such replica. */
+export function unwantReplica(fleet: Fleet, id: string): string {
   const { node, spec } = wantedReplica(fleet, id)
   fleet.append({ type: 'replica-unwanted', replica: spec.id })
   // Gateways first: they send it nothing new, and the agent lets it finish what it has.
   fleet.endpointsChanged()
   tellDesired(fleet, node)
+  return spec.id
 }
 
 /** A node that drains keeps its wishes, and is told of none. Throws `ControllerRefusal`. */
@@ -66,14 +82,34 @@ export function tellDesired(fleet: Fleet, node: NodeId): void {
   fleet.live.get(node)?.session?.send({ type: 'desired', replicas })
 }
 
-/** A page of what its engine wrote, after an offset; null for the newest. */
+/**
+ * A page of what its engine wrote, after an offset; null for the newest. Rejects with
+ * `ControllerRefusal` where no engine has run yet.
+ */
 export async function readReplicaLog(
   fleet: Fleet,
   id: string,
   after: number | null,
 ): Promise<LogPage> {
   const { node, spec } = wantedReplica(fleet, id)
-  return await askAgent(fleet.sessionOf(node), logPage, 'logs', { replica: spec.id, after })
+  const session = fleet.sessionOf(node)
+  const reported = fleet.live.get(node)?.replicas.find((one) => one.id === spec.id) ?? null
+  // Until one is chosen there is no log.
+  if (reported === null || reported.engine === null) {
+    throw new ControllerRefusal(
+      `${spec.id} has written nothing: ${notStartedText(fleet, node, reported)}`,
+    )
+  }
+  return await askAgent(session, logPage, 'logs', { replica: spec.id, after })
+}
+
+function notStartedText(fleet: Fleet, node: NodeId, reported: ReportedReplica | null): string {
+  if (fleet.state.nodes[node]?.draining) {
+    return `its node ${fleet.nameOf(node)} is draining and runs nothing`
+  }
+  if (reported === null) return `the agent of ${fleet.nameOf(node)} was just told to start it`
+  if (reported.state === 'pulling') return 'its weights are on their way'
+  return `it never started${reported.detail === null ? '' : `: ${reported.detail}`}`
 }
 
 /** What of a model's name can stand in a path, a container's name and a file's. */

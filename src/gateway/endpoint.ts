@@ -64,11 +64,14 @@ export class Endpoint implements EndpointView {
   #pool: Pool
   #pathPrefix: string
   #lastState: EndpointState
+  /** It was held before, and nothing but a check says that it is there now. */
+  #isNew: boolean
 
   constructor(config: EndpointConfig, instant: Instant, slowStartMs: number) {
     this.id = endpointId(endpointName(config))
     this.config = config
     this.engine = config.engine ?? null
+    this.#isNew = config.held !== undefined
     this.#instant = instant
     this.#slowStartMs = slowStartMs
     this.health = newHealth(instant.ms)
@@ -92,13 +95,15 @@ export class Endpoint implements EndpointView {
     return this.config.labels
   }
 
-  /** Whether what it serves will be known after its first check. */
+  /** Whether its first check will say what it serves, or whether it is there at all. */
   get isUnchecked(): boolean {
-    return this.models === null && this.health.presence === null
+    const isUnknown = this.models === null || this.#isNew
+    return isUnknown && this.health.presence === null && this.config.held === undefined
   }
 
   get state(): EndpointState {
-    // Nobody knows yet what it serves, so it cannot be sent anything.
+    if (this.config.held !== undefined) return this.config.held.state
+    // Nobody knows yet what it serves, or that it does: it cannot be sent anything.
     if (this.isUnchecked) return 'loading'
     return stateOf(this.health, {
       nowMs: this.#instant.ms,
@@ -113,6 +118,7 @@ export class Endpoint implements EndpointView {
 
   /** Why it is not ready, in a few words; null when there is nothing to say. */
   get reason(): string | null {
+    if (this.config.held !== undefined) return this.config.held.reason
     const state = this.state
     if (state === 'ready') return null
     if (this.isUnchecked) return 'not asked yet'
@@ -162,6 +168,10 @@ export class Endpoint implements EndpointView {
       this.#pathPrefix = pathPrefix(config)
       this.health = newHealth(this.#instant.ms)
       if (models === null) this.models = null
+    }
+    if (before.held !== undefined && config.held === undefined) {
+      this.#isNew = true
+      this.health = newHealth(this.#instant.ms)
     }
     this.noteState()
   }

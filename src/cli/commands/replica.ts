@@ -27,6 +27,8 @@ interface StartFlags extends GatewayOptions {
   readonly json?: boolean
 }
 
+const replicaMeaning = 'its id, or as much of its beginning as no other has'
+
 export function addReplicasCommand(program: Command): void {
   withGatewayOptions(program.command('replicas'))
     .description('Show the replicas of the fleet: where each runs and how it is.')
@@ -54,14 +56,15 @@ export function addReplicaCommand(program: Command): void {
     .action(start)
   withGatewayOptions(replica.command('stop'))
     .description('End a replica. Its weights stay.')
-    .argument('<replica>')
+    .argument('<replica>', replicaMeaning)
     .action(async (id: string, gateway: GatewayOptions) => {
-      await askController(replicaPath(id), gateway, { method: 'DELETE' })
-      console.log(`${id} finishes what it does, and ends`)
+      const answer = await askController(replicaPath(id), gateway, { method: 'DELETE' })
+      const { replica } = z.object({ replica: z.string() }).parse(answer)
+      console.log(`${replica} finishes what it does, and ends`)
     })
   withGatewayOptions(replica.command('info'))
     .description('Say how a replica is, how it was started, and how it last ended.')
-    .argument('<replica>')
+    .argument('<replica>', replicaMeaning)
     .option('--json', 'print JSON')
     .action(async (id: string, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {
       const answer = await askController(replicaPath(id), gateway)
@@ -70,7 +73,7 @@ export function addReplicaCommand(program: Command): void {
     })
   withGatewayOptions(replica.command('logs'))
     .description('Show what the engine of a replica wrote, the newest last.')
-    .argument('<replica>')
+    .argument('<replica>', replicaMeaning)
     .option('-f, --follow', 'go on as it writes')
     .action(logs)
 }
@@ -110,6 +113,7 @@ async function logs(id: string, { follow, ...gateway }: GatewayOptions & { follo
     )
     if (after !== null && skippedBytes > 0) logLine(`${skippedBytes} bytes were written too fast`)
     process.stdout.write(text)
+    if (after === null && text === '') logLine('its engine has written nothing yet')
     if (follow !== true) return
     // A page that was full has another behind it.
     if (nextOffset === after || after === null) await setTimeout(followMs)
@@ -123,7 +127,7 @@ const followMs = 700
 export function addBenchmarkCommand(program: Command): void {
   withGatewayOptions(program.command('benchmark'))
     .description('Measure how fast a replica is, alone and with several requests at a time.')
-    .argument('[replica]', 'left out: the only one there is')
+    .argument('[replica]', `${replicaMeaning}; left out: the only one that is ready`)
     .option('--json', 'print JSON')
     .action(
       async (id: string | undefined, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {

@@ -65,6 +65,18 @@ export const endpointConfig = z.strictObject({
 export type EndpointConfig = z.output<typeof endpointConfig> & {
   /** Of a replica behind an agent's port; never in a file. */
   readonly peer?: EndpointPeer | undefined
+  /** Of what runs on a node and cannot be sent anything now; never in a file. */
+  readonly held?: EndpointHold | undefined
+}
+
+/**
+ * What whoever looks after an endpoint says of it, where asking the endpoint itself is of no use:
+ * it is not there yet, its node is silent, or it is to be left alone.
+ */
+export interface EndpointHold {
+  readonly state: 'loading' | 'failed' | 'draining'
+  /** In a few words, for people. */
+  readonly reason: string
 }
 
 /** Two programs that know each other's certificate by its fingerprint. */
