@@ -20,12 +20,14 @@ export interface EngineFacts {
   readonly id: EngineId
   /** The engine's own name, for people. */
   readonly title: string
-  /** Builds of it and what each runs on, the one to prefer first. */
+  /** Builds of it and what each runs on, the one to prefer first; empty when Motley starts none. */
   readonly supports: readonly Support[]
   readonly weightsFormats: readonly WeightsFormat[]
-  /** Null when that depends on what is behind the URL. */
+  /** Tasks it has routes for; null when that depends on what is behind the URL. */
   readonly tasks: readonly Task[] | null
   readonly spread: DeviceSpread
+  /** Whether it can be told to answer only those who know a key. */
+  readonly checksApiKey: boolean
   readonly memory: EngineMemory
 }
 

@@ -11,7 +11,7 @@ import {
   type Support,
   type WeightsFormat,
 } from '#core/engine-build.ts'
-import type { DeviceSpread } from '#core/engine-facts.ts'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
 
 export interface LaunchDevice {
@@ -134,20 +134,6 @@ export interface LaunchProblem {
 
 export type Launch = (request: LaunchRequest) => LaunchPlan | LaunchProblem
 
-/** What a launch is checked against before an adapter sees it. */
-export interface LaunchFacts {
-  /** The engine's own name, for people. */
-  readonly title: string
-  /** Builds of it and what each runs on, the one to prefer first; empty when Motley starts none. */
-  readonly supports: readonly Support[]
-  readonly weightsFormats: readonly WeightsFormat[]
-  /** Tasks the engine has routes for; null when that depends on what is behind the URL. */
-  readonly tasks: readonly Task[] | null
-  readonly spread: DeviceSpread
-  /** Whether it can be told to answer only those who know a key. */
-  readonly checksApiKey: boolean
-}
-
 /** What an adapter may count on: the checks have passed. */
 export interface CheckedRequest extends LaunchRequest {
   readonly support: Support
@@ -157,7 +143,7 @@ export interface CheckedRequest extends LaunchRequest {
 
 /** A launch that refuses what the facts rule out, in the same words for every engine. */
 export function checkedLaunch(
-  facts: LaunchFacts,
+  facts: EngineFacts,
   plan: (request: CheckedRequest) => LaunchPlan | LaunchProblem,
 ): Launch {
   return (request) => {
@@ -174,7 +160,7 @@ export function launchProblem(
   return { kind: 'problem', code, message, fix }
 }
 
-function checkRequest(facts: LaunchFacts, request: LaunchRequest): CheckedRequest | LaunchProblem {
+function checkRequest(facts: EngineFacts, request: LaunchRequest): CheckedRequest | LaunchProblem {
   const { title } = facts
   const { backend, kind, weights, task, devices } = request
   if (!facts.weightsFormats.includes(weights.format)) {
@@ -260,7 +246,7 @@ function checkRequest(facts: LaunchFacts, request: LaunchRequest): CheckedReques
 
 const asWords: Record<LaunchKind, string> = { native: 'a native program', container: 'a container' }
 
-function checkDevices(facts: LaunchFacts, request: LaunchRequest): LaunchProblem | null {
+function checkDevices(facts: EngineFacts, request: LaunchRequest): LaunchProblem | null {
   const { title, spread } = facts
   const { devices, tensorParallel } = request
   if (devices.length === 0) {

@@ -5,11 +5,12 @@
  * a real engine is a test of it. No answer, however broken, makes a reader throw.
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
-import type { EngineId } from '#core/engine-id.ts'
+import type { EngineFacts } from '#core/engine-facts.ts'
+import type { EngineMemory } from '#core/engine-memory.ts'
 import type { Task } from '#core/task.ts'
 import type { EngineAlarm } from '#engines/engine-alarms.ts'
 import type { KnownError } from '#engines/engine-known-errors.ts'
-import type { Launch, LaunchFacts } from '#engines/engine-launch.ts'
+import type { Launch } from '#engines/engine-launch.ts'
 
 /** One HTTP answer of an engine, whole. */
 export interface EngineAnswer {
@@ -56,8 +57,9 @@ export type Continuation =
   /** Not at all; `why` in a sentence. */
   | { readonly kind: 'none'; readonly why: string }
 
-export interface Engine extends LaunchFacts {
-  readonly id: EngineId
+export interface Engine extends Omit<EngineFacts, 'memory'> {
+  /** Null for an engine that somebody else starts: its memory is theirs to plan. */
+  readonly memory: EngineMemory | null
   /** A page that tells this engine from the others. */
   readonly identify: {
     readonly path: string

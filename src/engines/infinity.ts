@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
@@ -11,12 +12,8 @@ import {
   pythonErrors,
   rocmErrors,
 } from '#engines/engine-known-errors.ts'
-import {
-  type CheckedRequest,
-  checkedLaunch,
-  type LaunchFacts,
-  type LaunchPlan,
-} from '#engines/engine-launch.ts'
+import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
@@ -31,6 +28,7 @@ const model = z.object({
 const taskOf: Readonly<Record<string, Task>> = { embed: 'embedding', rerank: 'rerank' }
 
 const facts = {
+  id: 'infinity',
   title: 'Infinity',
   supports: [
     {
@@ -66,12 +64,19 @@ const facts = {
   tasks: ['embedding', 'rerank'],
   spread: 'single',
   checksApiKey: true,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'weights-only',
+    weightsFactor: 1,
+    // 32 texts at a time, which are 512 tokens long in the worst usual case.
+    batchTokens: 16_384,
+    processBytes: torchProcessBytes,
+    slotsUsual: 32,
+  },
+} satisfies EngineFacts
 
 /** Infinity: embeddings and reranking on PyTorch. Its API has no `/v1` unless it is started with one. */
 export const infinity: Engine = {
   ...facts,
-  id: 'infinity',
   identify: {
     path: '/health',
     read(answer) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -9,13 +10,9 @@ import {
   pythonErrors,
   rocmErrors,
 } from '#engines/engine-known-errors.ts'
-import {
-  type CheckedRequest,
-  checkedLaunch,
-  type LaunchFacts,
-  type LaunchPlan,
-} from '#engines/engine-launch.ts'
+import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
@@ -24,6 +21,7 @@ const modelsPage = z.object({
 })
 
 const facts = {
+  id: 'kokoro',
   title: 'Kokoro-FastAPI',
   supports: [
     {
@@ -52,12 +50,18 @@ const facts = {
   tasks: ['speech'],
   spread: 'single',
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'weights-only',
+    weightsFactor: 1.5,
+    batchTokens: 512,
+    processBytes: torchProcessBytes,
+    slotsUsual: 4,
+  },
+} satisfies EngineFacts
 
 /** Speech from the small Kokoro model. Its list of models holds OpenAI's names, all for the same. */
 export const kokoro: Engine = {
   ...facts,
-  id: 'kokoro',
   identify: {
     path: '/v1/models',
     read: (answer) =>

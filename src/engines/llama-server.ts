@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
-import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
+import { checkedLaunch } from '#engines/engine-launch.ts'
 import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { llamaServerErrors } from '#engines/llama-server/known-errors.ts'
 import { llamaServerPlan, llamaServerSupports } from '#engines/llama-server/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -23,18 +25,19 @@ const waiting = 'llamacpp:requests_deferred'
 const loadNames = new Set([running, waiting])
 
 const facts = {
+  id: 'llama-server',
   title: 'llama.cpp llama-server',
   supports: llamaServerSupports,
   weightsFormats: ['gguf'],
   tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'rerank', 'tokenize'],
   spread: 'layers',
   checksApiKey: true,
-} satisfies LaunchFacts
+  memory: { ...ggmlMemory, offloads: 'layers-and-experts', slotsUsual: 4 },
+} satisfies EngineFacts
 
 /** llama.cpp's server. It listens at once, and every page says 503 until the model is loaded. */
 export const llamaServer: Engine = {
   ...facts,
-  id: 'llama-server',
   identify: {
     path: '/props',
     read(answer) {

@@ -1,19 +1,17 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { offlineEnvironment } from '#engines/engine-device-environment.ts'
 import { processErrors, pythonErrors } from '#engines/engine-known-errors.ts'
-import {
-  type CheckedRequest,
-  checkedLaunch,
-  type LaunchFacts,
-  type LaunchPlan,
-} from '#engines/engine-launch.ts'
+import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const healthPage = z.object({ status: z.literal('ok') })
 
 const facts = {
+  id: 'mlx-lm',
   title: 'MLX-LM',
   supports: [
     {
@@ -28,12 +26,22 @@ const facts = {
   tasks: ['chat', 'completion'],
   spread: 'single',
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'whole-context',
+    batchTokens: 512,
+    paddingTokens: 256,
+    keepsTokenEmbeddingOnHost: false,
+    offloads: 'nothing',
+    flashAttention: ['metal'],
+    kvCacheTypes: ['f16'],
+    processBytes: torchProcessBytes,
+    slotsUsual: 4,
+  },
+} satisfies EngineFacts
 
 /** The server that comes with Apple's MLX-LM. A request may name another model, and it loads that. */
 export const mlxLm: Engine = {
   ...facts,
-  id: 'mlx-lm',
   identify: {
     path: '/health',
     // Many say that they are ok; only this one does so on the server of Python's own library.

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { meanOfRatios, nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
@@ -6,13 +7,13 @@ import { cudaErrors, processErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
   checkedLaunch,
-  type LaunchFacts,
   type LaunchPlan,
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
 import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -28,6 +29,7 @@ const kvCacheUsage = 'motley_embedded_kv_cache_usage_ratio'
 const loadNames = new Set([running, waiting, slots, kvCacheUsage])
 
 const facts = {
+  id: 'motley-embedded',
   title: 'Motley embedded',
   supports: [
     {
@@ -63,12 +65,12 @@ const facts = {
   tasks: ['chat', 'completion', 'embedding', 'tokenize'],
   spread: 'layers',
   checksApiKey: true,
-} satisfies LaunchFacts
+  memory: { ...ggmlMemory, offloads: 'layers', slotsUsual: 4 },
+} satisfies EngineFacts
 
 /** The small engine that `motley up` brings. */
 export const motleyEmbedded: Engine = {
   ...facts,
-  id: 'motley-embedded',
   identify: {
     path: '/version',
     read(answer) {

@@ -1,16 +1,13 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { versionText } from '#engines/engine-fields.ts'
 import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
-import {
-  type CheckedRequest,
-  checkedLaunch,
-  type LaunchFacts,
-  type LaunchPlan,
-} from '#engines/engine-launch.ts'
+import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
+import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { gfxRelatives } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
@@ -22,6 +19,7 @@ const tag = z.object({
 })
 
 const facts = {
+  id: 'ollama',
   title: 'Ollama',
   supports: [
     {
@@ -93,7 +91,8 @@ const facts = {
   ],
   spread: 'layers',
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: { ...ggmlMemory, offloads: 'layers', slotsUsual: 1 },
+} satisfies EngineFacts
 
 /**
  * Ollama. It is ready without any model in memory and loads one when a request names it, so its
@@ -101,7 +100,6 @@ const facts = {
  */
 export const ollama: Engine = {
   ...facts,
-  id: 'ollama',
   identify: {
     path: '/api/version',
     read(answer) {

@@ -1,23 +1,19 @@
 import type { Engine } from '#engines/engine.ts'
-import type { LaunchFacts } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
-
-const facts = {
-  title: 'OpenAI-compatible',
-  supports: [],
-  weightsFormats: [],
-  tasks: null,
-  spread: 'single',
-  checksApiKey: true,
-} satisfies LaunchFacts
 
 /**
  * Anything that speaks OpenAI's wire: engines without an adapter, and services. The model list is
  * the one page all of them have, so it is also the sign of health.
  */
 export const openai: Engine = {
-  ...facts,
   id: 'openai',
+  title: 'OpenAI-compatible',
+  supports: [],
+  weightsFormats: [],
+  tasks: null,
+  spread: 'single',
+  checksApiKey: true,
+  memory: null,
   identify: {
     path: '/v1/models',
     // A list that wants another key is a list all the same.

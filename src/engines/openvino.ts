@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost } from '#engines/engine-container.ts'
@@ -7,12 +8,12 @@ import { levelZeroErrors, processErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
   checkedLaunch,
-  type LaunchFacts,
   type LaunchPlan,
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -39,6 +40,7 @@ const ovmsTask: Partial<Record<Task, string>> = {
 }
 
 const facts = {
+  id: 'openvino',
   title: 'OpenVINO Model Server',
   supports: [
     {
@@ -60,12 +62,22 @@ const facts = {
   tasks: Object.keys(ovmsTask) as Task[],
   spread: 'single',
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'whole-context',
+    batchTokens: 256,
+    paddingTokens: 32,
+    keepsTokenEmbeddingOnHost: false,
+    offloads: 'nothing',
+    flashAttention: ['level-zero', 'cpu'],
+    kvCacheTypes: ['f16'],
+    processBytes: torchProcessBytes,
+    slotsUsual: 4,
+  },
+} satisfies EngineFacts
 
 /** OpenVINO Model Server. OpenAI's API begins at `/v3` there; `/v1` and `/v2` are other protocols. */
 export const openvino: Engine = {
   ...facts,
-  id: 'openvino',
   identify: {
     path: '/v2',
     read(answer) {

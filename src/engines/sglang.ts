@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import type { EndpointLoad } from '#core/endpoint.ts'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { meanOfRatios, sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
-import { checkedLaunch, type LaunchFacts } from '#engines/engine-launch.ts'
+import { checkedLaunch } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { stepsByMemory, torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { sglangErrors } from '#engines/sglang/known-errors.ts'
 import { sglangPlan, sglangSupports } from '#engines/sglang/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -35,6 +37,7 @@ const loadPage = z.union([
 ])
 
 const facts = {
+  id: 'sglang',
   title: 'SGLang',
   supports: sglangSupports,
   weightsFormats: ['safetensors'],
@@ -52,12 +55,23 @@ const facts = {
   spread: 'tensor-parallel',
   // It takes a key as an argument alone, and arguments are there for every user to read.
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'fraction',
+    // What it comes to by itself on most cards: the rest is for activations and graphs.
+    fractionUsual: 0.85,
+    covers: 'weights-and-kv',
+    batchTokens: stepsByMemory,
+    blockTokens: 1,
+    graphBytes: 512 * 2 ** 20,
+    kvCacheTypes: ['f16', 'fp8'],
+    processBytes: torchProcessBytes,
+    slotsUsual: 256,
+  },
+} satisfies EngineFacts
 
 /** SGLang. It listens early and says 503 with an empty body until it is warm. */
 export const sglang: Engine = {
   ...facts,
-  id: 'sglang',
   identify: {
     path: '/get_model_info',
     read(answer) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -7,11 +8,11 @@ import { cudaErrors, processErrors, pythonErrors } from '#engines/engine-known-e
 import {
   type CheckedRequest,
   checkedLaunch,
-  type LaunchFacts,
   type LaunchPlan,
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const loadedPage = z.object({ models: z.array(z.string()) })
@@ -24,6 +25,7 @@ const tasksOf: Readonly<Record<string, readonly Task[]>> = {
 }
 
 const facts = {
+  id: 'speaches',
   title: 'speaches',
   supports: [
     {
@@ -45,12 +47,19 @@ const facts = {
   tasks: ['transcription', 'translation'],
   spread: 'single',
   checksApiKey: true,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'weights-only',
+    // Beams and the cache of the decoder beside the weights, as with whisper.cpp.
+    weightsFactor: 1.3,
+    batchTokens: 1_500,
+    processBytes: torchProcessBytes,
+    slotsUsual: 4,
+  },
+} satisfies EngineFacts
 
 /** speaches, with faster-whisper inside. It is ready without a model, and loads those on its disk. */
 export const speaches: Engine = {
   ...facts,
-  id: 'speaches',
   // Speech too, where a user has given it a model for that.
   tasks: ['transcription', 'translation', 'speech'],
   identify: {

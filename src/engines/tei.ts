@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -8,11 +9,11 @@ import { cudaErrors, processErrors, pythonErrors } from '#engines/engine-known-e
 import {
   type CheckedRequest,
   checkedLaunch,
-  type LaunchFacts,
   type LaunchPlan,
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -43,6 +44,7 @@ const tags: Readonly<Record<string, string>> = {
 const names = Object.keys(tags)
 
 const facts = {
+  id: 'tei',
   title: 'Text Embeddings Inference',
   supports: [
     {
@@ -72,12 +74,19 @@ const facts = {
   tasks: ['embedding'],
   spread: 'single',
   checksApiKey: true,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'weights-only',
+    weightsFactor: 1,
+    // `--max-batch-tokens`.
+    batchTokens: 16_384,
+    processBytes: torchProcessBytes,
+    slotsUsual: 32,
+  },
+} satisfies EngineFacts
 
 /** Hugging Face's server for embeddings. One process serves one model, and listens when it is warm. */
 export const tei: Engine = {
   ...facts,
-  id: 'tei',
   identify: {
     path: '/info',
     read(answer) {

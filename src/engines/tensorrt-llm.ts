@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
@@ -7,11 +8,11 @@ import { cudaErrors, processErrors, pythonErrors } from '#engines/engine-known-e
 import {
   type CheckedRequest,
   checkedLaunch,
-  type LaunchFacts,
   type LaunchPlan,
   lastPathPart,
 } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const versionPage = z.object({ version: versionText, engine: z.undefined().optional() })
@@ -24,6 +25,7 @@ const iteration = z.object({
 })
 
 const facts = {
+  id: 'tensorrt-llm',
   title: 'TensorRT-LLM',
   supports: [
     {
@@ -38,12 +40,22 @@ const facts = {
   tasks: ['chat', 'completion', 'responses'],
   spread: 'tensor-parallel',
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'fraction',
+    fractionUsual: 0.9,
+    covers: 'kv-of-rest',
+    batchTokens: [{ fromMemoryBytes: 0, tokens: 8_192 }],
+    blockTokens: 32,
+    graphBytes: 512 * 2 ** 20,
+    kvCacheTypes: ['f16', 'fp8'],
+    processBytes: torchProcessBytes,
+    slotsUsual: 256,
+  },
+} satisfies EngineFacts
 
 /** NVIDIA's engine. It reports what each of its iterations did, once, and nothing where it was idle. */
 export const tensorrtLlm: Engine = {
   ...facts,
-  id: 'tensorrt-llm',
   identify: {
     path: '/version',
     read(answer) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -9,13 +10,9 @@ import {
   pythonErrors,
   rocmErrors,
 } from '#engines/engine-known-errors.ts'
-import {
-  type CheckedRequest,
-  checkedLaunch,
-  type LaunchFacts,
-  type LaunchPlan,
-} from '#engines/engine-launch.ts'
+import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
+import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
@@ -29,6 +26,7 @@ const modelsPage = z.object({
 })
 
 const facts = {
+  id: 'xtts',
   title: 'XTTS (openedai-speech)',
   supports: [
     {
@@ -58,12 +56,19 @@ const facts = {
   tasks: ['speech'],
   spread: 'single',
   checksApiKey: false,
-} satisfies LaunchFacts
+  memory: {
+    kind: 'weights-only',
+    // Weights of 1.9 GB are reported to take 3 to 4 GB of a GPU.
+    weightsFactor: 1.6,
+    batchTokens: 512,
+    processBytes: torchProcessBytes,
+    slotsUsual: 1,
+  },
+} satisfies EngineFacts
 
 /** XTTS behind openedai-speech: of its servers the one that speaks OpenAI's API. */
 export const xtts: Engine = {
   ...facts,
-  id: 'xtts',
   identify: {
     path: '/v1/models',
     read: (answer) =>

@@ -6,6 +6,7 @@ import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { Backend, LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { EngineId } from '#core/engine-id.ts'
+import type { KvCacheType } from '#core/engine-memory.ts'
 import type {
   MeasuredSpeed,
   MemoryCorrection,
@@ -42,8 +43,15 @@ export interface MemoryNeed {
   readonly devices: readonly DeviceMemoryNeed[]
   /** In the memory of the machine, where the devices have their own. */
   readonly hostBytes: number
+  /** What `hostBytes` is made of. */
+  readonly hostTerms: readonly MemoryTerm[]
   /** Layers on the devices, of all; null where the engine does not split at layers. */
   readonly layersOnDevices: { readonly count: number; readonly of: number } | null
+  /**
+   * Tokens that the KV cache holds, of all requests together; the most that one request may be long
+   * where they share it. Null where there is no KV cache.
+   */
+  readonly kvCacheTokens: number | null
   /** How far the estimate is to be trusted: `measured` on this very setting is best. */
   readonly confidence: 'measured' | 'corrected' | 'estimated'
 }
@@ -54,6 +62,14 @@ export interface SpeedEstimate {
   /** From a start to the first answer: bytes to fetch and to load, by the rates known. */
   readonly startMs: number | null
   readonly basis: 'measured' | 'similar' | 'bandwidth' | 'unknown'
+}
+
+/** What an engine leaves to the CPU, counted from the first layer. */
+export interface Offload {
+  /** Layers with all they have, their KV cache included. */
+  readonly layersOnHost: number
+  /** Layers of a mixture of experts whose experts alone are there. */
+  readonly expertLayersOnHost: number
 }
 
 /** How a replica would be set up on some devices of a node. */
@@ -68,6 +84,10 @@ export interface ReplicaSetting {
   readonly slots: number
   readonly memoryFraction: number | null
   readonly tensorParallel: number
+  /** Numbers that keys and values are kept in. */
+  readonly kvCacheType: KvCacheType
+  /** What stays in host memory; null when nothing does, or the engine cannot do that. */
+  readonly offload: Offload | null
   /** What has to be set for it to run, as `HSA_OVERRIDE_GFX_VERSION=10.3.0`, with the reason. */
   readonly settings: readonly { readonly set: string; readonly why: string }[]
 }

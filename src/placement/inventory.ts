@@ -71,7 +71,10 @@ export interface MemoryCorrection {
   readonly quantization: string | null
   readonly contextTokens: number | null
   readonly slots: number | null
+  /** Of the device it took most of. */
   readonly takenBytes: number
+  /** What had been reckoned for that device, without any correction; null where nothing was. */
+  readonly estimatedBytes: number | null
 }
 
 /** What `motley benchmark` measured. */
