@@ -2,12 +2,10 @@
 import { memoryText } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import type { Device } from '#core/device.ts'
 import type { Inventory } from '#hardware/detect.ts'
-
-/** What a terminal is when nobody has made it wider. */
-const width = 80
 
 const columns: readonly Column[] = [
   { title: 'ID', maxWidth: 18 },
@@ -27,7 +25,7 @@ export function detectText({ devices, problems }: Inventory): string {
     ...lines,
     '',
     paint('yellow', `${count}; "motley doctor" says why it matters and what to do:`),
-    ...problems.flatMap(({ what }) => wrapped(`- ${what}`, width, '  ')),
+    ...problems.flatMap(({ what }) => wrapped(`- ${what}`, terminalWidth, '  ')),
   ].join('\n')
 }
 
@@ -36,7 +34,7 @@ function deviceLines(devices: readonly Device[]): string[] {
   const [titles = '', ...lines] = tableLines(fitted(rows), rows)
   const body = devices.flatMap(({ reason }, index) => {
     const line = lines[index] ?? ''
-    return reason === null ? [line] : [line, shorten(`  not used: ${reason}`, width)]
+    return reason === null ? [line] : [line, shorten(`  not used: ${reason}`, terminalWidth)]
   })
   return [paint('bold', titles), ...body]
 }
@@ -46,7 +44,7 @@ function fitted(rows: readonly (readonly string[])[]): Column[] {
   const others = columns.filter((_, index) => index !== nameColumn)
   const withoutNames = rows.map((cells) => cells.filter((_, index) => index !== nameColumn))
   const taken = Math.max(...tableLines(others, withoutNames).map((line) => line.length))
-  const maxWidth = Math.max(8, width - taken - 2)
+  const maxWidth = Math.max(8, terminalWidth - taken - 2)
   return columns.map((column, index) => (index === nameColumn ? { ...column, maxWidth } : column))
 }
 

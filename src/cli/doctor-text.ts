@@ -1,10 +1,9 @@
 /** What `motley doctor` prints: the devices in a line each, and what is wrong, worst first. */
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import type { Device, Problem } from '#core/device.ts'
 import type { Inventory } from '#hardware/detect.ts'
-
-const width = 80
 
 const colours = { error: 'red', warning: 'yellow', note: 'cyan' } as const
 
@@ -19,7 +18,9 @@ export function doctorText(inventory: Inventory, problems: readonly Problem[]): 
 function deviceLine({ name, schedulable, reason, memoryBytes }: Device): string {
   const size = memoryBytes === null ? '' : `, ${Number((memoryBytes / 2 ** 30).toFixed(1))} GiB`
   const verdict = schedulable ? 'usable' : `not used: ${reason}`
-  return wrapped(`${schedulable ? '+' : '-'} ${name}${size}: ${verdict}`, width, '  ').join('\n')
+  return wrapped(`${schedulable ? '+' : '-'} ${name}${size}: ${verdict}`, terminalWidth, '  ').join(
+    '\n',
+  )
 }
 
 function countText(problems: readonly Problem[]): string {
@@ -32,7 +33,7 @@ function countText(problems: readonly Problem[]): string {
 
 /** The fix is one line, however long, so that a command in it can be copied. */
 function problemLines({ severity, what, why, fix }: Problem): string[] {
-  const [first = '', ...rest] = wrapped(`${severity}: ${what}`, width, '  ')
+  const [first = '', ...rest] = wrapped(`${severity}: ${what}`, terminalWidth, '  ')
   const head = `${paint(colours[severity], severity)}${first.slice(severity.length)}`
-  return ['', head, ...rest, ...wrapped(`  why: ${why}`, width, '       '), `  fix: ${fix}`]
+  return ['', head, ...rest, ...wrapped(`  why: ${why}`, terminalWidth, '       '), `  fix: ${fix}`]
 }

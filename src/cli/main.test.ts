@@ -21,7 +21,10 @@ interface Ended {
 function motley(args: readonly string[], { node = process.execPath, file = bin } = {}) {
   const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
   return new Promise<Ended>((resolve, reject) => {
-    const child = spawn(node, [file, ...args], { cwd: folder, env: Object.fromEntries(own) })
+    const child = spawn(node, [file, ...args].filter(Boolean), {
+      cwd: folder,
+      env: Object.fromEntries(own),
+    })
     let out = ''
     let err = ''
     child.stdout.on('data', (chunk) => (out += chunk))
@@ -126,6 +129,19 @@ test('a gateway that does not answer is told by its URL, and what to do', async 
     err: `motley: no gateway answers at ${url} (nothing listens there): start one with "motley up", or name another with --url\n`,
   })
 })
+
+const terminal = '/usr/bin/script'
+test.skipIf(process.platform !== 'linux' || !existsSync(terminal))(
+  'on a terminal a long error is folded at 80 columns, between words',
+  async () => {
+    const command = `stty cols 80; '${process.execPath}' '${bin}' up --listen foo`
+    const { out } = await motley(['-qec', command, '/dev/null'], { file: '', node: terminal })
+    expect(out).toBe(
+      'motley: --listen: found "foo", allowed: host:port, as 127.0.0.1:7070 or\r\n' +
+        '  [::1]:7070, with a port up to 65535\r\n',
+    )
+  },
+)
 
 test('help is asked for, or shown where a command is missing', async () => {
   const [asked, missing] = await Promise.all([motley(['--help']), motley([])])

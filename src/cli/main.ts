@@ -3,6 +3,7 @@ import { CommanderError } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { createProgram, usageExitCode } from '#cli/program.ts'
+import { logLine } from '#cli/terminal.ts'
 
 // So that lists of processes show what a person has typed, not how Node was started.
 process.title = ['motley', ...process.argv.slice(2)].join(' ')
@@ -26,11 +27,11 @@ try {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return usageExitCode(error)
   if (error instanceof CommandFailure) {
-    process.stderr.write(`motley: ${error.message}\n`)
+    logLine(`motley: ${error.message}`)
     return error.exitCode
   }
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.message}\n`)
+    logLine(error.message)
     return 2
   }
   process.stderr.write(

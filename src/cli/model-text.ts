@@ -1,6 +1,10 @@
 /** Models of this machine and what is in them, as text. */
+
+import { shortName } from '#cli/model-names.ts'
 import { bytesText, parametersText } from '#cli/quantity.ts'
-import { tableLines } from '#cli/table.ts'
+import { type Column, tableLines } from '#cli/table.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 
 export interface ListedModel {
@@ -18,34 +22,25 @@ export interface UnfinishedModel {
   readonly sizeBytes: number | null
 }
 
-/** Wide enough for most references, and 80 columns in all. */
-const referenceWidth = 41
+const columns: readonly Column[] = [
+  { title: 'MODEL' },
+  { title: 'SIZE', align: 'right' },
+  { title: 'PARAMS', align: 'right' },
+  { title: 'QUANT', maxWidth: 11 },
+  { title: 'CONTEXT', align: 'right' },
+]
 
 export function modelListText(
   models: readonly ListedModel[],
   unfinished: readonly UnfinishedModel[],
+  width = terminalWidth,
 ): string {
   const lines =
     models.length === 0
       ? ['No models are here yet: "motley model pull hf:owner/repo" brings one.']
-      : tableLines(
-          [
-            { title: 'MODEL' },
-            { title: 'SIZE', align: 'right' },
-            { title: 'PARAMS', align: 'right' },
-            { title: 'QUANT', maxWidth: 11 },
-            { title: 'CONTEXT', align: 'right' },
-          ],
-          models.map(({ reference, sizeBytes, facts }) => [
-            keepEnd(reference, referenceWidth),
-            bytesText(sizeBytes),
-            facts === null ? '?' : parametersText(facts.parameterCount),
-            facts === null ? 'damaged' : (facts.quantization ?? '-'),
-            facts?.contextTokens?.toString() ?? '-',
-          ]),
-        )
+      : listLines(models, width)
   for (const { reference, problem } of models) {
-    if (problem !== null) lines.push('', `${reference}: ${problem}`)
+    if (problem !== null) lines.push('', ...wrapped(`${reference}: ${problem}`, width, '  '))
   }
   if (unfinished.length > 0) {
     lines.push('', 'Not finished; the same pull goes on where it stopped:')
@@ -57,9 +52,30 @@ export function modelListText(
   return lines.join('\n')
 }
 
-/** The end tells references apart: repository and quantization. */
-function keepEnd(text: string, width: number): string {
-  return text.length > width ? `…${text.slice(1 - width)}` : text
+/** Every name can be typed back: one that is too long for its column has a line of its own. */
+function listLines(models: readonly ListedModel[], width: number): string[] {
+  const facts = models.map(factCells)
+  const taken = Math.max(...tableLines(columns.slice(1), facts).map((line) => line.length))
+  const nameWidth = width - taken - 2
+  const names = models.map(({ reference }) => shortName(models, reference, nameWidth))
+  const rows = facts.map((cells, index) => {
+    const name = names[index] ?? ''
+    return [name.length > nameWidth ? '' : name, ...cells]
+  })
+  const [titles = '', ...lines] = tableLines(columns, rows)
+  return [
+    titles,
+    ...lines.flatMap((line, index) => (rows[index]?.[0] ? [line] : [names[index] ?? '', line])),
+  ]
+}
+
+function factCells({ sizeBytes, facts }: ListedModel): string[] {
+  return [
+    bytesText(sizeBytes),
+    facts === null ? '?' : parametersText(facts.parameterCount),
+    facts === null ? 'damaged' : (facts.quantization ?? '-'),
+    facts?.contextTokens?.toString() ?? '-',
+  ]
 }
 
 export function factsText(

@@ -24,6 +24,7 @@ import { addStatusCommand } from '#cli/commands/status.ts'
 import { addTokenCommand } from '#cli/commands/token.ts'
 import { addUpCommand } from '#cli/commands/up.ts'
 import { addWhyCommand } from '#cli/commands/why.ts'
+import { logLine } from '#cli/terminal.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
 
 /** In the order of the help. */
@@ -118,7 +119,7 @@ function printVersion(): never {
 function tellErrorsOf(command: Command, path: string): void {
   command.configureOutput({
     ...command.configureOutput(),
-    outputError: (text, write) => write(errorLine(text, path, command)),
+    outputError: (text) => logLine(errorLine(text, path, command)),
   })
   for (const child of command.commands) tellErrorsOf(child, `${path} ${child.name()}`)
 }
@@ -134,7 +135,7 @@ function errorLine(text: string, path: string, command: Command): string {
   const wrong = first.replace(/^error: /, '').replace(/\.$/, '')
   const meant = rest.map((line) => line.replace(/^\(Did you mean (.*)\?\)$/, '; did you mean $1?'))
   const help = meant.length === 0 ? `${otherOption(wrong, command)}; see ${path} --help` : ''
-  return `motley: ${wrong}${meant.join('')}${help}\n`
+  return `motley: ${wrong}${meant.join('')}${help}`
 }
 
 /** Address and port are one option here, and two almost everywhere else. */

@@ -2,6 +2,7 @@
  * How a pull is shown. On a terminal one line that is drawn over itself; elsewhere, as in a log, a
  * line for each file and one for each tenth of the whole.
  */
+import { folded } from '#cli/folded.ts'
 import { bytesText, durationText } from '#cli/quantity.ts'
 import type { PullEvent } from '#weights/pull.ts'
 import { TransferRate } from '#weights/transfer-rate.ts'
@@ -77,7 +78,8 @@ export class PullProgress {
 
   #line(text: string): void {
     this.end()
-    this.#output.write(`${text}\n`)
+    const { isTerminal: isTTY, columns } = this.#output
+    this.#output.write(`${folded(text, { isTTY, columns })}\n`)
   }
 
   #advance(): void {

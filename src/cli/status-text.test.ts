@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { FleetStatus } from '#cli/fleet-status.ts'
-import { durationText, statusText, widthOf } from '#cli/status-text.ts'
+import { durationText, statusText } from '#cli/status-text.ts'
+import { widthOf } from '#cli/width.ts'
 
 type EndpointStatus = FleetStatus['endpoints'][number]
 

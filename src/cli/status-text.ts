@@ -2,16 +2,9 @@
 import type { FleetStatus } from '#cli/fleet-status.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
 
 type EndpointStatus = FleetStatus['endpoints'][number]
-
-/** What a terminal is when nobody has made it wider. */
-const terminalWidth = 80
-
-/** How wide the table may be: whole where no person looks, as in a file or behind a pipe. */
-export function widthOf(stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'>): number {
-  return stream.isTTY ? Math.max(terminalWidth, stream.columns) : Number.POSITIVE_INFINITY
-}
 
 const columns: readonly Column[] = [
   { title: 'ENDPOINT', maxWidth: 15 },

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { folded } from '#cli/folded.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -11,9 +12,9 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2))
 }
 
-/** For people, beside the answers of commands: standard error. */
+/** For people, beside the answers of commands: standard error. Everything but a progress bar. */
 export function logLine(line: string): void {
-  process.stderr.write(`${line}\n`)
+  process.stderr.write(`${folded(line, process.stderr)}\n`)
 }
 
 /** A sentence as it stands behind "motley: ", where every message is a clause. */

@@ -8,7 +8,8 @@ import { findModel, findModelOrFail } from '#cli/model-names.ts'
 import { factsText, modelListText } from '#cli/model-text.ts'
 import { PullProgress } from '#cli/pull-progress.ts'
 import { bytesText } from '#cli/quantity.ts'
-import { printJson } from '#cli/terminal.ts'
+import { logLine, printJson } from '#cli/terminal.ts'
+import { widthOf } from '#cli/width.ts'
 import { systemClock } from '#std/clock.ts'
 import { weightsCaches } from '#weights/caches/index.ts'
 import { openHttpClient } from '#weights/http-client.ts'
@@ -104,8 +105,8 @@ async function pull(
     } catch (error) {
       progress.end()
       if (!context.signal.aborted) throw error
-      process.stderr.write(
-        `motley: stopped; what has come is kept, and "motley model pull ${referenceText(reference)}" goes on from there\n`,
+      logLine(
+        `motley: stopped; what has come is kept, and "motley model pull ${referenceText(reference)}" goes on from there`,
       )
       process.exitCode = stoppedExitCode
     }
@@ -175,7 +176,7 @@ async function list({ json }: { json?: boolean }): Promise<void> {
       }),
     )
     if (json) printJson({ models, unfinished })
-    else console.log(modelListText(models, unfinished))
+    else console.log(modelListText(models, unfinished, widthOf(process.stdout)))
   })
 }
 

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { launchBackends, launchEngines } from '#agent/launch-words.ts'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { weightsDirectory } from '#cli/data-directory.ts'
 import {
   nodesAnswer,
   replicaAnswer,
@@ -14,7 +15,11 @@ import {
   replicasText,
 } from '#cli/fleet-text.ts'
 import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
+import { findModel } from '#cli/model-names.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
+import { parseReference } from '#weights/reference.ts'
+import { openStore } from '#weights/store.ts'
+import { WeightsError } from '#weights/weights-error.ts'
 
 interface StartFlags extends GatewayOptions {
   readonly node?: string
@@ -78,11 +83,12 @@ export function addReplicaCommand(program: Command): void {
     .action(logs)
 }
 
-async function start(weights: string, flags: StartFlags): Promise<void> {
+async function start(text: string, flags: StartFlags): Promise<void> {
   const { node, name, engine, backend, context, slots, container, json, ...gateway } = flags
+  const source = await sourceOf(text)
   const replica = {
-    model: name ?? nameOf(weights),
-    source: sourceOf(weights),
+    model: name ?? nameOf(source),
+    source,
     engine: oneOf(engine, '--engine', launchEngines),
     backend: oneOf(backend, '--backend', launchBackends),
     deviceIndexes: null,
@@ -202,10 +208,26 @@ function oneOf(
   throw new CommandFailure('wrong', `${option} takes one of ${allowed.join(', ')}, not "${text}"`)
 }
 
-/** A path of this machine, or a reference that the node resolves. */
-function sourceOf(weights: string): string {
-  if (existsSync(weights)) return `file:${resolve(weights)}`
-  const isPath = !/^(hf|https?|file|node):/.test(weights) && /\.gguf$|^[./~]/.test(weights)
-  if (isPath) throw new CommandFailure('wrong', `there is no file ${resolve(weights)}`)
-  return weights
+/**
+ * A path of this machine, a model that is here as "motley model ls" shows it, or a reference that
+ * the node resolves.
+ * @throws {CommandFailure}
+ */
+async function sourceOf(text: string): Promise<string> {
+  if (existsSync(text)) return `file:${resolve(text)}`
+  const isReference = /^(hf|https?|file|node):/.test(text)
+  const here = isReference ? null : findModel(await openStore(weightsDirectory()).models(), text)
+  if (here !== null) return here.reference
+  if (!isReference && /\.gguf$|^[./~]/.test(text)) {
+    throw new CommandFailure('wrong', `there is no file ${resolve(text)}`)
+  }
+  try {
+    parseReference(text)
+  } catch (error) {
+    if (error instanceof WeightsError) {
+      throw new CommandFailure('wrong', error.message, { cause: error })
+    }
+    throw error
+  }
+  return text
 }

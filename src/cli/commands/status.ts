@@ -2,8 +2,9 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { fleetStatus } from '#cli/fleet-status.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
-import { statusText, takesRequests, widthOf } from '#cli/status-text.ts'
+import { statusText, takesRequests } from '#cli/status-text.ts'
 import { printJson } from '#cli/terminal.ts'
+import { widthOf } from '#cli/width.ts'
 
 export function addStatusCommand(program: Command): void {
   withGatewayOptions(program.command('status'))
