@@ -172,7 +172,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'an engine nearly right',
       text: 'endpoints: [{ url: "http://a", engine: vlm }]',
       said: [
-        'motley.yaml:1: endpoints[0].engine: found "vlm", allowed: one of vllm, sglang, llama-server, ollama, motley-embedded, openai; did you mean "vllm"?',
+        'motley.yaml:1: endpoints[0].engine: found "vlm", allowed: one of vllm, sglang, llama-server, ollama, motley-embedded, tensorrt-llm, tei, infinity, whisper-cpp, mlx-lm, openvino, kokoro, xtts, speaches, openai; did you mean "vllm"?',
       ],
     },
     {

@@ -87,9 +87,26 @@ export interface MeasuredSpeed {
   readonly decodeTokensPerSecond: number
 }
 
+/**
+ * A start that came to nothing: it ended again and again, or did not fit after all. The same is not
+ * tried before its time; longer each time, as it was with the last.
+ */
+export interface FailedStart {
+  readonly deployment: string
+  readonly node: string
+  readonly devices: readonly string[]
+  readonly engine: EngineId
+  readonly backend: Backend
+  readonly source: string
+  /** In the words of whoever saw it. */
+  readonly because: string
+}
+
 export interface Inventory {
   readonly nodes: readonly PlacementNode[]
   readonly replicas: readonly PlacedReplica[]
   readonly memory: readonly MemoryCorrection[]
   readonly speeds: readonly MeasuredSpeed[]
+  /** Those that are not to be tried yet. */
+  readonly failures?: readonly FailedStart[]
 }

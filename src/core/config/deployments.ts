@@ -86,8 +86,12 @@ export const deploymentConfig = z.strictObject({
         .positive()
         .optional()
         .describe('Milliseconds from the wish to the first answer, downloads included.'),
+      bestEffort: z
+        .boolean()
+        .default(false)
+        .describe('true: a place that misses a target is better than none.'),
     })
-    .default({})
+    .prefault({})
     .describe('What it is for. Placement serves these, and says where it cannot.'),
   constraints: z
     .strictObject({

@@ -1,0 +1,283 @@
+/**
+ * What a controller knows of its fleet, as placement looks at it. The controller plans with it, and
+ * so does whoever has nothing but the file that `motley nodes --json` printed: both plan alike.
+ */
+import { z } from 'zod'
+import { taintEffects } from '#core/deployment.ts'
+import { type Device, device } from '#core/device.ts'
+import { deviceIds } from '#core/device-ids.ts'
+import { backends } from '#core/engine-build.ts'
+import { engineIds } from '#core/engine-id.ts'
+import type {
+  Inventory,
+  MeasuredSpeed,
+  MemoryCorrection,
+  PlacedReplica,
+  PlacementDevice,
+  PlacementNode,
+} from '#placement/inventory.ts'
+
+const bytes = z.number().min(0)
+const rate = bytes.nullable().catch(null)
+
+const writtenTaint = z.object({
+  key: z.string(),
+  value: z.string().nullable(),
+  effect: z.enum(taintEffects),
+})
+
+/** What people say about a node. */
+export const nodeStatement = z.object({
+  taints: z.array(writtenTaint).default([]),
+  labels: z.record(z.string(), z.string()).default({}),
+  devices: z
+    .record(
+      z.string(),
+      z.object({ use: z.boolean().optional(), memory: z.number().positive().optional() }),
+    )
+    .default({}),
+})
+export type NodeStatement = z.output<typeof nodeStatement>
+
+const installed = z.object({
+  engine: z.enum(engineIds),
+  version: z.string().nullable(),
+  backends: z.array(z.enum(backends)),
+  kinds: z.array(z.enum(['native', 'container'])),
+})
+
+/** An agent of another version may tell less; what it does not tell is not known. */
+const nodeInventory = z.object({
+  os: z.string().catch('linux'),
+  devices: z.array(z.unknown()),
+  engines: z.array(z.unknown()).nullable().catch(null),
+  weights: z.array(z.string()).catch([]),
+  freeDiskBytes: rate,
+  diskBytesPerSecond: rate,
+  networkBytesPerSecond: rate,
+})
+
+const writtenNode = z.object({
+  id: z.string(),
+  name: z.string(),
+  presence: z.enum(['ready', 'suspect', 'lost']),
+  /** Silent for so long that what ran there is placed elsewhere. */
+  givenUp: z.boolean().default(false),
+  draining: z.boolean(),
+  inventory: nodeInventory.nullable(),
+  statement: nodeStatement.nullable().default(null),
+})
+
+const byDevice = z.record(z.string(), bytes)
+
+/** What a replica was planned as; null for one that somebody started by hand. */
+export const placedClaim = z.object({
+  deployment: z.string(),
+  devices: z.array(z.string()),
+  engine: z.enum(engineIds),
+  backend: z.enum(backends),
+  kind: z.enum(['native', 'container']),
+  contextTokens: z.number(),
+  slots: z.number(),
+  memoryFraction: z.number().nullable(),
+  tensorParallel: z.number(),
+  claimedBytes: byDevice,
+})
+export type PlacedClaim = z.output<typeof placedClaim>
+
+const takenMemory = z.object({
+  devices: z.array(
+    z.object({ vendor: z.string(), index: z.number().nullable(), takenBytes: bytes }),
+  ),
+})
+
+const writtenReplica = z.object({
+  spec: z.object({
+    id: z.string(),
+    source: z.string(),
+    contextTokens: z.number().nullable(),
+    slots: z.number().nullable(),
+  }),
+  node: z.string(),
+  placed: placedClaim.nullable().default(null),
+  reported: z
+    .object({ state: z.string(), engine: z.string().nullable(), backend: z.string().nullable() })
+    .nullable(),
+  memory: takenMemory.nullable().default(null),
+})
+type WrittenReplica = z.output<typeof writtenReplica>
+
+const writtenMemory = takenMemory.extend({
+  node: z.string(),
+  engine: z.enum(engineIds),
+  backend: z.enum(backends).nullable().catch(null),
+  model: z.string(),
+  quantization: z.string().nullable(),
+  contextTokens: z.number().nullable(),
+  slots: z.number().nullable(),
+})
+
+const writtenSpeed = z.object({
+  node: z.string(),
+  engine: z.enum(engineIds),
+  model: z.string(),
+  quantization: z.string().nullable(),
+  promptTokensPerSecond: z.number(),
+  decodeTokensPerSecond: z.number(),
+})
+
+const writtenFailure = z.object({
+  deployment: z.string(),
+  node: z.string(),
+  devices: z.array(z.string()),
+  engine: z.enum(engineIds),
+  backend: z.enum(backends),
+  source: z.string(),
+  because: z.string(),
+})
+
+/** Whether nothing is stopped or moved stands beside it: `frozen`. */
+export const fleetPicture = z.object({
+  nodes: z.array(writtenNode),
+  frozen: z.boolean().default(false),
+  replicas: z.array(z.unknown()).default([]),
+  memory: z.array(z.unknown()).default([]),
+  speeds: z.array(z.unknown()).default([]),
+  failures: z.array(z.unknown()).default([]),
+})
+export type FleetPicture = z.output<typeof fleetPicture>
+
+/** Entries that a version of another shape wrote are passed over. */
+export function readInventory(picture: FleetPicture): Inventory {
+  const replicas = known(writtenReplica, picture.replicas)
+  return {
+    nodes: picture.nodes.map((node) =>
+      readNode(
+        node,
+        replicas.filter((replica) => replica.node === node.id),
+      ),
+    ),
+    replicas: replicas.flatMap(readReplica),
+    memory: known(writtenMemory, picture.memory).map(readMemory),
+    speeds: known(writtenSpeed, picture.speeds) satisfies MeasuredSpeed[],
+    failures: known(writtenFailure, picture.failures),
+  }
+}
+
+function readNode(
+  { id, name, presence, givenUp, draining, inventory, statement }: z.output<typeof writtenNode>,
+  replicas: readonly WrittenReplica[],
+): PlacementNode {
+  const there = known(device, inventory?.devices ?? [])
+  const ids = deviceIds(there)
+  return {
+    id,
+    name,
+    os: osOf(inventory?.os ?? 'linux'),
+    presence: presence === 'ready' ? 'ready' : givenUp ? 'lost' : 'suspect',
+    draining,
+    labels: statement?.labels ?? {},
+    taints: statement?.taints ?? [],
+    devices: there.map((one, index) => {
+      const deviceId = ids[index] as string
+      return readDevice(deviceId, one, statement?.devices[deviceId] ?? {}, replicas)
+    }),
+    engines:
+      inventory?.engines === undefined || inventory.engines === null
+        ? null
+        : known(installed, inventory.engines),
+    weights: inventory?.weights ?? [],
+    freeDiskBytes: inventory?.freeDiskBytes ?? null,
+    diskBytesPerSecond: inventory?.diskBytesPerSecond ?? null,
+    networkBytesPerSecond: inventory?.networkBytesPerSecond ?? null,
+  }
+}
+
+function readDevice(
+  id: string,
+  found: Device,
+  said: NodeStatement['devices'][string],
+  replicas: readonly WrittenReplica[],
+): PlacementDevice {
+  const oursBytes = replicas.reduce((total, replica) => total + heldBytes(replica, id), 0)
+  const foreignBytes = Math.max(0, (found.usedMemoryBytes ?? 0) - oursBytes)
+  const limits = [said.memory, found.memory.limitBytes].filter((limit) => limit != null)
+  const limitBytes = limits.length === 0 ? null : Math.min(...limits)
+  return {
+    id,
+    foreignBytes,
+    device: {
+      ...found,
+      memory: { ...found.memory, limitBytes },
+      ...(said.use === undefined
+        ? {}
+        : {
+            schedulable: said.use,
+            reason: said.use ? null : 'the configuration says that it is not used',
+          }),
+    },
+  }
+}
+
+/** What of the used memory of a device is this replica's: what was measured, else what it claimed. */
+function heldBytes({ memory, placed, reported }: WrittenReplica, id: string): number {
+  const measured = measuredBytes(memory)?.[id]
+  if (measured !== undefined) return measured
+  return reported?.state === 'ready' ? (placed?.claimedBytes[id] ?? 0) : 0
+}
+
+function measuredBytes(memory: WrittenReplica['memory']): Record<string, number> | null {
+  if (memory === null) return null
+  return Object.fromEntries(
+    memory.devices.map(({ vendor, index, takenBytes }) => [`${vendor}-${index ?? 0}`, takenBytes]),
+  )
+}
+
+/** One that was started by hand has its place once its agent has told where. */
+function readReplica({ spec, node, placed, reported, memory }: WrittenReplica): PlacedReplica[] {
+  const measured = measuredBytes(memory)
+  const ready = reported?.state === 'ready'
+  const shared = { id: spec.id, node, source: spec.source, ready, measuredBytes: measured }
+  if (placed !== null) {
+    const { deployment, devices, engine, backend, memoryFraction, claimedBytes } = placed
+    const { contextTokens, slots } = placed
+    const setting = { deployment, devices, engine, backend, memoryFraction, claimedBytes }
+    return [{ ...shared, ...setting, contextTokens, slots }]
+  }
+  const engine = z.enum(engineIds).safeParse(reported?.engine)
+  const backend = z.enum(backends).safeParse(reported?.backend)
+  if (!engine.success || !backend.success) return []
+  return [
+    {
+      ...shared,
+      deployment: null,
+      devices: Object.keys(measured ?? {}),
+      engine: engine.data,
+      backend: backend.data,
+      contextTokens: spec.contextTokens ?? 0,
+      slots: spec.slots ?? 1,
+      memoryFraction: null,
+      claimedBytes: {},
+    },
+  ]
+}
+
+function readMemory({ devices, ...of }: z.output<typeof writtenMemory>): MemoryCorrection {
+  return { ...of, takenBytes: devices.reduce((total, { takenBytes }) => total + takenBytes, 0) }
+}
+
+/** In the words that detection has of systems, or in those of engines. */
+function osOf(text: string): PlacementNode['os'] {
+  if (text === 'darwin' || text === 'macos') return 'macos'
+  return text === 'win32' || text === 'windows' ? 'windows' : 'linux'
+}
+
+function known<Shape extends z.ZodType>(
+  shape: Shape,
+  values: readonly unknown[],
+): z.output<Shape>[] {
+  return values.flatMap((value) => {
+    const parsed = shape.safeParse(value)
+    return parsed.success ? [parsed.data] : []
+  })
+}
