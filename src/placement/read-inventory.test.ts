@@ -138,6 +138,20 @@ test('a replica that somebody started by hand belongs to no deployment and holds
   ])
 })
 
+test('a correction is of the device that was taken most of, beside what had been reckoned', () => {
+  const devices = [
+    { vendor: 'cpu', index: null, takenBytes: gibi },
+    { vendor: 'nvidia', index: 0, takenBytes: 5 * gibi },
+  ]
+  const kind = { engine: 'vllm', backend: 'cuda', model: 'm', quantization: null }
+  const measured = { ...kind, node: 'node-1', contextTokens: 8192, slots: 4, devices }
+  const reckoned = { ...measured, estimatedBytes: { 'nvidia-0': 4 * gibi } }
+  expect(read({ nodes: [node], memory: [measured, reckoned] }).memory).toMatchObject([
+    { takenBytes: 5 * gibi, estimatedBytes: null },
+    { takenBytes: 5 * gibi, estimatedBytes: 4 * gibi },
+  ])
+})
+
 test('slices of one GPU are told apart', () => {
   const slices = [gpu, { ...gpu, partition: '3g.40gb' }, { ...gpu, index: 1 }]
   const [sliced] = read({ nodes: [{ ...node, inventory: { devices: slices } }] }).nodes

@@ -82,6 +82,8 @@ export const placedClaim = z.object({
   memoryFraction: z.number().nullable(),
   tensorParallel: z.number(),
   claimedBytes: byDevice,
+  /** The same as it was reckoned without what had been measured before. */
+  estimatedBytes: byDevice.default({}),
 })
 export type PlacedClaim = z.output<typeof placedClaim>
 
@@ -115,6 +117,8 @@ const writtenMemory = takenMemory.extend({
   quantization: z.string().nullable(),
   contextTokens: z.number().nullable(),
   slots: z.number().nullable(),
+  /** By device id; empty where nobody had reckoned it. */
+  estimatedBytes: byDevice.default({}),
 })
 
 const writtenSpeed = z.object({
@@ -158,7 +162,7 @@ export function readInventory(picture: FleetPicture): Inventory {
       ),
     ),
     replicas: replicas.flatMap(readReplica),
-    memory: known(writtenMemory, picture.memory).map(readMemory),
+    memory: known(writtenMemory, picture.memory).flatMap(readMemory),
     speeds: known(writtenSpeed, picture.speeds) satisfies MeasuredSpeed[],
     failures: known(writtenFailure, picture.failures),
   }
@@ -262,8 +266,14 @@ function readReplica({ spec, node, placed, reported, memory }: WrittenReplica): 
   ]
 }
 
-function readMemory({ devices, ...of }: z.output<typeof writtenMemory>): MemoryCorrection {
-  return { ...of, takenBytes: devices.reduce((total, { takenBytes }) => total + takenBytes, 0) }
+function readMemory(measured: z.output<typeof writtenMemory>): MemoryCorrection[] {
+  const { devices, estimatedBytes, ...of } = measured
+  const [most] = Object.entries(measuredBytes({ devices }) ?? {}).toSorted(
+    ([, one], [, other]) => other - one,
+  )
+  if (most === undefined) return []
+  const [id, takenBytes] = most
+  return [{ ...of, takenBytes, estimatedBytes: estimatedBytes[id] ?? null }]
 }
 
 /** In the words that detection has of systems, or in those of engines. */
