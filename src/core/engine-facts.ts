@@ -2,7 +2,8 @@
  * What an engine can do, as data that travels: adapters in `engines/` state it, placement decides by
  * it, and neither knows the other.
  */
-import type { Support, WeightsFormat } from '#core/engine-build.ts'
+import type { EngineCompatibility } from '#core/compatibility.ts'
+import type { WeightsFormat } from '#core/engine-build.ts'
 import type { EngineId } from '#core/engine-id.ts'
 import type { EngineMemory } from '#core/engine-memory.ts'
 import type { Task } from '#core/task.ts'
@@ -16,12 +17,10 @@ export type DeviceSpread =
   /** Layers in turn, over any devices of the backend. */
   | 'layers'
 
-export interface EngineFacts {
+export interface EngineFacts extends EngineCompatibility {
   readonly id: EngineId
   /** The engine's own name, for people. */
   readonly title: string
-  /** Builds of it and what each runs on, the one to prefer first; empty when Motley starts none. */
-  readonly supports: readonly Support[]
   readonly weightsFormats: readonly WeightsFormat[]
   /** Tasks it has routes for; null when that depends on what is behind the URL. */
   readonly tasks: readonly Task[] | null

@@ -4,7 +4,7 @@
  */
 
 import {
-  architectureFit,
+  architecturesFit,
   type Backend,
   findSupport,
   type LaunchKind,
@@ -199,49 +199,38 @@ function checkRequest(facts: EngineFacts, request: LaunchRequest): CheckedReques
       'Start it without a key; it listens on 127.0.0.1 only.',
     )
   }
-  let gfxVersion: string | null = null
-  for (const { index, architecture } of devices) {
-    const fit = architectureFit(support.architectures, architecture)
-    if (fit.kind === 'none') {
-      return launchProblem(
-        'wrong-architecture',
-        `${title} has no ${backend} code for ${architecture} (device ${index}).`,
-        `It runs on ${fit.runs}.`,
-      )
-    }
-    if (fit.kind !== 'overridden') continue
-    if (!request.allowsArchitectureOverride) {
-      return launchProblem(
-        'wrong-architecture',
-        `${title} has no ${backend} code for ${architecture} (device ${index}) itself.`,
-        `Use vulkan, or allow HSA_OVERRIDE_GFX_VERSION=${fit.gfxVersion} and test one token.`,
-      )
-    }
-    if (gfxVersion !== null && gfxVersion !== fit.gfxVersion) {
-      return launchProblem(
-        'wrong-architecture',
-        `The devices need HSA_OVERRIDE_GFX_VERSION ${gfxVersion} and ${fit.gfxVersion} at once.`,
-        'Start one replica on each.',
-      )
-    }
-    gfxVersion = fit.gfxVersion
-  }
-  // The override counts for every device of the process; the relative itself is none the worse.
-  const relative = gfxVersion === null ? null : `gfx${gfxVersion.replaceAll('.', '')}`
-  const other = devices.find(
-    ({ architecture }) =>
-      relative !== null &&
-      architecture !== relative &&
-      architectureFit(support.architectures, architecture).kind === 'runs',
+  const fit = architecturesFit(
+    support.architectures,
+    devices.map(({ architecture }) => architecture),
   )
-  if (other !== undefined) {
+  if (fit.kind === 'none') {
+    const { index = 0, architecture = null } = devices[fit.at] ?? {}
     return launchProblem(
       'wrong-architecture',
-      `HSA_OVERRIDE_GFX_VERSION=${gfxVersion} counts for all devices, ${other.architecture} too.`,
+      `${title} has no ${backend} code for ${architecture} (device ${index}).`,
+      `It runs on ${fit.runs}.`,
+    )
+  }
+  if (fit.kind === 'conflict') {
+    const [one, other] = fit.values
+    return launchProblem(
+      'wrong-architecture',
+      other === null
+        ? `${fit.variable}=${one} counts for all devices, ${fit.architecture} too.`
+        : `The devices need ${fit.variable} ${one} and ${other} at once.`,
       'Start one replica on each.',
     )
   }
-  return { ...request, support, gfxVersion }
+  if (fit.kind === 'relative' && !request.allowsArchitectureOverride) {
+    const { index = 0, architecture = null } = devices[fit.at] ?? {}
+    const { variable, value } = fit.relative
+    return launchProblem(
+      'wrong-architecture',
+      `${title} has no ${backend} code for ${architecture} (device ${index}) itself.`,
+      `Use vulkan, or allow ${variable}=${value} and test one token.`,
+    )
+  }
+  return { ...request, support, gfxVersion: fit.kind === 'relative' ? fit.relative.value : null }
 }
 
 const asWords: Record<LaunchKind, string> = { native: 'a native program', container: 'a container' }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -14,7 +15,6 @@ import {
 } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
-import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const healthPage = z.object({ unix: z.number() })
@@ -30,36 +30,7 @@ const taskOf: Readonly<Record<string, Task>> = { embed: 'embedding', rerank: 're
 const facts = {
   id: 'infinity',
   title: 'Infinity',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['native', 'container'],
-      os: ['linux'],
-      minimums: { driver: '525.60.13', cuda: '12.0' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
-    },
-    {
-      backend: 'rocm',
-      kinds: ['native', 'container'],
-      os: ['linux'],
-      minimums: {},
-      architectures: { kind: 'names', names: rocmLibraryNames },
-    },
-    {
-      backend: 'metal',
-      kinds: ['native'],
-      os: ['macos'],
-      minimums: {},
-      architectures: { kind: 'range', prefix: 'apple', min: 7 },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native', 'container'],
-      os: ['linux', 'macos'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-  ],
+  ...compatibilityOf('infinity'),
   weightsFormats: ['safetensors'],
   tasks: ['embedding', 'rerank'],
   spread: 'single',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -13,7 +14,6 @@ import {
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
-import { rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const modelsPage = z.object({
@@ -23,29 +23,7 @@ const modelsPage = z.object({
 const facts = {
   id: 'kokoro',
   title: 'Kokoro-FastAPI',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['container'],
-      os: ['linux', 'windows'],
-      minimums: { driver: '525.60.13', cuda: '12.0' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
-    },
-    {
-      backend: 'rocm',
-      kinds: ['container'],
-      os: ['linux'],
-      minimums: {},
-      architectures: { kind: 'names', names: rocmLibraryNames },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['container'],
-      os: ['linux', 'macos', 'windows'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-  ],
+  ...compatibilityOf('kokoro'),
   weightsFormats: ['kokoro'],
   tasks: ['speech'],
   spread: 'single',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
@@ -8,7 +9,7 @@ import { saysLoading } from '#engines/engine-loading-page.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { llamaServerErrors } from '#engines/llama-server/known-errors.ts'
-import { llamaServerPlan, llamaServerSupports } from '#engines/llama-server/launch.ts'
+import { llamaServerPlan } from '#engines/llama-server/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -27,7 +28,7 @@ const loadNames = new Set([running, waiting])
 const facts = {
   id: 'llama-server',
   title: 'llama.cpp llama-server',
-  supports: llamaServerSupports,
+  ...compatibilityOf('llama-server'),
   weightsFormats: ['gguf'],
   tasks: ['chat', 'completion', 'responses', 'messages', 'embedding', 'rerank', 'tokenize'],
   spread: 'layers',

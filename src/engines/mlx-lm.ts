@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { offlineEnvironment } from '#engines/engine-device-environment.ts'
 import { processErrors, pythonErrors } from '#engines/engine-known-errors.ts'
@@ -13,15 +14,7 @@ const healthPage = z.object({ status: z.literal('ok') })
 const facts = {
   id: 'mlx-lm',
   title: 'MLX-LM',
-  supports: [
-    {
-      backend: 'metal',
-      kinds: ['native'],
-      os: ['macos'],
-      minimums: { macos: '13.5' },
-      architectures: { kind: 'range', prefix: 'apple', min: 7 },
-    },
-  ],
+  ...compatibilityOf('mlx-lm'),
   weightsFormats: ['mlx', 'safetensors'],
   tasks: ['chat', 'completion'],
   spread: 'single',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { meanOfRatios, nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
@@ -31,36 +32,7 @@ const loadNames = new Set([running, waiting, slots, kvCacheUsage])
 const facts = {
   id: 'motley-embedded',
   title: 'Motley embedded',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['native'],
-      os: ['linux', 'windows'],
-      minimums: { driver: '525.60.13', cuda: '12.0' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
-    },
-    {
-      backend: 'metal',
-      kinds: ['native'],
-      os: ['macos'],
-      minimums: {},
-      architectures: { kind: 'range', prefix: 'apple', min: 7 },
-    },
-    {
-      backend: 'vulkan',
-      kinds: ['native'],
-      os: ['linux', 'windows'],
-      minimums: { vulkan: '1.2' },
-      architectures: { kind: 'any' },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native'],
-      os: ['linux', 'macos', 'windows'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-  ],
+  ...compatibilityOf('motley-embedded'),
   weightsFormats: ['gguf'],
   tasks: ['chat', 'completion', 'embedding', 'tokenize'],
   spread: 'layers',

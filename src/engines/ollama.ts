@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -8,7 +9,6 @@ import { versionText } from '#engines/engine-fields.ts'
 import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
-import { gfxRelatives } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const versionPage = z.object({ version: versionText })
@@ -21,61 +21,7 @@ const tag = z.object({
 const facts = {
   id: 'ollama',
   title: 'Ollama',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      // 570 for sm_50 to sm_62.
-      minimums: { driver: '550.54.14' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
-    },
-    {
-      backend: 'rocm',
-      kinds: ['native', 'container'],
-      os: ['linux'],
-      minimums: { rocm: '7.0' },
-      architectures: {
-        kind: 'names',
-        names: [
-          'gfx908',
-          'gfx90a',
-          'gfx942',
-          'gfx950',
-          'gfx1030',
-          'gfx1100',
-          'gfx1101',
-          'gfx1102',
-          'gfx1150',
-          'gfx1151',
-          'gfx1200',
-          'gfx1201',
-        ],
-        overrides: gfxRelatives,
-      },
-    },
-    {
-      backend: 'metal',
-      kinds: ['native'],
-      os: ['macos'],
-      minimums: {},
-      architectures: { kind: 'range', prefix: 'apple', min: 7 },
-    },
-    {
-      backend: 'vulkan',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      minimums: { vulkan: '1.2' },
-      architectures: { kind: 'any' },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native', 'container'],
-      os: ['linux', 'macos', 'windows'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-  ],
+  ...compatibilityOf('ollama'),
   // A GGUF file has to be taken into its store before it can be named.
   weightsFormats: ['ollama'],
   tasks: [

@@ -1,3 +1,4 @@
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 
@@ -8,7 +9,7 @@ import { readModelList } from '#engines/engine-model-list.ts'
 export const openai: Engine = {
   id: 'openai',
   title: 'OpenAI-compatible',
-  supports: [],
+  ...compatibilityOf('openai'),
   weightsFormats: [],
   tasks: null,
   spread: 'single',

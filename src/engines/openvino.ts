@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost } from '#engines/engine-container.ts'
 import { nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
@@ -42,22 +43,7 @@ const ovmsTask: Partial<Record<Task, string>> = {
 const facts = {
   id: 'openvino',
   title: 'OpenVINO Model Server',
-  supports: [
-    {
-      backend: 'level-zero',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      minimums: {},
-      architectures: { kind: 'names', names: ['x86_64', 'arm64'] },
-    },
-  ],
+  ...compatibilityOf('openvino'),
   weightsFormats: ['openvino'],
   tasks: Object.keys(ovmsTask) as Task[],
   spread: 'single',

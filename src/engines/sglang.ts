@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { meanOfRatios, sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
@@ -8,7 +9,7 @@ import { checkedLaunch } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { stepsByMemory, torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { sglangErrors } from '#engines/sglang/known-errors.ts'
-import { sglangPlan, sglangSupports } from '#engines/sglang/launch.ts'
+import { sglangPlan } from '#engines/sglang/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -39,7 +40,7 @@ const loadPage = z.union([
 const facts = {
   id: 'sglang',
   title: 'SGLang',
-  supports: sglangSupports,
+  ...compatibilityOf('sglang'),
   weightsFormats: ['safetensors'],
   tasks: [
     'chat',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
@@ -27,22 +28,7 @@ const tasksOf: Readonly<Record<string, readonly Task[]>> = {
 const facts = {
   id: 'speaches',
   title: 'speaches',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      minimums: { driver: '525.60.13', cuda: '12.0' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 61 },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native', 'container'],
-      os: ['linux', 'macos', 'windows'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-  ],
+  ...compatibilityOf('speaches'),
   weightsFormats: ['ctranslate2'],
   tasks: ['transcription', 'translation'],
   spread: 'single',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Task } from '#core/task.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
@@ -46,29 +47,7 @@ const names = Object.keys(tags)
 const facts = {
   id: 'tei',
   title: 'Text Embeddings Inference',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['native', 'container'],
-      os: ['linux'],
-      minimums: { driver: '525.60.13', cuda: '12.2' },
-      architectures: { kind: 'names', names: names.filter((name) => name.startsWith('sm_')) },
-    },
-    {
-      backend: 'metal',
-      kinds: ['native'],
-      os: ['macos'],
-      minimums: {},
-      architectures: { kind: 'range', prefix: 'apple', min: 7 },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native', 'container'],
-      os: ['linux', 'macos'],
-      minimums: {},
-      architectures: { kind: 'names', names: names.filter((name) => !name.startsWith('sm_')) },
-    },
-  ],
+  ...compatibilityOf('tei'),
   weightsFormats: ['safetensors'],
   // It reranks as well, in a shape of its own that no client of ours sends.
   tasks: ['embedding'],

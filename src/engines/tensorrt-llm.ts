@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
@@ -27,15 +28,7 @@ const iteration = z.object({
 const facts = {
   id: 'tensorrt-llm',
   title: 'TensorRT-LLM',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['container', 'native'],
-      os: ['linux'],
-      minimums: { driver: '580.65.06', cuda: '13.0' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 80 },
-    },
-  ],
+  ...compatibilityOf('tensorrt-llm'),
   weightsFormats: ['safetensors'],
   tasks: ['chat', 'completion', 'responses'],
   spread: 'tensor-parallel',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
 import { meanOfRatios, sumOfCounts, versionText } from '#engines/engine-fields.ts'
@@ -7,7 +8,7 @@ import { checkedLaunch } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { vllmErrors } from '#engines/vllm/known-errors.ts'
-import { vllmPlan, vllmSupports } from '#engines/vllm/launch.ts'
+import { vllmPlan } from '#engines/vllm/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { readPrometheusValues } from '#std/prometheus-text.ts'
 
@@ -23,7 +24,7 @@ const loadNames = new Set([running, waiting, kvCacheUsage, kvCacheUsageOld])
 const facts = {
   id: 'vllm',
   title: 'vLLM',
-  supports: vllmSupports,
+  ...compatibilityOf('vllm'),
   weightsFormats: ['safetensors'],
   tasks: [
     'chat',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
@@ -7,7 +8,6 @@ import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { ggmlProcessBytes } from '#engines/engine-process-memory.ts'
-import { gfxRelatives, rocmLibraryNames } from '#engines/engine-rocm.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const loadingPage = z.object({ status: z.literal('loading model') })
@@ -15,43 +15,7 @@ const loadingPage = z.object({ status: z.literal('loading model') })
 const facts = {
   id: 'whisper-cpp',
   title: 'whisper.cpp server',
-  supports: [
-    {
-      backend: 'cuda',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      minimums: { driver: '525.60.13', cuda: '12.0' },
-      architectures: { kind: 'range', prefix: 'sm_', min: 50 },
-    },
-    {
-      backend: 'rocm',
-      kinds: ['native'],
-      os: ['linux'],
-      minimums: {},
-      architectures: { kind: 'names', names: rocmLibraryNames, overrides: gfxRelatives },
-    },
-    {
-      backend: 'metal',
-      kinds: ['native'],
-      os: ['macos'],
-      minimums: {},
-      architectures: { kind: 'range', prefix: 'apple', min: 7 },
-    },
-    {
-      backend: 'vulkan',
-      kinds: ['native', 'container'],
-      os: ['linux', 'windows'],
-      minimums: { vulkan: '1.2' },
-      architectures: { kind: 'any' },
-    },
-    {
-      backend: 'cpu',
-      kinds: ['native', 'container'],
-      os: ['linux', 'macos', 'windows'],
-      minimums: {},
-      architectures: { kind: 'any' },
-    },
-  ],
+  ...compatibilityOf('whisper-cpp'),
   weightsFormats: ['ggml'],
   tasks: ['transcription'],
   spread: 'single',

@@ -1,72 +1,8 @@
-/** How llama-server is started, and what it runs on. */
+/** How llama-server is started. */
 
-import type { Support } from '#core/engine-build.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import type { CheckedRequest, LaunchPlan } from '#engines/engine-launch.ts'
-import { gfxRelatives } from '#engines/engine-rocm.ts'
-
-export const llamaServerSupports: readonly Support[] = [
-  {
-    backend: 'cuda',
-    kinds: ['native', 'container'],
-    os: ['linux', 'windows'],
-    // The builds for CUDA 12: those for 13 have no code for anything before Turing.
-    minimums: { driver: '525.60.13', cuda: '12.0' },
-    architectures: { kind: 'range', prefix: 'sm_', min: 50 },
-  },
-  {
-    backend: 'rocm',
-    kinds: ['native', 'container'],
-    os: ['linux'],
-    minimums: {},
-    architectures: {
-      kind: 'names',
-      names: [
-        'gfx908',
-        'gfx90a',
-        'gfx942',
-        'gfx1030',
-        'gfx1100',
-        'gfx1101',
-        'gfx1102',
-        'gfx1150',
-        'gfx1151',
-        'gfx1200',
-        'gfx1201',
-      ],
-      overrides: gfxRelatives,
-    },
-  },
-  {
-    backend: 'metal',
-    kinds: ['native'],
-    os: ['macos'],
-    minimums: {},
-    architectures: { kind: 'range', prefix: 'apple', min: 7 },
-  },
-  {
-    backend: 'vulkan',
-    kinds: ['native', 'container'],
-    os: ['linux', 'windows'],
-    minimums: { vulkan: '1.2' },
-    architectures: { kind: 'any' },
-  },
-  {
-    backend: 'level-zero',
-    kinds: ['native', 'container'],
-    os: ['linux', 'windows'],
-    minimums: {},
-    architectures: { kind: 'any' },
-  },
-  {
-    backend: 'cpu',
-    kinds: ['native', 'container'],
-    os: ['linux', 'macos', 'windows'],
-    minimums: {},
-    architectures: { kind: 'any' },
-  },
-]
 
 export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
   const { kind, backend, weights, modelName, slots, apiKey } = request

@@ -1,35 +1,8 @@
-/** How SGLang is started, and what it runs on. */
+/** How SGLang is started. */
 
-import type { Support } from '#core/engine-build.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
 import type { CheckedRequest, ContainerPlan, LaunchPlan } from '#engines/engine-launch.ts'
-
-export const sglangSupports: readonly Support[] = [
-  {
-    backend: 'cuda',
-    kinds: ['native'],
-    os: ['linux'],
-    // Built for CUDA 12.6, 12.8, 12.9 and 13.0.
-    minimums: { driver: '525.60.13', cuda: '12.0' },
-    // Turing starts with some models and attention kernels only.
-    architectures: { kind: 'range', prefix: 'sm_', min: 80 },
-  },
-  {
-    backend: 'cuda',
-    kinds: ['container'],
-    os: ['linux', 'windows'],
-    minimums: { driver: '580.65.06', cuda: '13.0' },
-    architectures: { kind: 'range', prefix: 'sm_', min: 80 },
-  },
-  {
-    backend: 'rocm',
-    kinds: ['container'],
-    os: ['linux'],
-    minimums: {},
-    architectures: { kind: 'names', names: ['gfx942', 'gfx950'] },
-  },
-]
 
 export function sglangPlan(request: CheckedRequest): LaunchPlan {
   const { kind, weights, modelName, memoryFraction, tensorParallel } = request

@@ -1,72 +1,8 @@
-/** How vLLM is started, and what it runs on. */
+/** How vLLM is started. */
 
-import type { Support } from '#core/engine-build.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
 import type { CheckedRequest, ContainerPlan, LaunchPlan } from '#engines/engine-launch.ts'
-
-const rocmNames = {
-  names: [
-    'gfx90a',
-    'gfx942',
-    'gfx950',
-    'gfx1100',
-    'gfx1101',
-    'gfx1150',
-    'gfx1151',
-    'gfx1200',
-    'gfx1201',
-  ],
-  since: { gfx950: '7.0', gfx1150: '7.0.2', gfx1151: '7.0.2' },
-}
-
-/** From its installation pages for 0.2x. */
-export const vllmSupports: readonly Support[] = [
-  {
-    backend: 'cuda',
-    kinds: ['native'],
-    os: ['linux'],
-    // Wheels for CUDA 12 run on any driver of the family.
-    minimums: { driver: '525.60.13', cuda: '12.0' },
-    architectures: { kind: 'range', prefix: 'sm_', min: 75 },
-  },
-  {
-    backend: 'cuda',
-    kinds: ['container'],
-    os: ['linux', 'windows'],
-    // The image holds CUDA 13.
-    minimums: { driver: '580.65.06', cuda: '13.0' },
-    architectures: { kind: 'range', prefix: 'sm_', min: 75 },
-  },
-  {
-    backend: 'rocm',
-    kinds: ['native'],
-    os: ['linux'],
-    minimums: { rocm: '6.3' },
-    architectures: { kind: 'names', ...rocmNames },
-  },
-  {
-    backend: 'rocm',
-    kinds: ['container'],
-    os: ['linux'],
-    minimums: {},
-    architectures: { kind: 'names', names: rocmNames.names },
-  },
-  {
-    backend: 'level-zero',
-    kinds: ['container'],
-    os: ['linux'],
-    minimums: {},
-    architectures: { kind: 'any' },
-  },
-  {
-    backend: 'cpu',
-    kinds: ['native', 'container'],
-    os: ['linux'],
-    minimums: {},
-    architectures: { kind: 'names', names: ['x86_64', 'arm64'] },
-  },
-]
 
 export function vllmPlan(request: CheckedRequest): LaunchPlan {
   const { kind, backend, weights, modelName, contextTokens, slots, memoryFraction } = request
