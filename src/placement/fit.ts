@@ -2,6 +2,7 @@
  * Whether one replica fits on one set of devices, in which setting, how much it takes of each and
  * how fast it will be: every term by its name, so that a person can add it up again.
  */
+import type { FindingCode } from '#core/compatibility.ts'
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { Backend, LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
@@ -96,6 +97,8 @@ export interface ReplicaSetting {
 export interface Blocker {
   /** The check that said so; its name in `motley why-not`. */
   readonly check: string
+  /** What was found, by a name that keeps its meaning, where compatibility is what is missing. */
+  readonly code?: FindingCode
   readonly what: string
   readonly unlockedBy: string | null
 }

@@ -11,6 +11,9 @@ export interface PlacementNode {
   readonly id: string
   readonly name: string
   readonly os: OperatingSystem
+  readonly osVersion: string | null
+  /** Null where nobody has looked. */
+  readonly containers: ContainerSoftware | null
   /** `suspect`: silent for a while, nothing new is placed there. `lost`: what ran there is gone. */
   readonly presence: 'ready' | 'suspect' | 'lost'
   readonly draining: boolean
@@ -26,6 +29,15 @@ export interface PlacementNode {
   readonly diskBytesPerSecond: number | null
   readonly networkBytesPerSecond: number | null
 }
+
+/** Docker, Podman: whatever starts containers. */
+export type ContainerSoftware =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'there'
+      /** What it can give devices with, as `nvidia`; null where it does not let us ask. */
+      readonly runtimes: readonly string[] | null
+    }
 
 export interface PlacementDevice {
   /** Unique on its node: vendor and number, as `nvidia-0`. */

@@ -1,0 +1,98 @@
+/** Which builds of an engine come into question, and what else there would be. */
+
+import type { Device } from '#core/device.ts'
+import {
+  architectureFit,
+  architecturesFit,
+  backendsOfVendor,
+  isInRange,
+  type LaunchKind,
+  type Minimums,
+  type OperatingSystem,
+  type Support,
+} from '#core/engine-build.ts'
+import type { CompatibilityQuestion } from '#placement/compatibility/question.ts'
+import type { InstalledEngine } from '#placement/inventory.ts'
+import { isOlderVersion } from '#std/version.ts'
+
+export function buildsFor(question: CompatibilityQuestion): readonly Support[] {
+  const { engine, backend, kind, node } = question
+  const version = installedVersion(question)
+  return engine.supports.filter(
+    (build) =>
+      build.backend === backend &&
+      build.kinds.includes(kind) &&
+      build.os.includes(node.os) &&
+      isInRange(version, build.versions),
+  )
+}
+
+/** Containers are fetched, and then are the newest. */
+function installedVersion(question: CompatibilityQuestion): string | null {
+  return question.kind === 'native' ? (installedHere(question)?.version ?? null) : null
+}
+
+export function installedHere({
+  engine,
+  node,
+}: Pick<CompatibilityQuestion, 'engine' | 'node'>): InstalledEngine | null {
+  return node.engines?.find((one) => one.engine === engine.id) ?? null
+}
+
+/**
+ * Other builds of the same engine that `suits` and that have code for these devices, as one tells
+ * somebody to take them; the same devices, so the same vendor's backends.
+ */
+export function otherBuilds(
+  { engine, backend, kind, node, devices }: CompatibilityQuestion,
+  suits: (build: Support) => boolean,
+): readonly string[] {
+  const architectures = devices.map(({ architecture }) => architecture)
+  const reachable = backendsOf(devices)
+  return engine.supports
+    .filter(
+      (build) =>
+        reachable.includes(build.backend) &&
+        build.os.includes(node.os) &&
+        ['runs', 'relative'].includes(architecturesFit(build.architectures, architectures).kind) &&
+        suits(build),
+    )
+    .map(({ backend: other, kinds, versions }) => {
+      if (other !== backend) return `take its ${other} build`
+      if (versions?.before !== undefined) return `take ${engine.title} before ${versions.before}`
+      return kinds.includes(kind)
+        ? `take a newer ${engine.title}`
+        : `start it as ${asWords[kinds[0] ?? kind]}`
+    })
+}
+
+export const asWords: Readonly<Record<LaunchKind, string>> = {
+  native: 'a native program',
+  container: 'a container',
+}
+
+/** Backends that all of the devices have. */
+export function backendsOf(devices: readonly Device[]): readonly Support['backend'][] {
+  const [first, ...others] = devices.map(({ vendor }) => backendsOfVendor[vendor])
+  return (first ?? []).filter((backend) => others.every((list) => list.includes(backend)))
+}
+
+/** What a build needs of one device: its minimums, and those of the exceptions that are about it. */
+export function minimumsFor(build: Support, { architecture }: Device): readonly Minimums[] {
+  const exceptions = (build.exceptions ?? []).filter(
+    (exception) =>
+      architecture !== null &&
+      architectureFit(exception.architectures, architecture).kind === 'runs',
+  )
+  return [build.minimums, ...exceptions.flatMap(({ minimums }) => minimums ?? [])]
+}
+
+/** The newest driver that a build needs for a device; null for any. */
+export function driverFor(build: Support, device: Device, os: OperatingSystem): string | null {
+  return minimumsFor(build, device)
+    .flatMap(({ drivers }) => drivers?.[os] ?? [])
+    .reduce<string | null>(
+      (most, one) => (most === null || isOlderVersion(most, one) ? one : most),
+      null,
+    )
+}
