@@ -46,9 +46,16 @@ const installed = z.object({
   kinds: z.array(z.enum(['native', 'container'])),
 })
 
+const containerSoftware = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('none') }),
+  z.object({ kind: z.literal('there'), runtimes: z.array(z.string()).nullable() }),
+])
+
 /** An agent of another version may tell less; what it does not tell is not known. */
 const nodeInventory = z.object({
   os: z.string().catch('linux'),
+  osVersion: z.string().nullable().catch(null),
+  containers: containerSoftware.nullable().catch(null),
   devices: z.array(z.unknown()),
   engines: z.array(z.unknown()).nullable().catch(null),
   weights: z.array(z.string()).catch([]),
@@ -178,6 +185,8 @@ function readNode(
     id,
     name,
     os: osOf(inventory?.os ?? 'linux'),
+    osVersion: inventory?.osVersion ?? null,
+    containers: inventory?.containers ?? null,
     presence: presence === 'ready' ? 'ready' : givenUp ? 'lost' : 'suspect',
     draining,
     labels: statement?.labels ?? {},
