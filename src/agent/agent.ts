@@ -17,9 +17,13 @@ import {
   writeIdentity,
 } from '#agent/identity.ts'
 import { type Ingress, openIngress } from '#agent/ingress.ts'
+import { inspectWeights } from '#agent/inspect-weights.ts'
+import { installedEngines } from '#agent/installed-engines.ts'
+import { NodeReport } from '#agent/node-report.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
 import { PeerNodes } from '#agent/peer-nodes.ts'
 import { probeReplica } from '#agent/probe-replica.ts'
+import { RepeatedLook } from '#agent/repeated-look.ts'
 import { ReplicaAlarms } from '#agent/replica-alarms.ts'
 import { ReplicaKeeper } from '#agent/replica-keeper.ts'
 import { ReplicaMemory } from '#agent/replica-memory.ts'
@@ -83,6 +87,9 @@ export class NotJoinedError extends Error {}
 /** Devices come and go with drivers, eGPUs and BIOS settings: rarely. */
 const detectAgainMs = 5 * 60_000
 
+/** After a replica has come or gone, memory is used in another way: whoever plans should see that. */
+const detectSoonMs = 2_000
+
 /** Rejects with {@link NotJoinedError}, and as `readIdentity`, `openSupervisor` and `openIngress` do. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const identity = await readIdentity(options.directory, Date.now())
@@ -131,6 +138,19 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   const takenPorts = new Set(supervisor.list().map(({ port }) => port))
   let ingress: Ingress | null = null
   let link: ControllerLink | null = null
+  const weightsContext = (): WeightsContext => {
+    return { ...options.weights, http: peers, nodes: peers.urls }
+  }
+  const bring = async (
+    source: string,
+    signal: AbortSignal,
+    onProgress: (doneBytes: number, totalBytes: number | null) => void,
+  ) => {
+    const startedAtMs = clock.nowMs()
+    const brought = await bringWeights(source, weightsContext(), signal, onProgress)
+    report.noteTransfer(brought.transferredBytes, clock.nowMs() - startedAtMs)
+    return brought
+  }
   const keeper: ReplicaKeeper = new ReplicaKeeper({
     supervisor,
     clock,
@@ -138,8 +158,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       if (!options.runsEngines) {
         throw new NoLaunchError('this agent replays a recorded machine, and runs nothing')
       }
-      const context = { ...options.weights, http: peers, nodes: peers.urls }
-      return bringWeights(source, context, signal, onProgress)
+      return bring(source, signal, onProgress)
     },
     choose: async (spec, weights) => {
       const port = await freePort(takenPorts)
@@ -147,7 +166,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       const os = osNames[inventory.os]
       const { devices } = inventory
       const need = { spec, weights, port, os, devices, ownProgram, isInstalled, engines }
-      const chosen = chooseLaunch({ ...need, task: 'chat' })
+      const chosen = chooseLaunch(need)
       await memory.noteBefore(replicaId(spec.id))
       return { ...chosen, port }
     },
@@ -169,6 +188,31 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     fetchPage: pages.fetchPage,
     onChange: () => link?.reportReplicas(reported()),
     log,
+  })
+  const report = new NodeReport({
+    store: options.weights.store,
+    supervisor,
+    installedEngines: async () =>
+      options.runsEngines
+        ? await installedEngines({
+            ...options,
+            engines,
+            os: osNames[inventory.os],
+            ownVersion: options.version,
+          })
+        : [],
+    clock,
+    onReplicasMoved: () => looks.soon(),
+  })
+  const looks = new RepeatedLook({
+    clock,
+    everyMs: detectAgainMs,
+    soonMs: detectSoonMs,
+    async look() {
+      const [found] = await Promise.all([detect(probes, options.machine, { clock }), report.look()])
+      inventory = found.inventory
+    },
+    onSeen: () => link?.reportInventory(report.with(inventory)),
   })
   const reported = (): ReportedReplica[] =>
     keeper.reported().map((replica) => ({
@@ -222,6 +266,9 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     },
     async onAsk(what, params) {
       if (what === 'look-at') return await finder.lookAt(Number(params['port']))
+      if (what === 'inspect') {
+        return await inspectWeights(String(params['source']), weightsContext())
+      }
       const id = replicaId(String(params['replica']))
       if (what === 'logs') return await supervisor.logs(id, numberOrNull(params['after']))
       const { about, port } = supervisor.specOf(id)
@@ -245,19 +292,12 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     clock,
     onChange: (found) => link?.reportFound(found),
   })
-  link.reportInventory(inventory)
+  link.reportInventory(report.with(inventory))
   link.reportReplicas(reported())
-  let closed = false
-  let cancelDetect = (): void => {}
-  const detectLater = (): void => {
-    cancelDetect = clock.schedule(detectAgainMs, async () => {
-      inventory = (await detect(probes, options.machine, { clock })).inventory
-      if (closed) return
-      link.reportInventory(inventory)
-      detectLater()
-    })
-  }
-  detectLater()
+  void report.look().then(() => {
+    if (!looks.isClosed) link.reportInventory(report.with(inventory))
+  })
+  looks.later()
   return {
     inventory,
     ingressPort: opened.port,
@@ -266,8 +306,8 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   }
 
   async function end(endSupervisor: () => Promise<void>): Promise<void> {
-    closed = true
-    cancelDetect()
+    looks.close()
+    report.close()
     finder.close()
     alarms.close()
     memory.close()

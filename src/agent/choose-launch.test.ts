@@ -53,7 +53,6 @@ async function needOf({ machine, installed = [], own, weights, wish }: Case): Pr
   return {
     ...(await devicesOf(machine)),
     spec: { ...anything, ...wish },
-    task: 'chat',
     weights: weights ?? gguf,
     port: 8_123,
     ownProgram: { command: 'node', args: ['embedded.js'], backends: own ?? { cpu: [] } },
@@ -181,4 +180,26 @@ test('a device that may not be used is passed over, and the alarm says why', asy
   const { backend, alarms } = chooseLaunch({ ...need, devices })
   expect(backend).toBe('cpu')
   expect(alarms[0]).toMatch(/although there is NVIDIA GeForce RTX 4090\. its driver is broken/i)
+})
+
+test('the devices that placement chose are taken, all of them, and no others', async () => {
+  const machine = 'nvidia/topology-2-rtx-5090-3-rtx-4090'
+  const installed = ['vllm']
+  const wish = { engine: 'vllm', devices: ['nvidia-0', 'nvidia-2'], memoryFraction: 0.4 }
+  const chosen = chooseLaunch(await needOf({ machine, installed, weights: safetensors, wish }))
+  expect(chosen.devices.map(({ index }) => index)).toEqual([0, 2])
+  expect(chosen.plan.args.join(' ')).toMatch(/--gpu-memory-utilization 0.4/)
+  expect(chosen.plan.args.join(' ')).toMatch(/--tensor-parallel-size 2/)
+})
+
+test('a chosen device that has gone is no reason to take another', async () => {
+  const wish = { devices: ['nvidia-0', 'nvidia-7'] }
+  const need = await needOf({ machine: rtx, installed: ['llama-server'], wish })
+  expect(() => chooseLaunch(need)).toThrow(/no device of this machine may be used/)
+})
+
+test('an engine that has no such task is not started for it', async () => {
+  const wish = { task: 'transcription', engine: 'llama-server' } as const
+  const need = await needOf({ machine: rtx, installed: ['llama-server'], wish })
+  expect(() => chooseLaunch(need)).toThrow(/has no transcription/)
 })

@@ -3,20 +3,19 @@
  * command. Pure: what is installed is asked through a function.
  */
 import type { Device } from '#core/device.ts'
+import { deviceIds } from '#core/device-ids.ts'
 import {
   type Backend,
   backendsOfVendor,
   type OperatingSystem,
   type WeightsFormat,
 } from '#core/engine-build.ts'
-import type { Task } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import type { LaunchDevice, LaunchPlan } from '#engines/engine-launch.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 
 export interface LaunchNeed {
   readonly spec: ReplicaSpec
-  readonly task: Task
   readonly weights: {
     readonly format: WeightsFormat
     readonly path: string
@@ -120,8 +119,9 @@ interface Place {
   readonly devices: readonly Device[]
 }
 
-/** GPUs before the CPU, the one with the most memory first. */
+/** What placement chose; else GPUs before the CPU, the one with the most memory first. */
 function placesOf({ spec, devices }: LaunchNeed): Place[] {
+  if (spec.devices !== undefined) return chosenPlaces(spec.devices, spec.backend, devices)
   const wanted = spec.deviceIndexes
   const usable = devices
     .filter(({ schedulable }) => schedulable)
@@ -146,6 +146,21 @@ function placesOf({ spec, devices }: LaunchNeed): Place[] {
   return spec.backend === null ? places : places.filter(({ backend }) => backend === spec.backend)
 }
 
+/** All of them together, or nothing: one of two would hold half of the model. */
+function chosenPlaces(
+  wanted: readonly string[],
+  backend: string | null,
+  devices: readonly Device[],
+): Place[] {
+  const ids = deviceIds(devices)
+  const chosen = devices.filter((_device, index) => wanted.includes(ids[index] ?? ''))
+  const [first] = chosen
+  if (first === undefined || chosen.length < wanted.length) return []
+  return backendsOfVendor[first.vendor]
+    .filter((one) => backend === null || one === backend)
+    .map((one) => ({ backend: one, devices: chosen }))
+}
+
 /** The engine that is part of Motley last: it is always there, and slower on GPUs than others. */
 function inOrder({ spec, engines }: LaunchNeed): readonly Engine[] {
   if (spec.engine !== null) return engines.filter(({ id }) => id === spec.engine)
@@ -166,14 +181,14 @@ function planFor(
   const plan = engine.launch({
     replicaId: spec.id,
     modelName: spec.model,
-    task: need.task,
+    task: spec.task ?? 'chat',
     weights: need.weights,
     host: '127.0.0.1',
     port: need.port,
     backend,
     devices: devices.map(launchDevice),
     ...roomOf(need),
-    memoryFraction: null,
+    memoryFraction: spec.memoryFraction ?? null,
     tensorParallel: engine.spread === 'tensor-parallel' ? devices.length : 1,
     kind: spec.kind,
     executable: null,

@@ -14,6 +14,8 @@ export interface LocalWeights {
   readonly reference: string
   /** Of the files that are read for every token: without images and configuration. */
   readonly weightsBytes: number
+  /** What had to come over the network for it just now. */
+  readonly transferredBytes: number
 }
 
 export type WeightsContext = Omit<PullContext, 'onEvent' | 'signal'>
@@ -31,7 +33,7 @@ export async function bringWeights(
   const reference = parseReference(source)
   let doneBytes = 0
   let totalBytes: number | null = null
-  const { model, folder } = await pullWeights(reference, {
+  const { model, folder, transferredBytes } = await pullWeights(reference, {
     ...context,
     signal,
     onEvent(event) {
@@ -58,5 +60,6 @@ export async function bringWeights(
     root: context.store.directory,
     reference: referenceText(reference),
     weightsBytes: weights.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
+    transferredBytes,
   }
 }

@@ -42,6 +42,7 @@ const weights: LocalWeights = {
   path: '/tiny.gguf',
   root: '/',
   reference: 'file:/tiny.gguf',
+  transferredBytes: 0,
   weightsBytes: 1_000,
 }
 

@@ -11,6 +11,9 @@ const passing: ReadonlySet<string> = new Set([
   'powerWatts',
   'temperatureCelsius',
   'utilizationRatio',
+  'freeDiskBytes',
+  'diskBytesPerSecond',
+  'networkBytesPerSecond',
 ])
 
 export function isLastingChange(before: ReportedInventory | null, now: ReportedInventory): boolean {

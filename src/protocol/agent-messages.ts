@@ -17,6 +17,9 @@
 import { z } from 'zod'
 import { modelText, nameText } from '#core/config/text.ts'
 import { vendors } from '#core/device.ts'
+import { backends } from '#core/engine-build.ts'
+import { engineIds } from '#core/engine-id.ts'
+import { tasks } from '#core/task.ts'
 
 /** Raised when a message changes its meaning; both sides may speak several. */
 export const protocolVersions = [1] as const
@@ -47,6 +50,15 @@ export const replicaSpec = z.strictObject({
   slots: z.int().positive().max(1_024).nullable(),
   kind: z.enum(['native', 'container']),
   extraArguments: z.array(z.string().max(1_000)).max(100),
+  /** What it is asked to do; left out: to chat. */
+  task: z.enum(tasks).optional(),
+  /**
+   * The devices that placement chose, as `nvidia-0`: these, all of them, and no others. Left out:
+   * the agent chooses.
+   */
+  devices: z.array(name).min(1).max(64).optional(),
+  /** The part of each device that it may take, for engines that take all they may. */
+  memoryFraction: z.number().positive().max(1).nullable().optional(),
 })
 export type ReplicaSpec = z.infer<typeof replicaSpec>
 
@@ -132,7 +144,35 @@ export const logPage = z.object({
 })
 export type LogPage = z.infer<typeof logPage>
 
-/** What everybody may count on in an inventory; an agent of another version may tell more. */
+/** An engine that could be started on a node, in one way. */
+const reportedEngine = z.object({
+  engine: z.enum(engineIds),
+  version: z.string().max(200).nullable(),
+  backends: z.array(z.enum(backends)).max(20),
+  kinds: z
+    .array(z.enum(['native', 'container']))
+    .min(1)
+    .max(2),
+})
+export type ReportedEngine = z.infer<typeof reportedEngine>
+
+/** An engine that this version does not know cannot be planned with, and is passed over. */
+const reportedEngines = z
+  .array(z.unknown())
+  .max(200)
+  .transform((entries) =>
+    entries.flatMap((entry) => {
+      const parsed = reportedEngine.safeParse(entry)
+      return parsed.success ? [parsed.data] : []
+    }),
+  )
+
+/** A disk with thousands of models is a mirror; placement looks for some. */
+export const reportedWeightsMax = 2_000
+
+const rate = z.number().positive().max(1e13).nullable()
+
+/** What everybody may count on in an inventory; an agent of another version may tell more, or less. */
 export const reportedInventory = z.looseObject({
   devices: z
     .array(
@@ -143,6 +183,15 @@ export const reportedInventory = z.looseObject({
       }),
     )
     .max(1_000),
+  os: z.string().max(40).optional(),
+  /** Null while nobody has looked. */
+  engines: reportedEngines.nullable().optional(),
+  /** References of weights that lie on its disk in full. */
+  weights: z.array(z.string().max(2_000)).max(reportedWeightsMax).optional(),
+  freeDiskBytes: z.number().min(0).max(1e18).nullable().optional(),
+  /** How fast weights came into memory and over the network, as it was last seen there. */
+  diskBytesPerSecond: rate.optional(),
+  networkBytesPerSecond: rate.optional(),
 })
 export type ReportedInventory = z.infer<typeof reportedInventory>
 
@@ -242,8 +291,8 @@ export const controllerMessage = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('ask'),
     request: requestId,
-    // look-at: which engine is at a port
-    what: z.enum(['logs', 'benchmark', 'look-at']),
+    // look-at: which engine is at a port; inspect: what weights are, from their headers
+    what: z.enum(['logs', 'benchmark', 'look-at', 'inspect']),
     params: z.record(z.string(), z.unknown()),
   }),
 ])
