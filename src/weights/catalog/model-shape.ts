@@ -3,7 +3,6 @@
  * published configurations; parameter counts that come out are compared with published ones by the
  * tests.
  */
-import type { ModelFacts } from '#core/model-facts.ts'
 
 export interface ModelShape {
   /** As GGUF calls it. */
@@ -50,10 +49,8 @@ export interface ModelShape {
   readonly window?: { readonly tokens: number; readonly globalEvery: number }
   /** One number a head that takes the attention nobody wants. */
   readonly sinks?: boolean
-  /** Layers at the end that predict further tokens, which engines do not load for answering. */
-  readonly pooling?: NonNullable<ModelFacts['pooling']>
-  /** Parameters of parts that are not the language model, all in one: encoders, codecs. */
-  readonly otherParameters?: number
+  /** Layers at the end that predict further tokens: they have matrices to join two vectors. */
+  readonly predictionLayers?: number
 }
 
 /** One tensor, or several alike: the length of a row, and how many rows. */
@@ -74,8 +71,6 @@ export function tensorsOf(shape: ModelShape): readonly ShapeTensor[] {
   tensors.push(vector('output_norm.weight', hidden))
   if (!shape.tied) tensors.push(matrix('output.weight', hidden, vocabulary))
   if (shape.ropeFactors) tensors.push(vector('rope_freqs.weight', shape.headDimension / 2))
-  const { otherParameters = 0 } = shape
-  if (otherParameters > 0) tensors.push(matrix('v.all.weight', 1, otherParameters))
   return tensors
 }
 
@@ -95,6 +90,12 @@ function layerTensors(shape: ModelShape, layer: number): readonly ShapeTensor[] 
   }
   tensors.push(vector(name('ffn_norm.weight'), hidden))
   tensors.push(...feedForwardTensors(shape, layer, name))
+  if (layer >= shape.layers - (shape.predictionLayers ?? 0)) {
+    tensors.push(matrix(name('nextn.eh_proj.weight'), 2 * hidden, hidden))
+    tensors.push(vector(name('nextn.norms.weight'), 3 * hidden))
+    tensors.push(matrix(name('nextn.embed_tokens.weight'), hidden, shape.vocabulary))
+    tensors.push(matrix(name('nextn.shared_head.weight'), hidden, shape.vocabulary))
+  }
   return tensors
 }
 
