@@ -9,25 +9,49 @@ import { expect, test } from 'vitest'
 import { lockDirectory } from '#agent/replicas/directory-lock.ts'
 import { afterTest } from './harness/after-test.ts'
 import { controllerIn, temporaryFolder } from './harness/join.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-async function agent(data: string, ...args: readonly string[]) {
+interface AgentEnd {
+  readonly code: number | null
+  /** The last line that it printed. */
+  readonly last: string
+}
+
+async function agent(data: string, ...args: readonly string[]): Promise<AgentEnd> {
+  return await started(data, ['--name', 'rtx', ...args]).end
+}
+
+/** The command's agent of a recorded machine, with whatever it prints as it does. */
+function started(
+  data: string,
+  args: readonly string[],
+  { env = {}, input = '' }: { env?: Record<string, string>; input?: string } = {},
+) {
   const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
   const recording = here('fixtures/hardware/nvidia/rtx-4090')
   const child = spawn(
     process.execPath,
-    [here('bin/motley'), 'agent', '--recording', recording, '--name', 'rtx', ...args],
-    { cwd: data, env: { ...Object.fromEntries(own), MOTLEY_DATA_DIR: data } },
+    [here('bin/motley'), 'agent', '--recording', recording, ...args],
+    { cwd: data, env: { ...Object.fromEntries(own), MOTLEY_DATA_DIR: data, ...env } },
   )
   afterTest(() => child.kill('SIGKILL'))
+  child.stdin.end(input)
   let err = ''
   child.stderr.on('data', (piece) => {
     err += piece
   })
-  await once(child, 'close')
-  const last = err.trimEnd().split('\n').at(-1) ?? ''
-  return { code: child.exitCode, last }
+  const lines = () => err.trimEnd().split('\n')
+  const end = once(child, 'close').then(
+    (): AgentEnd => ({ code: child.exitCode, last: lines().at(-1) ?? '' }),
+  )
+  return {
+    child,
+    end,
+    said: (what: RegExp) =>
+      untilTrue(String(what), () => what.test(err), { withinMs: 20_000, seen: lines }),
+  }
 }
 
 test('without a controller, and with arguments that cannot be, it says what would be right', async () => {
@@ -47,8 +71,8 @@ test('without a controller, and with arguments that cannot be, it says what woul
     expect.stringMatching(
       /^motley: this machine has not joined a fleet: run "motley token create"/,
     ),
-    expect.stringMatching(/^motley: --join needs --token: /),
-    expect.stringMatching(/^motley: --token is not whole: /),
+    expect.stringMatching(/^motley: --join needs a token: /),
+    expect.stringMatching(/^motley: --token: the token is not whole: /),
     expect.stringMatching(/^motley: --join: found "node0", allowed: host:port/),
     expect.stringMatching(/^motley: --name: found "my desk", allowed: a name of letters, digits/),
     expect.stringMatching(/^motley: --advertise: found "http:\/\/desk", allowed: a host name/),
@@ -91,4 +115,65 @@ test('a taken port, a second agent, a damaged identity and a refusal are told in
     },
   ])
   expect(controller.nodes()).toEqual([])
+})
+
+test('a token is read from stdin up to the end of its line, where `ps` does not show it', async () => {
+  const { controller, token } = await controllerIn()
+  const to = ['--join', `127.0.0.1:${controller.port}`, '--listen', '127.0.0.1:0']
+  const { said, child } = started(
+    temporaryFolder(),
+    [...to, '--name', 'desk', '--token-file', '-'],
+    { input: `${Object.values(token()).join('.')}\nand more` },
+  )
+  await said(/desk is part of the fleet/)
+  expect(child.spawnargs.join(' ')).not.toContain('mt-')
+})
+
+test('a first join that finds no controller ends in time with exit code 3 and what seems wrong', async () => {
+  const { controller, token } = await controllerIn()
+  const whole = Object.values(token()).join('.')
+  const at = `127.0.0.1:${controller.port}`
+  await controller.close()
+  const { code, last } = await agent(
+    temporaryFolder(),
+    ...['--join', at, '--token', whole, '--listen', '127.0.0.1:0', '--join-timeout', '1'],
+  )
+  expect(code).toBe(3)
+  expect(last).toBe(
+    `motley: No controller took this machine at ${at} within 1 s (nothing listens there): see that it runs, and that --join has its address`,
+  )
+})
+
+test('a node keeps the name that it joined with, whatever it is started with later', {
+  timeout: 60_000,
+}, async () => {
+  const { controller, token } = await controllerIn()
+  const data = temporaryFolder()
+  const to = ['--join', `127.0.0.1:${controller.port}`, '--listen', '127.0.0.1:0']
+  const env = { MOTLEY_TOKEN: Object.values(token()).join('.') }
+  const first = started(data, [...to, '--name', 'desk'], { env })
+  await first.said(/^desk is part of the fleet$/m)
+  first.child.kill('SIGINT')
+  await first.end
+  const second = started(data, ['--listen', '127.0.0.1:0', '--name', 'tower'])
+  await second.said(/desk is part of the fleet; it keeps that name, and --name is for the first/)
+})
+
+test('a revoked node ends with exit code 3, while it is connected and when it dials again', {
+  timeout: 60_000,
+}, async () => {
+  const { controller, token } = await controllerIn()
+  const data = temporaryFolder()
+  const to = ['--join', `127.0.0.1:${controller.port}`, '--listen', '127.0.0.1:0']
+  const env = { MOTLEY_TOKEN: Object.values(token()).join('.') }
+  const connected = started(data, [...to, '--name', 'desk'], { env })
+  await connected.said(/is part of the fleet/)
+  controller.revoke('desk')
+  const words =
+    /^motley: the controller refuses: this node was revoked: to join again, remove "agent\/identity\.json"/i
+  expect(await connected.end).toEqual({ code: 3, last: expect.stringMatching(words) })
+  expect(await started(data, ['--listen', '127.0.0.1:0']).end).toEqual({
+    code: 3,
+    last: expect.stringMatching(words),
+  })
 })

@@ -155,7 +155,7 @@ test('an agent that has joined waits for its own controller to answer again', as
   target = port
   await untilTrue('it dials again', () => {
     clock.pass(100)
-    return agent.story.includes('welcome')
+    return agent.story.includes('welcome agent')
   })
   expect(middle.heard()).toBe('')
 })
@@ -163,11 +163,11 @@ test('an agent that has joined waits for its own controller to answer again', as
 test('two agents with one identity do not throw each other out: the first stays', async () => {
   const clock = new HeldClock()
   const { controller, token, log } = await controllerIn(temporaryFolder(), clock)
-  const first = await linkTo(controller.port, { token: token().secret, clock })
-  await first.until(/^welcome/)
+  const first = await linkTo(controller.port, { token: token().secret, clock: new HeldClock() })
+  await first.until(/^desired/)
   const copy = await linkTo(controller.port, { hasJoined: true, clock: new HeldClock() })
   await copy.until(/^log the controller refuses: .*identity\.json/)
-  expect(first.story).toEqual(['welcome', 'desired '])
+  expect(first.story).toEqual(['welcome agent', 'desired '])
   expect(log.at(-1)).toBe('node "agent" is there twice: from 127.0.0.1, and refused from 127.0.0.1')
   // The first may also be gone without a word, as when its machine lost power.
   clock.pass(15_000)

@@ -1,5 +1,5 @@
 /** The line between agents and controller, on clocks that the tests hold. */
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createPlainServer, type Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
 import type { Controller } from '#controller/controller.ts'
@@ -99,15 +99,100 @@ test.each([
     const agent = await linkTo(port, { hasJoined: true, clock, chance: () => chance })
     expect(await pausesOf(clock, 7)).toEqual(pauses)
     expect(agent.story).toEqual([
-      `log the controller at 127.0.0.1:${port} cannot be reached (nothing listens there); trying again`,
+      `log the controller at 127.0.0.1:${port} cannot be reached (nothing listens there); trying again; replicas go on`,
     ])
   },
 )
 
+/** A server that does with each connection what the test says, and no TLS. */
+async function plainServer(onConnection: (socket: Socket) => void): Promise<number> {
+  const sockets: Socket[] = []
+  const server = createPlainServer((socket) => {
+    socket.on('error', () => {})
+    sockets.push(socket)
+    onConnection(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterTest(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+const notMotley =
+  'what listens there is no Motley controller; its port for agents is 7071 by default'
+
+test.each([
+  {
+    there: 'a port of HTTP',
+    answers: (socket: Socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+    reason: notMotley,
+  },
+  {
+    there: 'a server that hangs up',
+    answers: (socket: Socket) => socket.once('data', () => socket.end()),
+    reason: notMotley,
+  },
+  {
+    there: 'a server that resets',
+    answers: (socket: Socket) => socket.once('data', () => socket.resetAndDestroy()),
+    reason: notMotley,
+  },
+  {
+    there: 'a server that says nothing',
+    answers: (socket: Socket) => socket.resume(),
+    reason: 'no answer within 5 s',
+  },
+  { there: 'nothing', answers: null, reason: 'nothing listens there' },
+])(
+  'who joins for the first time hears what is wrong with $there at once, and gives up in time',
+  async ({ answers, reason }) => {
+    let dials = 0
+    const port =
+      answers === null
+        ? 1
+        : await plainServer((socket) => {
+            dials++
+            answers(socket)
+          })
+    const clock = new HeldClock()
+    const agent = await linkTo(port, { token: `mt-${'s'.repeat(32)}`, clock, joinWithinMs: 30_000 })
+    if (reason.startsWith('no answer')) {
+      await untilTrue('it is connected', () => dials === 1)
+      clock.pass(5_000)
+    }
+    await agent.until(/^log/)
+    expect(agent.story).toEqual([
+      `log the controller at 127.0.0.1:${port} cannot be reached (${reason}); trying again`,
+    ])
+    clock.pass(30_000)
+    await agent.until(/^refused/)
+    expect(agent.story.slice(1)).toEqual([
+      `refused unreachable: No controller took this machine at 127.0.0.1:${port} within 30 s (${reason}): see that it runs, and that --join has its address.`,
+    ])
+    expect(clock.dueInMs).toEqual([])
+  },
+)
+
+test('an agent that has joined looks for its controller for ever, with a line every five minutes', async () => {
+  const { controller } = await controllerIn()
+  const { port } = controller
+  await controller.close()
+  const clock = new HeldClock()
+  const agent = await linkTo(port, { hasJoined: true, clock, joinWithinMs: 1_000 })
+  const elapsedMs = (await pausesOf(clock, 100)).reduce((sum, pause) => sum + pause, 0)
+  expect(elapsedMs).toBeGreaterThan(2 * 5 * 60_000)
+  expect(elapsedMs).toBeLessThan(3 * 5 * 60_000)
+  const line = `log the controller at 127.0.0.1:${port} cannot be reached (nothing listens there); trying again; replicas go on`
+  expect(agent.story).toEqual([line, line, line])
+})
+
 test('a controller that welcomes and then speaks another protocol is not dialled all the time', async () => {
   const port = await strangeController((socket) => {
     socket.once('data', () => {
-      socket.write('{"type":"welcome","protocol":1,"node":"n"}\n{"type":"dance"}\n')
+      socket.write('{"type":"welcome","protocol":1,"node":"n","name":"agent"}\n{"type":"dance"}\n')
     })
   })
   const clock = new HeldClock()
@@ -138,7 +223,8 @@ test('a controller that falls silent is left, although its connection stands', a
   const port = await strangeController((socket) => {
     socket.on('data', (piece: Buffer) => {
       const text = piece.toString()
-      if (text.includes('"hello"')) socket.write('{"type":"welcome","protocol":1,"node":"n"}\n')
+      if (text.includes('"hello"'))
+        socket.write('{"type":"welcome","protocol":1,"node":"n","name":"agent"}\n')
       beats += text.split('"heartbeat"').length - 1
     })
   })

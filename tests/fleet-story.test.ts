@@ -262,7 +262,7 @@ test.skipIf(process.platform !== 'linux')(
 
     // The agent is killed: its engine runs on, and is found again.
     await killed(desk)
-    desk = story.start('desk', 'agent', '--name', 'desk', '--listen', '127.0.0.1:0')
+    desk = story.start('desk', 'agent', '--listen', '127.0.0.1:0')
     await story.until('the agent is back', () =>
       story.said.includes('desk: desk is part of the fleet'),
     )

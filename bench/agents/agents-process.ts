@@ -76,6 +76,7 @@ function dial(agent: SimulatedAgent, token: string | null): void {
     controller,
     token,
     hasJoined: token === null,
+    joinWithinMs: 600_000,
     name: agent.name,
     version: 'bench',
     ingress: { host: '127.0.0.1', port: 7073 },

@@ -45,6 +45,8 @@ export interface AgentOptions {
   readonly directory: string
   /** For the first time; null for a node that has joined before. */
   readonly join: { readonly address: ControllerAddress; readonly secret: string } | null
+  /** So long it looks for a controller that has not taken it before. */
+  readonly joinWithinMs: number
   readonly name: string
   readonly version: string
   /** Where gateways reach its engines; port 0 takes any. */
@@ -66,9 +68,12 @@ export interface AgentOptions {
   readonly clock: Clock
   readonly chance: () => number
   readonly log: (line: string) => void
-  /** Called once it is part of the fleet, and each time that it is again. */
-  readonly onWelcome?: (node: string) => void
-  /** The controller will not have it: what runs goes on, and it dials no more. */
+  /** Called once it is part of the fleet, and each time that it is again, with its name there. */
+  readonly onWelcome?: (name: string) => void
+  /**
+   * The controller will not have it, and it dials no more. What runs goes on, unless the node was
+   * revoked: then its replicas have been ended, and the agent is closed.
+   */
   readonly onRefused: (code: Refusal, message: string) => void
 }
 
@@ -254,11 +259,15 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     ingress: { host: options.advertisedHost, port: opened.port },
     clock,
     chance: options.chance,
-    onWelcome(node) {
+    joinWithinMs: options.joinWithinMs,
+    onWelcome(name) {
       remember(options, identity, controller)
-      options.onWelcome?.(node)
+      options.onWelcome?.(name)
     },
-    onRefused: options.onRefused,
+    onRefused(code, message) {
+      if (code === 'revoked') void leave(message)
+      else options.onRefused(code, message)
+    },
     onPeers: (known) => peers.know(known),
     onDesired: (replicas) => keeper.want(replicas),
     onAttached(endpoints) {
@@ -298,6 +307,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     if (!looks.isClosed) link.reportInventory(report.with(inventory))
   })
   looks.later()
+  let closing: Promise<void> | null = null
   return {
     inventory,
     ingressPort: opened.port,
@@ -305,7 +315,12 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     closeAndStop: () => end(() => supervisor.closeAndStop()),
   }
 
-  async function end(endSupervisor: () => Promise<void>): Promise<void> {
+  function end(endSupervisor: () => Promise<void>): Promise<void> {
+    closing ??= endAll(endSupervisor)
+    return closing
+  }
+
+  async function endAll(endSupervisor: () => Promise<void>): Promise<void> {
     looks.close()
     report.close()
     finder.close()
@@ -315,6 +330,18 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     link?.close()
     await Promise.all([endSupervisor(), opened.close(), peers.close()])
     pages.close()
+  }
+
+  /** Whoever takes a machine out of a fleet means what runs there for it, too. */
+  async function leave(message: string): Promise<void> {
+    const { length: running } = supervisor.list().filter(({ pid }) => pid !== null)
+    try {
+      await end(() => supervisor.closeAndStop())
+      if (running > 0) log(`${running === 1 ? '1 replica was' : `${running} replicas were`} ended`)
+    } catch (error) {
+      log(`not all replicas could be ended: ${(error as Error).message}`)
+    }
+    options.onRefused('revoked', message)
   }
 }
 

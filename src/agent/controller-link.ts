@@ -5,6 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { connect, type TLSSocket } from 'node:tls'
+import { dialProblem } from '#agent/dial-problem.ts'
 import type { AgentIdentity, ControllerAddress } from '#agent/identity.ts'
 import {
   type AgentMessage,
@@ -25,7 +26,8 @@ import type { Clock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
 import { peerFingerprint, peerTlsOptions } from '#std/peer-tls.ts'
 
-export type Refusal = RefusalCode | 'wrong-certificate'
+/** `unreachable`: who joins for the first time found no controller for too long. */
+export type Refusal = RefusalCode | 'wrong-certificate' | 'unreachable'
 
 export interface LinkOptions {
   readonly identity: AgentIdentity
@@ -34,6 +36,8 @@ export interface LinkOptions {
   readonly token: string | null
   /** Whether this controller took it before: then little makes it give up. */
   readonly hasJoined: boolean
+  /** So long it looks for a controller that has not taken it before. */
+  readonly joinWithinMs: number
   readonly name: string
   readonly version: string
   /** Where gateways reach this agent; host null for wherever this connection comes from. */
@@ -41,7 +45,8 @@ export interface LinkOptions {
   readonly clock: Clock
   /** In [0, 1), for spreading reconnects. */
   readonly chance: () => number
-  readonly onWelcome: (node: string) => void
+  /** With the name that the node joined with, which need not be the one it was started with. */
+  readonly onWelcome: (name: string) => void
   /** The controller will not have this agent, and only a person can change that: it dials no more. */
   readonly onRefused: (code: Refusal, message: string) => void
   readonly onPeers: (peers: readonly AgentPeer[]) => void
@@ -57,6 +62,12 @@ export interface LinkOptions {
 
 /** A controller that says nothing for so long is gone, whatever TCP believes. */
 const silentMsMax = 3 * heartbeatMs
+
+/** Somebody who joins a machine for the first time waits for a word; a controller needs no second. */
+const silentMsMaxNew = 5_000
+
+/** Nobody wants to read it with every try, and somebody looks into the log an hour later. */
+const tellAgainMs = 5 * 60_000
 
 const firstRedialMs = 500
 const redialMsMax = 15_000
@@ -79,6 +90,7 @@ const finalForNew: ReadonlySet<Refusal> = new Set([
   'protocol',
   'malformed',
   'wrong-certificate',
+  'unreachable',
 ])
 
 export class ControllerLink {
@@ -89,11 +101,15 @@ export class ControllerLink {
   #redialMs = firstRedialMs
   #cancelRedial: () => void = () => {}
   #cancelBeat: () => void = () => {}
+  #cancelGiveUp: () => void = () => {}
   #heardAtMs = 0
   #token: string | null
   #hasJoined: boolean
   /** What was told already is not told again with each try. */
   #toldProblem: string | null = null
+  #toldAtMs = 0
+  /** Why the newest connection ended. */
+  #lastReason = 'no answer'
   /** Another agent with a copy of this identity has another. */
   readonly #instance = randomUUID()
   /** Said again on every new connection. */
@@ -105,6 +121,9 @@ export class ControllerLink {
     this.#options = options
     this.#token = options.token
     this.#hasJoined = options.hasJoined
+    if (!options.hasJoined) {
+      this.#cancelGiveUp = options.clock.schedule(options.joinWithinMs, () => this.#giveUp())
+    }
     this.#dial()
   }
 
@@ -129,6 +148,7 @@ export class ControllerLink {
 
   close(): void {
     this.#closed = true
+    this.#cancelGiveUp()
     this.#cancelRedial()
     this.#cancelBeat()
     this.#socket?.destroySoon()
@@ -145,20 +165,22 @@ export class ControllerLink {
       checkServerIdentity: () => undefined,
     })
     this.#socket = socket
-    let reason = 'the connection ended'
+    let reason = dialProblem(null)
     let isTrusted = false
-    const cancelDeadline = clock.schedule(silentMsMax, () => {
+    const answerMsMax = this.#hasJoined ? silentMsMax : silentMsMaxNew
+    const cancelDeadline = clock.schedule(answerMsMax, () => {
       if (this.#welcome) return
-      reason = `no answer within ${silentMsMax / 1000} s`
+      reason = `no answer within ${answerMsMax / 1000} s`
       socket.destroy()
     })
     socket.once('secureConnect', () => {
       isTrusted = peerFingerprint(socket) === controller.fingerprint
+      reason = 'the connection ended'
       if (!isTrusted) {
         socket.destroy()
         this.#refused(
           'wrong-certificate',
-          `What answers at ${controller.host}:${controller.port} is not the controller that made the token: its certificate is another. Somebody may be in between.`,
+          `What answers at ${this.#address} is not the controller that made the token: its certificate is another. Somebody may be in between.`,
         )
         return
       }
@@ -188,23 +210,33 @@ export class ControllerLink {
       }
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      reason =
-        error.code === 'ECONNREFUSED' ? 'nothing listens there' : (error.code ?? error.message)
+      reason = isTrusted ? (error.code ?? error.message) : dialProblem(error)
     })
     socket.once('close', () => {
       cancelDeadline()
       this.#cancelBeat()
       if (this.#socket === socket) this.#socket = null
-      if (this.#welcome && !this.#closed) {
-        this.#tell(`the controller is gone (${reason}); replicas go on`)
-      } else if (this.#toldProblem === null && !this.#closed) {
-        this.#tell(
-          `the controller at ${controller.host}:${controller.port} cannot be reached (${reason}); trying again`,
-        )
-      }
+      if (this.#closed) return
+      this.#lastReason = reason
+      if (this.#welcome) this.#tell(`the controller is gone (${reason}); replicas go on`)
+      else this.#tellUnreachable(reason)
       this.#welcome = false
-      if (!this.#closed) this.#redialLater()
+      this.#redialLater()
     })
+  }
+
+  get #address(): string {
+    const { host, port } = this.#options.controller
+    return `${host.includes(':') ? `[${host}]` : host}:${port}`
+  }
+
+  #giveUp(): void {
+    const seconds = this.#options.joinWithinMs / 1_000
+    this.#refused(
+      'unreachable',
+      `No controller took this machine at ${this.#address} within ${seconds} s (${this.#lastReason}): see that it runs, and that --join has its address.`,
+    )
+    this.#socket?.destroy()
   }
 
   #redialLater(): void {
@@ -220,10 +252,11 @@ export class ControllerLink {
       case 'welcome':
         this.#welcome = true
         this.#hasJoined = true
+        this.#cancelGiveUp()
         this.#toldProblem = null
         // It was good for one time.
         this.#token = null
-        this.#options.onWelcome(message.node)
+        this.#options.onWelcome(message.name)
         if (this.#inventory !== null) this.reportInventory(this.#inventory)
         this.reportReplicas(this.#replicas)
         this.reportFound(this.#found)
@@ -253,17 +286,32 @@ export class ControllerLink {
 
   #refused(code: Refusal, message: string): void {
     if (!finalForAll.has(code) && (this.#hasJoined || !finalForNew.has(code))) {
+      this.#lastReason = message.replace(/\.$/, '')
       this.#tell(`the controller refuses: ${message} Trying again.`)
       return
     }
     this.#closed = true
+    this.#cancelGiveUp()
     this.#cancelRedial()
     this.#options.onRefused(code, message)
   }
 
+  /** With the first try that fails, and then now and again. */
+  #tellUnreachable(reason: string): void {
+    const nowMs = this.#options.clock.nowMs()
+    if (this.#toldProblem !== null && nowMs - this.#toldAtMs < tellAgainMs) return
+    const more = this.#hasJoined ? '; replicas go on' : ''
+    this.#toldProblem = null
+    this.#tell(
+      `the controller at ${this.#address} cannot be reached (${reason}); trying again${more}`,
+    )
+  }
+
   #tell(problem: string): void {
-    if (problem !== this.#toldProblem) this.#options.log(problem)
+    if (problem === this.#toldProblem) return
+    this.#options.log(problem)
     this.#toldProblem = problem
+    this.#toldAtMs = this.#options.clock.nowMs()
   }
 
   async #answer({ request, what, params }: Extract<ControllerMessage, { type: 'ask' }>) {

@@ -170,6 +170,7 @@ async function startOwnAgent(
       ...more,
       directory: agentDirectory(dataDirectory()),
       join: { address: { host, port: controller.port, fingerprint }, secret },
+      joinWithinMs: ownTokenMs,
       name: ownNodeName(),
       ingress: { host: '127.0.0.1', port: 0 },
       advertisedHost: '127.0.0.1',

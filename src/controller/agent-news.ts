@@ -32,7 +32,7 @@ export function welcomeAgent(
     replicas: before?.replicas ?? [],
     found: before?.found ?? [],
   })
-  session.send({ type: 'welcome', protocol, node })
+  session.send({ type: 'welcome', protocol, node, name: fleet.nameOf(node) })
   tellDesired(fleet, node)
   tellPeers(fleet)
   tellAttached(fleet, node)

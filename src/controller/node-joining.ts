@@ -132,5 +132,5 @@ const refusalTexts = {
   revoked:
     'This node was revoked: to join again, remove "agent/identity.json" from its data directory and use a new token.',
   not_joined:
-    'This machine has not joined: start the agent with --token, from "motley token create".',
+    'This machine has not joined: start the agent with --join and a token, from "motley token create".',
 } as const satisfies Partial<Record<RefusalCode, string>>

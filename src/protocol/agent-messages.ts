@@ -270,7 +270,13 @@ export const refusalCodes = [
 export type RefusalCode = (typeof refusalCodes)[number]
 
 export const controllerMessage = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('welcome'), protocol: z.int(), node: name }),
+  z.object({
+    type: z.literal('welcome'),
+    protocol: z.int(),
+    node: name,
+    /** What the node joined with, and is called. */
+    name: nameText,
+  }),
   z.object({ type: z.literal('refused'), code: z.enum(refusalCodes), message: z.string() }),
   z.object({ type: z.literal('alive') }),
   z.object({

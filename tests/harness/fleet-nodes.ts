@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Agent, startAgent } from '#agent/agent.ts'
+import { type Agent, type AgentOptions, startAgent } from '#agent/agent.ts'
 import { type Controller, startController } from '#controller/controller.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
@@ -45,7 +45,15 @@ export interface TestNode {
 export async function node(
   fleet: Controller,
   name: string,
-  { hubUrl = 'http://127.0.0.1:1', later = afterTest }: { hubUrl?: string; later?: Later } = {},
+  {
+    hubUrl = 'http://127.0.0.1:1',
+    later = afterTest,
+    onRefused = () => {},
+  }: {
+    readonly hubUrl?: string
+    readonly later?: Later
+    readonly onRefused?: AgentOptions['onRefused']
+  } = {},
 ): Promise<TestNode> {
   const directory = await temporaryFolder(later)
   const store = openStore(join(directory, 'weights'))
@@ -56,6 +64,7 @@ export async function node(
   const agent = await startAgent({
     directory,
     join: { address: { host: '127.0.0.1', port: fleet.port, fingerprint }, secret },
+    joinWithinMs: 30_000,
     name,
     version: 'test',
     ingress: { host: '127.0.0.1', port: 0 },
@@ -88,7 +97,10 @@ export async function node(
     chance: Math.random,
     log: () => {},
     onWelcome: () => welcome.resolve(),
-    onRefused: (_code, message) => welcome.reject(new Error(message)),
+    onRefused(code, message) {
+      welcome.reject(new Error(message))
+      onRefused(code, message)
+    },
   })
   later(async () => {
     await agent.closeAndStop()

@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import type { Agent } from '#agent/agent.ts'
+import type { Refusal } from '#agent/controller-link.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
+import type { TokenFlags } from '#cli/given-token.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
 import { asClause, logLine } from '#cli/terminal.ts'
 
-interface AgentFlags extends MachineOptions {
+interface AgentFlags extends MachineOptions, TokenFlags {
   readonly join?: string
-  readonly token?: string
+  readonly joinTimeout: string
   readonly name?: string
   readonly listen: string
   readonly advertise?: string
@@ -18,17 +20,21 @@ export function addAgentCommand(program: Command): void {
     .description('Make this machine a node of a fleet: it runs what the controller wants of it.')
     .option('--join <host:port>', 'the controller, for the first time')
     .option('--token <token>', 'from "motley token create" (MOTLEY_TOKEN)')
-    .option('--name <name>', 'what the node is called (default: the host name)')
+    .option('--token-file <file>', 'a file that holds the token; "-" reads it from stdin')
+    .option('--join-timeout <seconds>', 'how long to look for the controller', '30')
+    .option('--name <name>', 'what the node is called, for the first time (default: the host name)')
     .option('--listen <host:port>', 'where gateways reach its engines', '0.0.0.0:7073')
     .option('--advertise <host>', 'what gateways dial (default: where this connection comes from)')
     .option('--recording <dir>', 'show a recorded machine in place of this one; it runs nothing')
     .addHelpText(
       'after',
       `
-The agent dials the controller, and comes back to it by itself: --join and
---token are for the first time only. Engines listen on 127.0.0.1; the agent's
-port lets in its controller's gateways alone. MOTLEY_DATA_DIR is where it keeps
-its identity and the logs of what runs.`,
+The agent dials the controller, and comes back to it by itself: --join, a token
+and --name are for the first time only. Every user of this machine sees what
+stands behind --token; MOTLEY_TOKEN and --token-file show it to nobody.
+
+Engines listen on 127.0.0.1; the agent's port lets in its controller's gateways
+alone. MOTLEY_DATA_DIR is where it keeps its identity and the logs of what runs.`,
     )
     .action(runAgent)
 }
@@ -37,7 +43,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   const [
     { NotJoinedError, startAgent },
     { agentDirectory },
-    { parseToken },
+    { givenToken },
     { agentOptions },
     dirs,
     own,
@@ -49,7 +55,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   ] = await Promise.all([
     import('#agent/agent.ts'),
     import('#agent/agent-directory.ts'),
-    import('#agent/controller-link.ts'),
+    import('#cli/given-token.ts'),
     import('#cli/agent-options.ts'),
     import('#cli/data-directory.ts'),
     import('#cli/controller-part.ts'),
@@ -59,20 +65,20 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     import('#core/config/text.ts'),
     import('#protocol/agent-messages.ts'),
   ])
-  const tokenText = flags.token ?? process.env['MOTLEY_TOKEN']
-  if ((flags.join === undefined) !== (tokenText === undefined)) {
+  const token = await givenToken(flags, process.env, process.stdin)
+  if ((flags.join === undefined) !== (token === null)) {
     throw new CommandFailure(
       'wrong',
       flags.join === undefined
-        ? '--token needs --join, with the address that "motley token create" printed'
-        : '--join needs --token: make one with "motley token create" where the controller runs',
+        ? 'a token needs --join, with the address that "motley token create" printed'
+        : '--join needs a token: make one with "motley token create" where the controller runs',
     )
   }
-  const token = tokenText === undefined ? null : parseToken(tokenText)
-  if (tokenText !== undefined && token === null) {
+  const joinTimeoutSeconds = Number(flags.joinTimeout)
+  if (!(joinTimeoutSeconds > 0 && joinTimeoutSeconds <= 86_400)) {
     throw new CommandFailure(
       'wrong',
-      '--token is not whole: it is "mt-", a secret, ".", and 64 letters and digits; copy it again',
+      `--join-timeout takes seconds, up to 86400, and not "${flags.joinTimeout}"`,
     )
   }
   const name = flags.name ?? own.ownNodeName()
@@ -103,15 +109,16 @@ async function runAgent(flags: AgentFlags): Promise<void> {
               address: { ...hostAndPort(flags.join, '--join'), fingerprint: token.fingerprint },
               secret: token.secret,
             },
+      joinWithinMs: joinTimeoutSeconds * 1_000,
       name,
       ingress: hostAndPort(flags.listen, '--listen'),
       advertisedHost: flags.advertise ?? null,
-      onWelcome() {
-        logLine(welcomed ? 'the controller is back' : `${name} is part of the fleet`)
+      onWelcome(known) {
+        const other = flags.name === undefined || flags.name === known ? '' : keptNameText
+        logLine(welcomed ? 'the controller is back' : `${known} is part of the fleet${other}`)
         welcomed = true
       },
-      onRefused: (_code, message) =>
-        refused.reject(new CommandFailure('wrong', `the controller refuses: ${asClause(message)}`)),
+      onRefused: (code, message) => refused.reject(refusalFailure(code, message)),
     })
     const { devices } = agent.inventory
     logLine(`this machine has ${devices.map((device) => device.name).join(', ') || 'no device'}`)
@@ -128,7 +135,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     if (error instanceof NotJoinedError) {
       throw new CommandFailure(
         'wrong',
-        'this machine has not joined a fleet: run "motley token create" where the controller runs, and start the agent with the --join and --token that it prints',
+        'this machine has not joined a fleet: run "motley token create" where the controller runs, and start the agent as it prints',
       )
     }
     if (error instanceof SupervisionError || error instanceof IdentityError) {
@@ -139,6 +146,18 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     const words = { option: (host: string, port: number) => `--listen ${host}:${port}` }
     throw listenFailure(error, flags.listen, words)
   }
+}
+
+const keptNameText = '; it keeps that name, and --name is for the first time only'
+
+/** Exit code 3 where there is no controller, or none any more, for this machine. */
+function refusalFailure(code: Refusal, message: string): CommandFailure {
+  const words = asClause(message)
+  if (code === 'unreachable') return new CommandFailure('unreachable', words)
+  return new CommandFailure(
+    code === 'revoked' ? 'unreachable' : 'wrong',
+    `the controller refuses: ${words}`,
+  )
 }
 
 function hostAndPort(text: string, option: string): { host: string; port: number } {

@@ -56,7 +56,8 @@ write into motley.yaml and start again:
     : ''
   return `On the machine that is to join, within ${validMinutes} minutes:
 
-  motley agent --join ${shown.includes(':') ? `[${shown}]` : shown}:${port} --token ${token}
+  MOTLEY_TOKEN=${token} \\
+    motley agent --join ${shown.includes(':') ? `[${shown}]` : shown}:${port}
 ${note}`
 }
 
