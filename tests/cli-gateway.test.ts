@@ -1,15 +1,12 @@
 /** The commands that ask a running gateway, and what it says to their keys. */
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { motley as motleyCommand } from './harness/command.ts'
 import { endpointsOf, engine, fleet } from './harness/fleet.ts'
-
-const bin = fileURLToPath(new URL('../bin/motley', import.meta.url))
 
 /** A folder with a motley.yaml, as it lies beside a gateway. */
 function folderWith(yaml: string): string {
@@ -18,20 +15,8 @@ function folderWith(yaml: string): string {
   return folder
 }
 
-function motley(args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) {
-  const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
-  return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
-    const child = spawn(process.execPath, [bin, ...args], {
-      cwd,
-      env: { ...Object.fromEntries(own), ...env },
-    })
-    let out = ''
-    let err = ''
-    child.stdout.on('data', (chunk) => (out += chunk))
-    child.stderr.on('data', (chunk) => (err += chunk))
-    child.on('close', (code) => resolve({ code, out, err }))
-  })
-}
+const motley = (args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}) =>
+  motleyCommand(args, { cwd, env })
 
 test('status finds the gateway that motley.yaml beside it describes', async () => {
   const { url } = await fleet({ endpoints: endpointsOf({ rtx: await engine() }) })

@@ -118,7 +118,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a misspelt key',
       text: 'endpoints:\n  - url: http://node0:8001\n    wieght: 3',
       said: [
-        'motley.yaml:3: endpoints[0].wieght: unknown key, allowed: url, name, engine, models, weight, maxInFlight, labels, apiKey, health; did you mean "weight"?',
+        'motley.yaml:3: endpoints[0].wieght: unknown key, allowed: url, name, engine, models, backend, vram, weight, maxInFlight, labels, apiKey, health; did you mean "weight"?',
       ],
     },
     {
@@ -236,11 +236,11 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       ],
     },
     {
-      what: 'sections of a later version',
-      text: 'routing: { rules: [], script: ./r.js }',
+      what: 'rules that are none',
+      text: 'routing:\n  rules:\n    - { when: { modelSize: 40B }, require: { minVram: 40GiB } }\n    - { when: {} }',
       said: [
-        'motley.yaml:1: routing.rules: this version of motley does not have "rules" yet; remove it',
-        'motley.yaml:1: routing.script: this version of motley does not have "script" yet; remove it',
+        'motley.yaml:3: routing.rules[0].when.modelSize: found "40B", allowed: a range such as ">40B", "<10B" or "10B..40B"',
+        'motley.yaml:4: routing.rules[1]: allowed: a rule with "require", "prefer" or both',
       ],
     },
     {

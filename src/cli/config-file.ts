@@ -245,7 +245,7 @@ function withAbsolutePaths(
   folder: string,
   modelFolder: string,
 ): MotleyConfig {
-  const { embedded } = config
+  const { embedded, routing } = config
   const models = Object.entries(config.models).map(([name, model]) => {
     const variants = model.variants.map((variant) => ({
       ...variant,
@@ -256,6 +256,10 @@ function withAbsolutePaths(
   return {
     ...config,
     models: Object.fromEntries(models),
+    routing:
+      routing.script === undefined
+        ? routing
+        : { ...routing, script: resolve(folder, routing.script) },
     ...(embedded === undefined
       ? {}
       : { embedded: { ...embedded, model: resolve(modelFolder, embedded.model) } }),

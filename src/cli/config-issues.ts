@@ -17,11 +17,7 @@ export interface WrittenValues {
   variables(path: ConfigPath): readonly string[]
 }
 
-/** Parts of the configuration that the design names and this version does not have. */
-const notYet: readonly { readonly at: RegExp; readonly keys: readonly string[] }[] = [
-  { at: /^routing$/, keys: ['rules', 'script'] },
-]
-
+/** Strategies that the design names and this version does not have. */
 const strategiesToCome: readonly unknown[] = ['fastest', 'prefix']
 
 export function configIssues(issues: readonly Issue[], written: WrittenValues): ConfigIssue[] {
@@ -94,9 +90,6 @@ function portHint(found: string): string {
 
 function unknownKey(path: ConfigPath, key: string): string {
   const whole = pathText([...path, key])
-  if (notYet.some(({ at, keys }) => at.test(path.join('.')) && keys.includes(key))) {
-    return `${whole}: this version of motley does not have "${key}" yet; remove it`
-  }
   const known = Object.keys(schemaAt(path)?.properties ?? {})
   return `${whole}: unknown key, allowed: ${known.join(', ')}${didYouMean(key, known)}`
 }

@@ -9,10 +9,11 @@ import { type EndpointWatcher, watchEndpoints } from '#agent/endpoint-watcher.ts
 import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
-import { watchConfigFile } from '#cli/config-watch.ts'
+import { type ConfigWatch, watchConfigFile } from '#cli/config-watch.ts'
 import type { ControllerPart } from '#cli/controller-part.ts'
 import { EndpointNews } from '#cli/endpoint-news.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
+import { openRoutingScript } from '#cli/routing-script.ts'
 import { logLine } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
@@ -20,6 +21,7 @@ import { endpointId } from '#core/ids.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
 import { AccessLogError } from '#gateway/access-log.ts'
 import { type Gateway, startGateway } from '#gateway/gateway.ts'
+import type { RouteScript } from '#gateway/script/route-script.ts'
 
 export interface ServeOptions {
   readonly request: ConfigRequest
@@ -62,6 +64,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const config = withOwn(options.config)
   surviveLostReaders()
 
+  let script = await openRoutingScript(config, request)
   let checkNow: EndpointWatcher['checkNow'] = () => {}
   let gateway: Gateway
   try {
@@ -74,9 +77,11 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       replicaAlarms: options.controllerPart?.alarms,
     })
   } catch (error) {
+    await script?.close()
     if (error instanceof AccessLogError) throw new CommandFailure('wrong', error.message)
     throw listenFailure(error, config.gateway.listen)
   }
+  gateway.useScript(script)
   const news = new EndpointNews()
   const unheard = new Set(ownEndpoints.map((endpoint) => endpointId(endpointName(endpoint))))
   const { promise: allHeard, resolve: noteAllHeard } = Promise.withResolvers<void>()
@@ -99,8 +104,21 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     news.keepOnly(new Set(endpoints.map((endpoint) => endpointId(endpointName(endpoint)))))
   }
   let fromFile = options.config
-  const reload = () => {
-    fromFile = reloadConfig(request, withOwn, gateway, update) ?? fromFile
+  const reloadOnce = async (): Promise<void> => {
+    const read = await reloadConfig(request, withOwn, gateway, update)
+    if (read === null) return
+    fromFile = read.config
+    const before = script
+    script = read.script
+    gateway.useScript(script)
+    await before?.close()
+    scriptWatch?.close()
+    scriptWatch = watchScript(read.config, reload)
+  }
+  // One after the other: two changes of a file may come faster than a script starts.
+  let reloading = Promise.resolve()
+  const reload = (): void => {
+    reloading = reloading.then(reloadOnce)
   }
   // Replicas come and go without anybody writing them into a file.
   let knownReplicas = ''
@@ -111,6 +129,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const next = withOwn(fromFile)
     if (gateway.reload(next).applied) update(next.endpoints)
   })
+  let scriptWatch = watchScript(options.config, reload)
   const fileWatch =
     file === null
       ? null
@@ -120,8 +139,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
 
   const stopped = untilSignal(reload, options, gateway).then(async () => {
     fileWatch?.close()
+    scriptWatch?.close()
     watcher.close()
     await gateway.close()
+    await script?.close()
     await options.controllerPart?.close()
   })
   if (unheard.size > 0) {
@@ -143,20 +164,30 @@ function ofFleet(
   return all.filter((endpoint) => !taken.has(endpointName(endpoint)))
 }
 
+function watchScript({ routing }: MotleyConfig, reload: () => void): ConfigWatch | null {
+  const { script } = routing
+  if (script === undefined) return null
+  return watchConfigFile(script, reload, ({ message }) =>
+    logLine(`${script} is not watched (${message}): send SIGHUP after a change`),
+  )
+}
+
 /**
  * All or nothing: the new configuration is used as a whole and returned, or the old one stays and
  * null is.
  */
-function reloadConfig(
+async function reloadConfig(
   request: ConfigRequest,
   withOwn: (config: MotleyConfig) => MotleyConfig,
   gateway: Gateway,
   update: EndpointWatcher['update'],
-): MotleyConfig | null {
+): Promise<{ readonly config: MotleyConfig; readonly script: RouteScript | null } | null> {
   const file = findConfigFile(request)
   let read: MotleyConfig
+  let script: RouteScript | null
   try {
     read = readConfig(request)
+    script = await openRoutingScript(read, request)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     logLine(`${error.message}\nconfiguration not changed: everything stays as it was`)
@@ -166,12 +197,13 @@ function reloadConfig(
   const outcome = gateway.reload(config)
   if (!outcome.applied) {
     logLine(`configuration not changed: ${outcome.reason}; everything stays as it was`)
+    await script?.close()
     return null
   }
   update(config.endpoints)
   logLine(`configuration read again${file === null ? '' : ` from ${file}`}`)
   for (const note of outcome.notes) logLine(`  ${note}`)
-  return read
+  return { config: read, script }
 }
 
 /** Until SIGINT or SIGTERM, and then until running answers are over or a second signal comes. */

@@ -8,6 +8,8 @@ const refusal = z.looseObject({
   state: z.string().optional(),
   inFlight: z.number().optional(),
   maxInFlight: z.number().optional(),
+  rule: z.number().optional(),
+  why: z.string().optional(),
 })
 
 /** What is used of GET /admin/v1/decisions/…; a newer gateway may say more. */
@@ -106,12 +108,16 @@ function attemptsText({ attempts }: RequestRecord): string {
   return lines.join('\n')
 }
 
-function refusalText({ kind, state, inFlight, maxInFlight }: Refusal): string {
+function refusalText({ kind, state, inFlight, maxInFlight, rule, why }: Refusal): string {
   switch (kind) {
     case 'tried':
       return 'has failed this request already'
     case 'state':
       return `is ${state}`
+    case 'rule':
+      return `${why} (rule ${rule})`
+    case 'script':
+      return 'was left out by routing.script'
     case 'probing':
       return 'is failing, and its one probe is under way'
     case 'weight-zero':

@@ -141,6 +141,12 @@ export const errorCatalog = {
     message: 'No endpoint that serves this model is ready.',
     hint: 'Run `motley status` to see the state of each endpoint and why.',
   },
+  no_permitted_endpoint: {
+    status: 503,
+    retryable: false,
+    message: 'The rules of this fleet let no endpoint of this model take this request.',
+    hint: 'Run `motley why` with the request id: it names the rule and what each endpoint lacks.',
+  },
   model_loading: {
     status: 503,
     retryable: true,

@@ -6,6 +6,7 @@ import type { EndpointId, ModelName } from '#core/ids.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
+import type { Constraint } from '#routing/constraint.ts'
 import type { DecisionRecord, WhyNone } from '#routing/decision.ts'
 import { pickers } from '#routing/index.ts'
 import { takeTurn } from '#routing/pickers/round-robin.ts'
@@ -32,6 +33,8 @@ export interface PlaceWanted {
   readonly model: ModelName
   /** Endpoints that already failed this request. */
   readonly tried: readonly EndpointId[]
+  /** What rules and script of the user say of its endpoints. */
+  readonly constraint: Constraint | null
   /** Whether another model may answer: then it is not worth waiting for one that is down. */
   readonly hasFallback: boolean
   /** When the whole request must be over. */
@@ -48,8 +51,9 @@ export function choosePlace(
   wanted: PlaceWanted,
 ): Promise<Place | NoPlace> | Place | NoPlace {
   if (exchange.clientGone) return { kind: 'gone' }
-  const { model, tried } = wanted
-  const group = tried.length === 0 ? `${exchange.route.task} ${model}` : null
+  const { model, tried, constraint } = wanted
+  const group =
+    tried.length === 0 ? `${exchange.route.task} ${model} ${constraint?.group ?? ''}` : null
   if (group !== null && state.queue.length > 0 && state.queue.has(group)) {
     state.tick()
     state.queue.wake()
@@ -68,11 +72,11 @@ export function choosePlace(
 function look(
   state: GatewayState,
   exchange: Exchange,
-  { model, tried }: PlaceWanted,
+  { model, tried, constraint }: PlaceWanted,
 ): Place | NoPlace | DecisionRecord {
   const nowMs = state.tick()
   const decision = route(
-    { model, nowMs, tried, turnNow: state.fleet.turnNow },
+    { model, nowMs, tried, turnNow: state.fleet.turnNow, constraint },
     state.fleet.serving(model, exchange.route.task),
     pickers[state.config.routing.strategy],
     state.chance,

@@ -53,6 +53,9 @@ function neverAttempted(
       { retryAfterSeconds: (none.untilMs - state.nowMs()) / 1000 },
     )
   }
+  if (none?.kind === 'not-permitted') {
+    return new MotleyError('no_permitted_endpoint', constraintText(exchange))
+  }
   return new MotleyError('no_ready_endpoint', stateText(state, exchange), {
     retryAfterSeconds: nextCheckSeconds,
   })
@@ -68,6 +71,17 @@ export function attemptsText(exchange: Exchange): string {
   if (tries.length === 0) return `No endpoint had room for "${model}" before its time was over.`
   const count = tries.length === 1 ? 'One attempt' : `${tries.length} attempts`
   return `No endpoint could answer for "${model}". ${count}: ${tries.join('; ')}.`
+}
+
+/** What the last decision says of each endpoint. */
+function constraintText(exchange: Exchange): string {
+  const candidates = exchange.decisions.at(-1)?.candidates ?? []
+  const reasons = candidates.map(({ endpoint, refusal }) =>
+    refusal?.kind === 'rule'
+      ? `${endpoint} ${refusal.why} (rule ${refusal.rule})`
+      : `${endpoint} was left out by routing.script`,
+  )
+  return `No endpoint may take this request for "${exchange.asked?.modelText}": ${reasons.join('; ')}.`
 }
 
 function stateText(state: GatewayState, exchange: Exchange): string {

@@ -10,7 +10,11 @@ import { Fleet } from '#gateway/fleet.ts'
 import { KeyRing } from '#gateway/key-ring.ts'
 import type { GatewayMetrics } from '#gateway/metrics.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
+import type { RouteScript } from '#gateway/script/route-script.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
+
+/** A script that fails, fails mostly for every request. */
+const scriptQuietMs = 10_000
 
 export class GatewayState {
   config: MotleyConfig
@@ -28,11 +32,15 @@ export class GatewayState {
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
   readonly replicaAlarms: () => readonly ReplicaAlarms[]
+  /** The user's `routing.script`; null when there is none. */
+  script: RouteScript | null = null
   draining = false
   /** API requests that are not over. */
   readonly running = new Set<Exchange>()
   readonly #log: (line: string) => void
   readonly #instant: Instant
+  #scriptFailures = 0
+  #scriptQuietUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(options: {
     readonly config: MotleyConfig
@@ -89,6 +97,19 @@ export class GatewayState {
     this.tick()
     if (this.queue.length > 0) this.queue.wake()
     if (endpoint.health.draining) this.fleet.forgetLeft()
+  }
+
+  /** Rules alone decide then. Told to the operator, but not for every request of a busy minute. */
+  scriptFailed(why: string): void {
+    this.metrics.scriptFailures.inc()
+    this.#scriptFailures++
+    const nowMs = this.nowMs()
+    if (nowMs < this.#scriptQuietUntilMs) return
+    this.#scriptQuietUntilMs = nowMs + scriptQuietMs
+    const times =
+      this.#scriptFailures === 1 ? '' : ` (${this.#scriptFailures} times since it was said last)`
+    this.#scriptFailures = 0
+    this.#log(`routing.script failed, and rules alone decided: ${why}${times}`)
   }
 
   /** A mistake of ours: told to the operator with where it happened, never with what was asked. */

@@ -13,6 +13,7 @@ import { GatewayState } from '#gateway/gateway-state.ts'
 import { GatewayMetrics } from '#gateway/metrics.ts'
 import { serveApi } from '#gateway/pipeline.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
+import type { RouteScript } from '#gateway/script/route-script.ts'
 import { type Listener, listen } from '#gateway/server.ts'
 import { servePage } from '#gateway/site.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
@@ -40,6 +41,8 @@ export interface Gateway {
   report(report: EndpointReport): void
   /** Takes a new configuration whole, or says why it cannot and changes nothing. */
   reload(config: MotleyConfig): ReloadOutcome
+  /** Asks this script from now on, or none; whoever gave it closes it, and the one before. */
+  useScript(script: RouteScript | null): void
   /**
    * Takes no new requests and lets running ones finish, for `gateway.drainMs` at most; what runs
    * then gets an error event. Resolves when nothing runs any more.
@@ -121,6 +124,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       for (const id of known)
         if (!now.has(id)) notes.push(`endpoint ${id} removed, its requests finish`)
       return { applied: true, notes }
+    },
+    useScript(script) {
+      state.script = script
     },
     async drain() {
       state.draining = true

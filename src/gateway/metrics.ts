@@ -27,6 +27,7 @@ export class GatewayMetrics {
   readonly duration: Histogram<'model'>
   readonly queueWait: Histogram<'model'>
   readonly retriesRefused: Counter
+  readonly scriptFailures: Counter
   readonly #logLinesDropped: Gauge
   readonly #bound = new Map<string, ReturnType<typeof bind>>()
   readonly #inFlight: Gauge<'endpoint'>
@@ -78,6 +79,11 @@ export class GatewayMetrics {
     this.retriesRefused = new Counter({
       name: 'motley_retries_refused_total',
       help: 'Retries that the retry budget did not allow.',
+      registers,
+    })
+    this.scriptFailures = new Counter({
+      name: 'motley_routing_script_failures_total',
+      help: 'Requests that routing.script gave no answer for: rules alone decided.',
       registers,
     })
     this.#logLinesDropped = new Gauge({

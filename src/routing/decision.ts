@@ -16,6 +16,8 @@ export type WhyNone =
   /** All that could answer asked to be left alone until then. */
   | { readonly kind: 'cooling'; readonly untilMs: number }
   | { readonly kind: 'none-ready' }
+  /** The user's rules and script keep it away from all of them. */
+  | { readonly kind: 'not-permitted' }
 
 export interface CandidateRecord {
   readonly endpoint: EndpointId

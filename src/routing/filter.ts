@@ -4,6 +4,7 @@
  */
 import type { EndpointView } from '#core/endpoint.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
+import type { Constraint, ConstraintRefusal } from '#routing/constraint.ts'
 
 export interface RouteRequest {
   readonly model: ModelName
@@ -12,6 +13,8 @@ export interface RouteRequest {
   readonly tried: readonly EndpointId[]
   /** Virtual time of the round-robin picker; see `pickers/round-robin.ts`. */
   readonly turnNow: number
+  /** What rules and script of the user say; null when they say nothing about this request. */
+  readonly constraint: Constraint | null
 }
 
 export type Refusal =
@@ -20,6 +23,7 @@ export type Refusal =
   | { readonly kind: 'probing' }
   | { readonly kind: 'weight-zero' }
   | { readonly kind: 'cooling'; readonly untilMs: number }
+  | ConstraintRefusal
   | { readonly kind: 'full'; readonly inFlight: number; readonly maxInFlight: number }
 
 export interface Filter {

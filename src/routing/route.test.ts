@@ -7,7 +7,7 @@ import { route } from '#routing/route.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 import { endpointView } from '#testing/endpoint-view.ts'
 
-const request = { model: modelName('m'), nowMs: 1000, tried: [], turnNow: 0 }
+const request = { model: modelName('m'), nowMs: 1000, tried: [], turnNow: 0, constraint: null }
 
 function choose(
   endpoints: EndpointView[],

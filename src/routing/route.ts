@@ -9,10 +9,11 @@ import { available } from '#routing/filters/available.ts'
 import { hasRoom } from '#routing/filters/has-room.ts'
 import { notCooling } from '#routing/filters/not-cooling.ts'
 import { notTried } from '#routing/filters/not-tried.ts'
+import { permitted } from '#routing/filters/permitted.ts'
 import type { Pick, Picker } from '#routing/picker.ts'
 
-/** In this order, so that "failed" is reported before "full". */
-const filters: readonly Filter[] = [available, notTried, notCooling, hasRoom]
+/** In this order, so that "not permitted" is reported before "failed", and that before "full". */
+const filters: readonly Filter[] = [permitted, available, notTried, notCooling, hasRoom]
 
 /** `endpoints` are those that serve the model. Reads them only; the caller obeys the decision. */
 export function route<Endpoint extends EndpointView>(
@@ -33,11 +34,41 @@ export function route<Endpoint extends EndpointView>(
     const because = whyNone(refusals)
     return because === null ? { kind: 'wait', record } : { kind: 'refuse', because, record }
   }
-  const pick = picker.pick(eligible, request, chance)
+  const preferred = preferredOf(request, eligible)
+  const pick = pickAmong(request, eligible, preferred, picker, chance)
   return {
     kind: 'forward',
     endpoint: eligible[pick.chosen] as Endpoint,
     record: recordOf(request, endpoints, refusals, picker, pick),
+  }
+}
+
+/** Those that lack least of what rules prefer; all of them where no rule prefers any. */
+function preferredOf<Endpoint extends EndpointView>(
+  { constraint }: RouteRequest,
+  eligible: readonly Endpoint[],
+): readonly Endpoint[] {
+  if (constraint === null) return eligible
+  const misses = eligible.map(({ id }) => constraint.misses(id))
+  const least = Math.min(...misses)
+  const preferred = eligible.filter((_endpoint, index) => misses[index] === least)
+  return preferred.length === eligible.length ? eligible : preferred
+}
+
+/** The pick in terms of all who are eligible; who is not preferred was not looked at. */
+function pickAmong(
+  request: RouteRequest,
+  eligible: readonly EndpointView[],
+  preferred: readonly EndpointView[],
+  picker: Picker,
+  chance: () => number,
+): Pick {
+  const pick = picker.pick(preferred, request, chance)
+  if (preferred === eligible) return pick
+  const scores = new Map(preferred.map((endpoint, index) => [endpoint, pick.scores[index] ?? null]))
+  return {
+    chosen: eligible.indexOf(preferred[pick.chosen] as EndpointView),
+    scores: eligible.map((endpoint) => scores.get(endpoint) ?? null),
   }
 }
 
@@ -56,13 +87,16 @@ function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | 
 function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
   let coolingUntilMs = Number.POSITIVE_INFINITY
   let tried = false
+  let constrained = 0
   for (const refusal of refusals) {
     if (refusal === null) continue
+    if (refusal.kind === 'rule' || refusal.kind === 'script') constrained++
     if (refusal.kind === 'full' || refusal.kind === 'probing') return null
     if (refusal.kind === 'state' && refusal.state === 'loading') return null
     if (refusal.kind === 'cooling') coolingUntilMs = Math.min(coolingUntilMs, refusal.untilMs)
     if (refusal.kind === 'tried') tried = true
   }
+  if (constrained > 0 && constrained === refusals.length) return { kind: 'not-permitted' }
   if (tried) return { kind: 'all-tried' }
   if (coolingUntilMs < Number.POSITIVE_INFINITY) {
     return { kind: 'cooling', untilMs: coolingUntilMs }

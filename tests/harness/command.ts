@@ -10,18 +10,21 @@ export interface CommandEnd {
 
 export interface CommandSettings {
   readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
   /** What it reads; left out: nothing. */
   readonly input?: string
 }
 
+/** Settings of Motley and Node in the environment of the test do not reach it. */
 export function motley(
   args: readonly string[],
-  { env = {}, input = '' }: CommandSettings = {},
+  { env = {}, cwd = '/', input = '' }: CommandSettings = {},
 ): Promise<CommandEnd> {
+  const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [packageFile('bin/motley'), ...args], {
-      cwd: '/',
-      env: { ...process.env, NO_COLOR: '1', ...env },
+      cwd,
+      env: { ...Object.fromEntries(own), NO_COLOR: '1', ...env },
     })
     let out = ''
     let err = ''

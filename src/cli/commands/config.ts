@@ -25,6 +25,7 @@ export function addConfigCommand(program: Command): void {
       try {
         const read = readConfig(request)
         await checkModelFile(read, request)
+        await checkRoutingScript(read, request)
         if (json) printJson({ file, valid: true, problems: [] })
         else console.log(`${file} is valid: ${summaryOf(read)}`)
       } catch (error) {
@@ -47,6 +48,13 @@ async function checkModelFile(config: MotleyConfig, request: ConfigRequest): Pro
   if (problem !== null) {
     throw new ConfigError([problemAt(request, ['embedded', 'model'], problem)])
   }
+}
+
+/** @throws {ConfigError} */
+async function checkRoutingScript(config: MotleyConfig, request: ConfigRequest): Promise<void> {
+  if (config.routing.script === undefined) return
+  const { openRoutingScript } = await import('#cli/routing-script.ts')
+  await (await openRoutingScript(config, request))?.close()
 }
 
 function summaryOf({ endpoints, gateway, models, deployments, embedded }: MotleyConfig): string {

@@ -1,6 +1,7 @@
 /** `endpoints:` of motley.yaml: engines that already run somewhere. */
 import { z } from 'zod'
-import { httpUrl, milliseconds, modelText, nameText } from '#core/config/text.ts'
+import { byteSize, httpUrl, milliseconds, modelText, nameText } from '#core/config/text.ts'
+import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
 
 export const endpointConfig = z.strictObject({
@@ -19,6 +20,13 @@ export const endpointConfig = z.strictObject({
         'What it serves. A list names the models; a map says what clients call each model and ' +
         'what the engine calls it. Left out: the endpoint is asked.',
     }),
+  backend: z
+    .enum(backends)
+    .optional()
+    .describe('What its engine is built for, where rules ask for it: cuda, rocm, metal …'),
+  vram: byteSize
+    .optional()
+    .describe('Memory of the devices it runs on, where rules ask for it: 24GiB.'),
   weight: z
     .number()
     .min(0)

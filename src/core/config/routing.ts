@@ -1,6 +1,7 @@
 /** `routing:` of motley.yaml: how an endpoint is chosen among those that can answer. */
 import { z } from 'zod'
-import { milliseconds } from '#core/config/text.ts'
+import { routingRule } from '#core/config/routing-rules.ts'
+import { milliseconds, pathText } from '#core/config/text.ts'
 
 export const strategyNames = ['least-connections', 'round-robin', 'random', 'power-of-two'] as const
 
@@ -14,4 +15,17 @@ export const routingConfig = z.strictObject({
   slowStartMs: milliseconds
     .default(10_000)
     .describe('How long a recovered endpoint takes to get back to its full weight.'),
+  rules: z
+    .array(routingRule)
+    .default([])
+    .describe(
+      'Which endpoints may take which requests, and which had better. All that hold count.',
+    ),
+  script: pathText
+    .optional()
+    .describe(
+      'A JavaScript file with a function route(request, endpoints) that returns those of the ' +
+        'endpoints that a request may go to; the strategy picks among them. It runs in a sandbox, for 5 ms at most. A relative path ' +
+        'starts at the folder of motley.yaml.',
+    ),
 })

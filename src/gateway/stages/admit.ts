@@ -2,9 +2,7 @@
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { type Admission, checkModelAllowed } from '#gateway/key-ring.ts'
-
-/** About four bytes a token of English, JSON around it included. */
-const bytesPerToken = 4
+import { bytesPerToken, promptTokens } from '#gateway/prompt-tokens.ts'
 
 /** Reserved for an answer whose length the client did not limit. */
 const answerTokensGuess = 256
@@ -28,8 +26,4 @@ export function usedTokens(exchange: Exchange): number {
     ? exchange.events
     : Math.ceil(exchange.bytesOut / bytesPerToken)
   return promptTokens(exchange) + answered
-}
-
-function promptTokens({ body, route }: Exchange): number {
-  return route.api.body === 'json' ? Math.ceil((body?.length ?? 0) / bytesPerToken) : 0
 }

@@ -9,6 +9,7 @@ import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import { type AttemptFailure, attempt } from '#gateway/attempt.ts'
 import { choosePlace, firstReports } from '#gateway/choose-place.ts'
+import { constraintFor } from '#gateway/constraint.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { finalError, notServed } from '#gateway/final-error.ts'
@@ -73,6 +74,8 @@ async function tryModel(
   modelsLeft: number,
 ): Promise<ModelEnd> {
   const deadlines = deadlinesOf(state, exchange, model)
+  const asking = constraintFor(state, exchange, model)
+  const constraint = asking instanceof Promise ? await asking : asking
   const tried: EndpointId[] = []
   /** Those of `tried` that are not to be tried again. */
   let avoided: readonly EndpointId[] = []
@@ -85,6 +88,7 @@ async function tryModel(
     const found = await choosePlace(state, exchange, {
       model,
       tried: avoided,
+      constraint,
       hasFallback: modelsLeft > 0,
       totalAtMs: deadlines.totalAtMs,
     })

@@ -1,0 +1,169 @@
+/**
+ * The user's routing script, on a thread of its own: the gateway goes on while it runs, and a run
+ * that does not end is ended with its thread. Whoever asks gets an answer in every case, late or not
+ * at all never.
+ */
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type {
+  FromScript,
+  ScriptEndpoint,
+  ScriptRequest,
+  ScriptVerdict,
+  ToScript,
+} from '#gateway/script/script-wire.ts'
+import type { Clock } from '#std/clock.ts'
+
+/**
+ * The sandbox cuts a run off after 5 ms. What is still silent then sits in one long step of it, or
+ * the machine is busy; a tenth of a second is what a client can lose to a script at most.
+ */
+const silentMsMax = 100
+
+/** A thread starts in some 30 ms; on a machine that swaps it may take this. */
+const startMsMax = 10_000
+
+/** A script that hangs so often in a row hangs always: nobody waits for it any more. */
+const hangsMax = 3
+
+/** Who waits longer than so many others gets no answer in time: rules alone decide then. */
+const waitingMax = 200
+
+/** The file cannot be used: says what is wrong in it, and where. */
+export class RouteScriptError extends Error {}
+
+interface Waiting {
+  readonly ask: ToScript
+  readonly answer: (verdict: ScriptVerdict) => void
+}
+
+/** Rejects with {@link RouteScriptError} when the text is no script or has no function `route`. */
+export async function startRouteScript(text: string, clock: Clock): Promise<RouteScript> {
+  const script = new RouteScript(text, clock)
+  const why = await script.start()
+  if (why === null) return script
+  await script.close()
+  throw new RouteScriptError(why)
+}
+
+export class RouteScript {
+  readonly #text: string
+  readonly #clock: Clock
+  #thread: Worker | null = null
+  #running: Waiting | null = null
+  readonly #waiting: Waiting[] = []
+  #cancelTimer = (): void => {}
+  #hangs = 0
+  #closed = false
+
+  constructor(text: string, clock: Clock) {
+    this.#text = text
+    this.#clock = clock
+  }
+
+  /** Resolves with what is wrong with the script, or null when it can be asked. */
+  start(): Promise<string | null> {
+    const thread = newThread(this.#text)
+    return new Promise((resolve) => {
+      const cancel = this.#clock.schedule(startMsMax, () => {
+        void thread.terminate()
+        resolve(`its thread did not start within ${startMsMax / 1_000} s`)
+      })
+      const fail = (why: string): void => {
+        cancel()
+        void thread.terminate()
+        if (this.#thread === thread) this.#lost(why)
+        resolve(why)
+      }
+      thread.on('message', (message: FromScript) => {
+        if (message.kind === 'unusable') fail(message.why)
+        else if (message.kind !== 'loaded') this.#answered(message)
+        else {
+          cancel()
+          this.#thread = thread
+          resolve(null)
+          this.#next()
+        }
+      })
+      thread.on('error', (error) => fail(`its thread ended: ${error.message}`))
+    })
+  }
+
+  /** Never rejects: what went wrong is an answer. */
+  choose(request: ScriptRequest, endpoints: readonly ScriptEndpoint[]): Promise<ScriptVerdict> {
+    const failed = (why: string) => Promise.resolve<ScriptVerdict>({ kind: 'failed', why })
+    if (this.#closed) return failed('it is closed')
+    if (this.#hangs >= hangsMax) {
+      return failed(`it did not end ${hangsMax} times in a row, and is left out until a reload`)
+    }
+    if (this.#waiting.length >= waitingMax) return failed('too many requests wait for it')
+    return new Promise((answer) => {
+      this.#waiting.push({ ask: { request, endpoints }, answer })
+      this.#next()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancelTimer()
+    const thread = this.#thread
+    this.#thread = null
+    this.#lost('it is closed')
+    await thread?.terminate()
+  }
+
+  #next(): void {
+    if (this.#running !== null || this.#thread === null) return
+    const next = this.#waiting.shift()
+    if (next === undefined) return
+    this.#running = next
+    this.#thread.postMessage(next.ask)
+    this.#cancelTimer = this.#clock.schedule(silentMsMax, () => this.#hung())
+  }
+
+  #answered(verdict: ScriptVerdict): void {
+    this.#hangs = 0
+    this.#settle(verdict)
+    this.#next()
+  }
+
+  #hung(): void {
+    const thread = this.#thread
+    this.#thread = null
+    this.#hangs++
+    void thread?.terminate()
+    this.#settle({ kind: 'failed', why: `it did not end within ${silentMsMax} ms` })
+    if (this.#hangs >= hangsMax) this.#lost('it does not end')
+    else void this.start()
+  }
+
+  /** Nobody will answer any more. */
+  #lost(why: string): void {
+    this.#thread = null
+    this.#settle({ kind: 'failed', why })
+    for (const { answer } of this.#waiting.splice(0)) answer({ kind: 'failed', why })
+  }
+
+  #settle(verdict: ScriptVerdict): void {
+    this.#cancelTimer()
+    const running = this.#running
+    this.#running = null
+    running?.answer(verdict)
+  }
+}
+
+/** Beside this file, in TypeScript where this is, in JavaScript where it was built. */
+function newThread(text: string): Worker {
+  const ending = extname(fileURLToPath(import.meta.url))
+  return new Worker(new URL(`./script-thread${ending}`, import.meta.url), {
+    workerData: text,
+    execArgv:
+      ending === '.ts'
+        ? ['--conditions=motley-source', '--disable-warning=ExperimentalWarning']
+        : [],
+    // None of the environment, so that nothing in it can leak through a mistake in the sandbox.
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: 64 },
+  })
+}

@@ -1,0 +1,140 @@
+/**
+ * The user's `route(request, endpoints)` in a sandbox: QuickJS in WebAssembly, without files,
+ * network, timers or a clock to wait on. It gets copies and gives names back, so that nothing it does
+ * reaches the gateway; what computes too long or takes too much memory is cut off. QuickJS looks at
+ * the time between its own steps only, and one step can be long: the thread around this sandbox is
+ * what bounds it.
+ */
+import * as variant from '@jitl/quickjs-wasmfile-release-sync'
+import {
+  newQuickJSWASMModuleFromVariant,
+  type QuickJSContext,
+  type QuickJSHandle,
+  type QuickJSRuntime,
+  type QuickJSSyncVariant,
+} from 'quickjs-emscripten-core'
+import type { ScriptEndpoint, ScriptRequest, ScriptVerdict } from '#gateway/script/script-wire.ts'
+import { parseJson } from '#std/parse-json.ts'
+
+/** A client waits while it runs; a rule that needs longer belongs somewhere else. */
+const timeMsMax = 5
+
+/** Room for a thousand endpoints with their labels; the engine itself takes a tenth of it. */
+const memoryBytesMax = 8 * 1024 * 1024
+
+const stackBytesMax = 256 * 1024
+
+/** The file could not be used at all: says what is wrong in it, and where. */
+export class SandboxError extends Error {}
+
+/** Rejects with {@link SandboxError} when the text is no script or has no function `route`. */
+export async function openSandbox(text: string, nowMs: () => number): Promise<Sandbox> {
+  const quickJs = await newQuickJSWASMModuleFromVariant(
+    variant.default as unknown as QuickJSSyncVariant,
+  )
+  const sandbox = new Sandbox(quickJs.newRuntime(), nowMs)
+  try {
+    sandbox.define(text)
+  } catch (error) {
+    sandbox.close()
+    throw error
+  }
+  return sandbox
+}
+
+export class Sandbox {
+  readonly #runtime: QuickJSRuntime
+  readonly #context: QuickJSContext
+  readonly #nowMs: () => number
+  #route: QuickJSHandle | null = null
+  #untilMs = 0
+
+  constructor(runtime: QuickJSRuntime, nowMs: () => number) {
+    this.#runtime = runtime
+    this.#nowMs = nowMs
+    runtime.setMemoryLimit(memoryBytesMax)
+    runtime.setMaxStackSize(stackBytesMax)
+    runtime.setInterruptHandler(() => this.#nowMs() > this.#untilMs)
+    this.#context = runtime.newContext()
+  }
+
+  /** @throws {SandboxError} */
+  define(text: string): void {
+    const context = this.#context
+    this.#untilMs = this.#nowMs() + defineMsMax
+    const ran = context.evalCode(text, 'routing.js')
+    if (ran.error) throw new SandboxError(this.#errorText(ran.error))
+    ran.value.dispose()
+    const isFunction = context.evalCode('typeof route')
+    const kind = isFunction.error ? '' : context.getString(isFunction.value)
+    isFunction.dispose()
+    if (kind !== 'function') {
+      throw new SandboxError('it has no function route(request, endpoints) that returns endpoints')
+    }
+    const wrapped = context.evalCode(wrapper)
+    if (wrapped.error) throw new SandboxError(this.#errorText(wrapped.error))
+    this.#route = wrapped.value
+  }
+
+  /** Never throws: what went wrong is an answer. */
+  choose(request: ScriptRequest, endpoints: readonly ScriptEndpoint[]): ScriptVerdict {
+    const context = this.#context
+    if (this.#route === null) return { kind: 'failed', why: 'it is closed' }
+    const given = context.newString(JSON.stringify([request, endpoints]))
+    this.#untilMs = this.#nowMs() + timeMsMax
+    const answered = context.callFunction(this.#route, context.undefined, given)
+    given.dispose()
+    if (answered.error) {
+      const late = this.#nowMs() > this.#untilMs
+      const text = this.#errorText(answered.error)
+      const why = late && /interrupted/.test(text) ? `it ran longer than ${timeMsMax} ms` : text
+      return { kind: 'failed', why }
+    }
+    const answer = context.getString(answered.value)
+    answered.value.dispose()
+    return verdictOf(answer, endpoints)
+  }
+
+  close(): void {
+    this.#route?.dispose()
+    this.#route = null
+    this.#context.dispose()
+    this.#runtime.dispose()
+  }
+
+  #errorText(handle: QuickJSHandle): string {
+    const error: unknown = this.#context.dump(handle)
+    handle.dispose()
+    if (typeof error !== 'object' || error === null) return String(error).slice(0, 300)
+    const { name, message, stack } = error as Record<string, unknown>
+    const line = /routing\.js:(\d+)/.exec(String(stack ?? ''))?.[1]
+    const where = line === undefined ? '' : ` (line ${line})`
+    return `${String(name)}: ${String(message)}${where}`.slice(0, 300)
+  }
+}
+
+/** Tables may be built once; a script that computes for longer is one that hangs. */
+const defineMsMax = 1_000
+
+/** Text crosses the border of the sandbox once each way: cheaper than one handle for each field. */
+const wrapper = `(function (given) {
+  const [request, endpoints] = JSON.parse(given)
+  const chosen = route(request, endpoints)
+  if (!Array.isArray(chosen)) return JSON.stringify(null)
+  return JSON.stringify(chosen.map((one) => (typeof one === 'string' ? one : one?.name ?? null)))
+})`
+
+function verdictOf(answer: string, endpoints: readonly ScriptEndpoint[]): ScriptVerdict {
+  const names = parseJson(answer)
+  if (!Array.isArray(names)) {
+    return { kind: 'failed', why: 'route() returned no list of endpoints' }
+  }
+  const unknown = names.find((name) => !endpoints.some((endpoint) => endpoint.name === name))
+  if (unknown !== undefined) {
+    return {
+      kind: 'failed',
+      why: `route() returned ${JSON.stringify(unknown)}, which is none of the endpoints`,
+    }
+  }
+  return { kind: 'endpoints', names: [...new Set(names as string[])] }
+}

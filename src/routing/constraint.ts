@@ -1,0 +1,17 @@
+/**
+ * What the user's rules and script say of the endpoints of one request: who may take it, and who had
+ * better. Made once for a request, and asked for each endpoint at each decision.
+ */
+import type { EndpointId } from '#core/ids.ts'
+import type { RuleRefusal } from '#routing/rules/apply-rules.ts'
+
+export interface Constraint {
+  /** Requests for one model with the same group are kept from, and prefer, the same endpoints. */
+  readonly group: string
+  /** Null: it may. */
+  refuse(endpoint: EndpointId): ConstraintRefusal | null
+  /** How much of what is preferred it lacks; those with the least come first. */
+  misses(endpoint: EndpointId): number
+}
+
+export type ConstraintRefusal = RuleRefusal | { readonly kind: 'script' }
