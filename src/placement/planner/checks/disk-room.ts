@@ -1,0 +1,19 @@
+import type { WayCheck } from '#placement/planner/checks/check.ts'
+import { gibibytes } from '#placement/planner/words.ts'
+
+/** Weights that are not there yet must have room on the disk of the node. */
+export const diskRoom: WayCheck = {
+  name: 'disk',
+  onRunning: 'stays',
+  refuse(_, { variant }, node) {
+    const free = node.freeDiskBytes
+    const needed = variant.facts?.tensorBytes ?? null
+    if (free === null || needed === null || needed <= free) return null
+    if (node.weights.includes(variant.source)) return null
+    return {
+      check: 'disk',
+      what: `${variant.source} is ${gibibytes(needed)}, and ${node.name} has ${gibibytes(free)} of disk`,
+      unlockedBy: `${gibibytes(needed - free)} more of disk on ${node.name}, or weights removed there`,
+    }
+  },
+}

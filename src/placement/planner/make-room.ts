@@ -1,0 +1,203 @@
+/**
+ * Finds a place for a unit where others are in its way: those of lower priority may lose their
+ * place, all others must find another one. A few places are tried, those first where the fewest and
+ * the lowest are in the way; what was tried is taken back, and the best of it done.
+ */
+import type { Holding } from '#placement/planner/arrangement.ts'
+import type { Unit } from '#placement/planner/problem.ts'
+import type { Search } from '#placement/planner/search.ts'
+import type { Setup } from '#placement/planner/setup.ts'
+import type { Site } from '#placement/planner/site.ts'
+import { squeezeIn } from '#placement/planner/squeeze.ts'
+import { compareWorth, type Worth } from '#placement/planner/worth.ts'
+
+/** How much a search may still try: counted, not timed, so that every machine finds the same. */
+export interface Effort {
+  trialsLeft: number
+  /** Places tried for one unit. */
+  readonly placesTried: number
+}
+
+interface Spot {
+  readonly site: Site
+  readonly setup: Setup
+  readonly seconds: number
+  readonly victims: readonly Holding[]
+  /** Victims by priority, as one number: one of a higher priority outweighs all below it. */
+  readonly weight: number
+  readonly runningVictims: number
+}
+
+/** More than there are replicas on a device. */
+const weightStep = 64
+
+/**
+ * Puts the unit somewhere if that makes the whole better than before; otherwise nothing changes.
+ * `bound`: only where the place itself costs less.
+ */
+export function makeRoom(
+  search: Search,
+  unit: Unit,
+  effort: Effort,
+  depth: number,
+  before: Worth,
+  bound = Number.POSITIVE_INFINITY,
+): boolean {
+  const spots = spotsFor(search, unit, effort.placesTried, bound)
+  let best: { readonly spot: Spot; readonly worth: Worth } | null = null
+  const start = search.mark()
+  for (const spot of spots) {
+    if (effort.trialsLeft <= 0) break
+    effort.trialsLeft -= 1
+    if (occupy(search, unit, spot, effort, depth)) {
+      const worth = search.worth()
+      if (compareWorth(worth, best?.worth ?? before) < 0) best = { spot, worth }
+    }
+    search.rollBack(start)
+  }
+  if (best === null) return false
+  // The same trial in the same state comes out the same, whatever is left of the effort.
+  const again: Effort = { ...effort, trialsLeft: Number.POSITIVE_INFINITY }
+  occupy(search, unit, best.spot, again, depth)
+  return search.keepIfBetter(start, before)
+}
+
+function occupy(search: Search, unit: Unit, spot: Spot, effort: Effort, depth: number): boolean {
+  const { units } = search.problem
+  const displaced: Unit[] = []
+  for (const victim of spot.victims) {
+    const owner = units[victim.unit!]!
+    if (victim.isPredecessor) search.dismissPredecessor(owner)
+    else {
+      search.takeAway(owner)
+      displaced.push(owner)
+    }
+  }
+  if (!settle(search, unit, spot)) return false
+  displaced.sort((a, b) => b.wish.priority - a.wish.priority || a.index - b.index)
+  for (const victim of displaced) {
+    if (search.putBack(victim)) continue
+    const mayBeInterrupted = victim.keeps === null || victim.wish.priority < unit.wish.priority
+    const place =
+      (victim.keeps === null ? null : search.findPlace(victim, undefined, true)) ??
+      (mayBeInterrupted ? search.findPlace(victim) : null)
+    if (place !== null) {
+      search.put(victim, place)
+      continue
+    }
+    if (victim.wish.priority < unit.wish.priority) continue
+    if (victim.keeps !== null || depth <= 1) return false
+    if (!makeRoom(search, victim, effort, depth - 1, search.worth())) return false
+  }
+  return true
+}
+
+function settle(search: Search, unit: Unit, { site, setup, seconds }: Spot): boolean {
+  const { share } = unit.wish.deployment
+  if (!search.after.isFree(site, setup.locals, share)) return false
+  if (!search.after.isAwayFromOthers(site, unit.wish)) return false
+  const company = search.after.companySeconds(site, setup.locals, unit.wish)
+  for (let position = 0; ; position += 1) {
+    const rung = setup.ladder.at(position)
+    if (rung === null) break
+    if (!search.after.hasRoom(site, setup.locals, rung.needBytes, rung.hostBytes)) continue
+    const totalSeconds = seconds + company + rung.shrunkSeconds
+    search.put(unit, { site, setup, rung: position, seconds, totalSeconds })
+    return true
+  }
+  return squeezeIn(search, unit, site, setup, seconds)
+}
+
+function spotsFor(search: Search, unit: Unit, count: number, bound: number): Spot[] {
+  const spots: Spot[] = []
+  for (const { setups, open, leastSeconds } of search.groundsOf(unit.wish)) {
+    if (leastSeconds >= bound) break
+    for (const { site, seconds: nodeSeconds } of open) {
+      for (const setup of setups) {
+        const seconds = setup.seconds + nodeSeconds[setup.variantIndex]!
+        if (seconds >= bound) continue
+        if (search.forbidden(unit, site, setup.locals)) continue
+        const victims = inTheWay(search, unit, site, setup)
+        if (victims === null) continue
+        let weight = 0
+        let runningVictims = 0
+        for (const { wish, running } of victims) {
+          weight += weightStep ** wish!.priority
+          if (running !== null) runningVictims += 1
+        }
+        insertSorted(spots, { site, setup, seconds, victims, weight, runningVictims }, count)
+      }
+    }
+  }
+  return spots
+}
+
+/** Who has to go so that the setup fits on its smallest rung; null when somebody cannot. */
+function inTheWay(search: Search, unit: Unit, site: Site, setup: Setup): Holding[] | null {
+  const { after } = search
+  const { wish } = unit
+  const { share } = wish.deployment
+  const victims: Holding[] = []
+  const others: Holding[] = []
+  for (const holding of after.onSite(site)) {
+    const here = holding.locals.some((local) => setup.locals.includes(local))
+    const isForeign = here && !(share && holding.share)
+    const isTooNear = holding.wish !== null && wish.awayFrom.has(holding.wish.index)
+    if (isForeign || isTooNear) {
+      if (!mayGo(search, unit, holding)) return null
+      victims.push(holding)
+    } else if (mayGo(search, unit, holding)) others.push(holding)
+  }
+  for (const victim of victims) after.remove(victim)
+  const smallest = smallestRung(setup, share)
+  const fits = () => after.hasRoom(site, setup.locals, smallest.needBytes, smallest.hostBytes)
+  let enough = fits()
+  if (!enough) {
+    // Those on the very devices first, then those that only use the same memory of the machine.
+    const near = (holding: Holding) =>
+      holding.locals.some((local) => setup.locals.includes(local)) ? 0 : 1
+    others.sort(
+      (a, b) => near(a) - near(b) || a.wish!.priority - b.wish!.priority || largestFirst(a, b),
+    )
+    for (const other of others) {
+      after.remove(other)
+      victims.push(other)
+      enough = fits()
+      if (enough) break
+    }
+  }
+  for (const victim of victims) after.add(victim)
+  return enough ? victims : null
+}
+
+function smallestRung({ ladder }: Setup, share: boolean) {
+  return share ? ladder.all.at(-1)! : ladder.top
+}
+
+function mayGo(
+  { problem }: Search,
+  unit: Unit,
+  { wish, running, isPredecessor, ...holding }: Holding,
+): boolean {
+  if (wish === null || holding.unit === null || holding.unit === unit.index) return false
+  if (running === null) return true
+  if (problem.input.frozen) return false
+  // What runs is not disturbed for the sake of something less important.
+  return isPredecessor ? wish.priority < unit.wish.priority : wish.priority <= unit.wish.priority
+}
+
+function largestFirst(a: Holding, b: Holding): number {
+  return b.needBytes[0]! - a.needBytes[0]! || a.unit! - b.unit!
+}
+
+function insertSorted(spots: Spot[], spot: Spot, count: number): void {
+  let at = spots.length
+  while (at > 0 && compareSpots(spot, spots[at - 1]!) < 0) at -= 1
+  if (at >= count) return
+  spots.splice(at, 0, spot)
+  if (spots.length > count) spots.pop()
+}
+
+function compareSpots(a: Spot, b: Spot): number {
+  return a.weight - b.weight || a.runningVictims - b.runningVictims || a.seconds - b.seconds
+}

@@ -1,0 +1,20 @@
+/** Every rank there is. `company.ts` has those that depend on who else is there. */
+import { answerTime } from '#placement/planner/ranks/answer-time.ts'
+import { deviceClass } from '#placement/planner/ranks/device-class.ts'
+import { engineOrder } from '#placement/planner/ranks/engine-order.ts'
+import { fetchTime } from '#placement/planner/ranks/fetch-time.ts'
+import { notes } from '#placement/planner/ranks/notes.ts'
+import { oversize } from '#placement/planner/ranks/oversize.ts'
+import { preferredNodes } from '#placement/planner/ranks/preferred-nodes.ts'
+import type { NodeRank, Rank } from '#placement/planner/ranks/rank.ts'
+import { variantOrder } from '#placement/planner/ranks/variant-order.ts'
+
+export const ranks: readonly Rank[] = [
+  answerTime,
+  oversize,
+  deviceClass,
+  variantOrder,
+  engineOrder,
+  notes,
+]
+export const nodeRanks: readonly NodeRank[] = [fetchTime, preferredNodes]

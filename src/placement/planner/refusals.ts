@@ -1,0 +1,41 @@
+/** Why a deployment has no place: what stands against it on the whole fleet, said once each. */
+import type { Blocker } from '#placement/fit.ts'
+import { nodeChecks } from '#placement/planner/checks/index.ts'
+import type { Wish } from '#placement/planner/problem.ts'
+import type { Search } from '#placement/planner/search.ts'
+import { takenBlockers } from '#placement/planner/taken.ts'
+
+/** Reasons are for reading: those of the fewest nodes are told last, or not at all. */
+const reasonsMax = 6
+
+export function whyNowhere(search: Search, wish: Wish): Blocker[] {
+  const { problem } = search
+  const counts = new Map<string, { blocker: Blocker; nodes: number }>()
+  const add = (blocker: Blocker) => {
+    const key = `${blocker.check}: ${blocker.what}`
+    const entry = counts.get(key)
+    if (entry === undefined) counts.set(key, { blocker, nodes: 1 })
+    else entry.nodes += 1
+  }
+  for (const machineClass of problem.sites.classes) {
+    const open = problem.sitesFor(wish, machineClass)
+    const openIndexes = new Set(open.map(({ site }) => site.index))
+    for (const site of machineClass.sites) {
+      if (openIndexes.has(site.index)) continue
+      for (const check of nodeChecks) {
+        const blocker = check.refuse(wish.deployment, site.node)
+        if (blocker !== null) add(blocker)
+      }
+    }
+    if (open.length === 0) continue
+    const { possible, refused } = problem.setupsFor(wish, machineClass)
+    for (const { site } of open) {
+      if (possible.length === 0) for (const { blockers } of refused) blockers.forEach(add)
+      else takenBlockers(problem.sites, search.after, wish, site, possible[0]!).forEach(add)
+    }
+  }
+  return [...counts.values()]
+    .toSorted((a, b) => b.nodes - a.nodes)
+    .slice(0, reasonsMax)
+    .map(({ blocker }) => blocker)
+}

@@ -1,0 +1,348 @@
+/**
+ * A setup is one way to have a replica on machines of a class: which variant, read by which engine,
+ * on which of the devices. Its rungs are settings of falling size, for devices that are shared or
+ * partly taken: the planner climbs down as far as it must, and no further.
+ */
+import type { Deployment } from '#core/deployment.ts'
+import { type Backend, backendsOfVendor, type LaunchKind } from '#core/engine-build.ts'
+import type { EngineFacts } from '#core/engine-facts.ts'
+import type { Blocker, Fit, FitLimits, FitReplica } from '#placement/fit.ts'
+import type { PlacementDevice } from '#placement/inventory.ts'
+import type { PlanInput } from '#placement/plan.ts'
+import { deviceChecks, fitChecks, wayChecks } from '#placement/planner/checks/index.ts'
+import { deviceRoom } from '#placement/planner/device-room.ts'
+import { halvedSeconds } from '#placement/planner/ranks/company.ts'
+import { ranks } from '#placement/planner/ranks/index.ts'
+import type { MachineClass } from '#placement/planner/site.ts'
+
+export type Fits = Extract<Fit, { kind: 'fits' }>
+
+export interface Rung {
+  /** Of each device, in the order of the setup's devices. */
+  readonly needBytes: readonly number[]
+  readonly hostBytes: number
+  /** What being smaller than the first rung costs. */
+  readonly shrunkSeconds: number
+  readonly fit: Fits
+}
+
+export interface Setup {
+  /** Positions of its devices among those of the node. */
+  readonly locals: readonly number[]
+  readonly variantIndex: number
+  readonly engineIndex: number
+  readonly backend: Backend
+  readonly kind: LaunchKind
+  /** Sum of the ranks that are alike on all nodes of the class. */
+  readonly seconds: number
+  readonly ladder: Ladder
+}
+
+/** What was tried on devices of a class, and why it cannot be. */
+export interface RefusedSetup {
+  readonly locals: readonly number[]
+  readonly blockers: readonly Blocker[]
+  readonly fit: Extract<Fit, { kind: 'no' }> | null
+}
+
+export interface Setups {
+  /** The best first. */
+  readonly possible: readonly Setup[]
+  readonly refused: readonly RefusedSetup[]
+}
+
+/** Rungs of one question, asked for when somebody climbs down to them. */
+export class Ladder {
+  readonly #rungs: Rung[]
+  #limits: readonly FitLimits[] | null = null
+  readonly #ask: (limits: FitLimits) => Fit
+  readonly #canShrinkContext: boolean
+
+  constructor(top: Fits, ask: (limits: FitLimits) => Fit, canShrinkContext: boolean) {
+    this.#rungs = [rungOf(top, top)]
+    this.#ask = ask
+    this.#canShrinkContext = canShrinkContext
+  }
+
+  get top(): Rung {
+    return this.#rungs[0]!
+  }
+
+  /** The rung at this position; null below the last. */
+  at(position: number): Rung | null {
+    while (this.#rungs.length <= position) {
+      this.#limits ??= tighterLimits(this.top.fit, this.#canShrinkContext)
+      const [next, ...rest] = this.#limits
+      if (next === undefined) return null
+      this.#limits = rest
+      const fit = this.#ask(next)
+      if (fit.kind === 'no') continue
+      const rung = rungOf(fit, this.top.fit)
+      const above = this.#rungs.at(-1)!
+      if (sum(rung.needBytes) < sum(above.needBytes) * 0.99) this.#rungs.push(rung)
+    }
+    return this.#rungs[position]!
+  }
+
+  get all(): readonly Rung[] {
+    while (this.at(this.#rungs.length) !== null);
+    return this.#rungs
+  }
+}
+
+/** A conversation of some thousand tokens is the least that a chat model is of use for. */
+const leastContextTokens = 2_048
+
+/** Below this, what an engine holds beside the weights is the most of what it was given. */
+const leastFraction = 0.1
+
+function tighterLimits({ setting }: Fits, canShrinkContext: boolean): FitLimits[] {
+  const none = { contextTokens: null, slots: null, memoryFraction: null }
+  const limits: FitLimits[] = []
+  if (setting.memoryFraction !== null) {
+    for (
+      let fraction = setting.memoryFraction - 0.05;
+      fraction >= leastFraction;
+      fraction -= 0.05
+    ) {
+      limits.push({ ...none, memoryFraction: Math.round(fraction * 100) / 100 })
+    }
+    return limits
+  }
+  if (!canShrinkContext) return limits
+  for (let tokens = setting.contextTokens / 2; tokens >= leastContextTokens; tokens /= 2) {
+    limits.push({ ...none, contextTokens: Math.floor(tokens) })
+  }
+  return limits
+}
+
+function rungOf(fit: Fits, top: Fits): Rung {
+  const { setting, memory } = fit
+  const halvings =
+    Math.log2(top.setting.contextTokens / setting.contextTokens) +
+    Math.log2((top.setting.memoryFraction ?? 1) / (setting.memoryFraction ?? 1))
+  return {
+    // Whole bytes, so that sums come out the same in any order.
+    needBytes: memory.devices.map(({ needBytes }) => Math.ceil(needBytes)),
+    hostBytes: Math.ceil(memory.hostBytes),
+    shrunkSeconds: Math.max(0, halvings) * halvedSeconds,
+    fit,
+  }
+}
+
+/** All setups of one deployment on one class of machines. */
+export function setupsOf(
+  deployment: Deployment,
+  machineClass: MachineClass,
+  input: PlanInput,
+  fitReplica: FitReplica,
+): Setups {
+  const node = machineClass.example
+  const possible: Setup[] = []
+  const refused: RefusedSetup[] = []
+  const usable = machineClass.kinds.flatMap((kind) => {
+    const blockers = deviceChecks.flatMap(
+      (check) => check.refuse(deployment, kind.example, node) ?? [],
+    )
+    if (blockers.length === 0) return [kind]
+    for (const local of kind.locals) refused.push({ locals: [local], blockers, fit: null })
+    return []
+  })
+  for (const [local, device] of node.devices.entries()) {
+    if (device.device.schedulable) continue
+    const blockers = deviceChecks.flatMap((check) => check.refuse(deployment, device, node) ?? [])
+    refused.push({ locals: [local], blockers, fit: null })
+  }
+
+  for (const [variantIndex, variant] of deployment.variants.entries()) {
+    for (const [engineIndex, engine] of input.engines.entries()) {
+      const blockers = wayChecks.flatMap(
+        (check) => check.refuse(deployment, { variant, engine }, node) ?? [],
+      )
+      if (blockers.length > 0) {
+        // An engine that reads other files is no candidate that anybody would ask about.
+        if (!blockers.some(({ check }) => check === 'format' || check === 'task')) {
+          refused.push({ locals: [], blockers, fit: null })
+        }
+        continue
+      }
+      for (const backend of backendsHere(
+        deployment,
+        engine,
+        usable.map((kind) => kind.example),
+      )) {
+        const kinds = usable.filter(({ example }) =>
+          backendsOfVendor[example.device.vendor].includes(backend),
+        )
+        const tried = new Map<string, 'fits' | 'no'>()
+        const attempt = (locals: readonly number[], alike: readonly (readonly number[])[]) => {
+          const devices = locals.map((local) => node.devices[local]!)
+          let best: Fits | null = null
+          let bestKind: LaunchKind | null = null
+          for (const kind of launchKinds(engine, backend, machineClass)) {
+            const ask = (limits: FitLimits) =>
+              fitReplica({
+                deployment,
+                variant,
+                engine,
+                backend,
+                kind,
+                node,
+                devices,
+                promisedBytes: {},
+                limits,
+                memory: input.inventory.memory,
+                speeds: input.inventory.speeds,
+              })
+            const fit = ask({ contextTokens: null, slots: null, memoryFraction: null })
+            const against =
+              fit.kind === 'no'
+                ? fit.blockers
+                : fitChecks.flatMap((check) => check.refuse(deployment, fit) ?? [])
+            if (fit.kind === 'no' || against.length > 0) {
+              refused.push({ locals, blockers: against, fit: fit.kind === 'no' ? fit : null })
+              continue
+            }
+            best = fit
+            bestKind = kind
+            const ladder = new Ladder(fit, ask, deployment.contextTokens === null)
+            const seconds = classSeconds(deployment, variantIndex, engineIndex, devices, fit)
+            for (const same of alike) {
+              possible.push({
+                locals: same,
+                variantIndex,
+                engineIndex,
+                backend,
+                kind,
+                seconds,
+                ladder,
+              })
+            }
+            break
+          }
+          tried.set(locals.join(), bestKind === null ? 'no' : 'fits')
+          return best
+        }
+        for (const kind of kinds) {
+          attempt(
+            [kind.locals[0]!],
+            kind.locals.map((local) => [local]),
+          )
+        }
+        for (const { locals, alike } of deviceSets(engine, kinds)) {
+          const [first] = locals
+          if (tried.get(String(first)) === 'fits' && locals.length > 1) continue
+          if (smallerFits(tried, locals)) continue
+          attempt(locals, alike)
+        }
+      }
+    }
+  }
+  possible.sort((a, b) => a.seconds - b.seconds)
+  return { possible: withoutDominated(possible), refused }
+}
+
+/** Sets of more than one device that an engine can spread a replica over. */
+function deviceSets(
+  engine: EngineFacts,
+  kinds: readonly { readonly example: PlacementDevice; readonly locals: readonly number[] }[],
+): { locals: readonly number[]; alike: readonly (readonly number[])[] }[] {
+  if (engine.spread === 'tensor-parallel') {
+    return kinds.flatMap(({ locals }) => {
+      const sets: { locals: readonly number[]; alike: readonly (readonly number[])[] }[] = []
+      // Attention heads come in powers of two, so devices do.
+      for (let size = 2; size <= locals.length; size *= 2) {
+        const alike: (readonly number[])[] = []
+        for (let at = 0; at + size <= locals.length; at += size) {
+          alike.push(locals.slice(at, at + size))
+        }
+        sets.push({ locals: alike[0]!, alike })
+      }
+      return sets
+    })
+  }
+  if (engine.spread === 'layers') {
+    const gpus = kinds.filter(({ example }) => example.device.vendor !== 'cpu')
+    const locals = gpus.flatMap((kind) => kind.locals)
+    return locals
+      .slice(1)
+      .map((_, at) => locals.slice(0, at + 2))
+      .map((set) => ({ locals: set, alike: [set] }))
+  }
+  return []
+}
+
+function smallerFits(
+  tried: ReadonlyMap<string, 'fits' | 'no'>,
+  locals: readonly number[],
+): boolean {
+  for (const [set, verdict] of tried) {
+    if (verdict === 'no') continue
+    const members = set.split(',').map(Number)
+    if (members.length < locals.length && members.every((member) => locals.includes(member))) {
+      return true
+    }
+  }
+  return false
+}
+
+function backendsHere(
+  deployment: Deployment,
+  engine: EngineFacts,
+  devices: readonly PlacementDevice[],
+): Backend[] {
+  const wanted = deployment.constraints.backends
+  const here = new Set(devices.flatMap(({ device }) => backendsOfVendor[device.vendor]))
+  const built = new Set(engine.supports.map(({ backend }) => backend))
+  return [...built].filter(
+    (backend) => here.has(backend) && (wanted === null || wanted.includes(backend)),
+  )
+}
+
+function launchKinds(
+  engine: EngineFacts,
+  backend: Backend,
+  { example: { engines, os } }: MachineClass,
+): LaunchKind[] {
+  const installed = engines?.find((entry) => entry.engine === engine.id)
+  const kinds = engine.supports
+    .filter((support) => support.backend === backend && support.os.includes(os))
+    .flatMap((support) => support.kinds)
+  return [...new Set(kinds)].filter(
+    (kind) =>
+      installed === undefined ||
+      (installed.kinds.includes(kind) &&
+        (kind === 'container' || installed.backends.includes(backend))),
+  )
+}
+
+function classSeconds(
+  deployment: Deployment,
+  variantIndex: number,
+  engineIndex: number,
+  devices: readonly PlacementDevice[],
+  fit: Fits,
+): number {
+  const capacityBytes = sum(devices.map((device) => deviceRoom(device).capacityBytes))
+  const question = { deployment, variantIndex, engineIndex, devices, capacityBytes, fit }
+  return ranks.reduce((total, rank) => total + rank.seconds(question), 0)
+}
+
+/** A setup that costs more and needs no less of the same devices would never be chosen. */
+function withoutDominated(setups: readonly Setup[]): Setup[] {
+  const leastBySet = new Map<string, number>()
+  return setups.filter(({ locals, ladder }) => {
+    const key = locals.join()
+    const least = leastBySet.get(key)
+    const need = sum(ladder.top.needBytes)
+    if (least !== undefined && need >= least * 0.9) return false
+    leastBySet.set(key, need)
+    return true
+  })
+}
+
+function sum(values: readonly number[]): number {
+  let total = 0
+  for (const value of values) total += value
+  return total
+}
