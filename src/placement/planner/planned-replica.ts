@@ -99,6 +99,8 @@ function keptFit(
       usableBytes: 0,
     })),
     hostBytes,
+    hostTerms: fit?.memory.hostTerms ?? [],
+    kvCacheTokens: fit?.memory.kvCacheTokens ?? null,
     layersOnDevices: fit?.memory.layersOnDevices ?? null,
     confidence: running.measuredBytes === null ? 'estimated' : 'measured',
   }
@@ -117,8 +119,8 @@ function kindOf({ node }: Site, engine: PlacedReplica['engine']): LaunchKind {
 
 function unknownSetting(
   kind: LaunchKind,
-): Pick<ReplicaSetting, 'kind' | 'tensorParallel' | 'settings'> {
-  return { kind, tensorParallel: 1, settings: [] }
+): Pick<ReplicaSetting, 'kind' | 'tensorParallel' | 'kvCacheType' | 'offload' | 'settings'> {
+  return { kind, tensorParallel: 1, kvCacheType: 'f16', offload: null, settings: [] }
 }
 
 /** What others leave of the device. */

@@ -62,7 +62,7 @@ test('a higher priority takes the place of a lower one, which goes elsewhere if 
   const high = deployment('high', 40, { priority: 'high', constraints: { backends: ['cuda'] } })
   const made = plan({ ...after, deployments: [low, high] })
   expect(whereabouts(made)).toContain('high-0 at big on nvidia-0')
-  expect(made.steps.map(({ step }) => step)).toEqual(['stop low-0', 'start low-1', 'start high-0'])
+  expect(made.steps.map(({ step }) => step)).toEqual(['start low-1', 'stop low-0', 'start high-0'])
 })
 
 test('two that share a device get what fits beside each other', () => {

@@ -100,6 +100,8 @@ function machineKey(node: PlacementNode, wasMeasured: boolean): string {
   return JSON.stringify([
     wasMeasured ? node.id : '',
     node.os,
+    node.osVersion,
+    node.containers,
     node.engines,
     node.diskBytesPerSecond,
     node.networkBytesPerSecond,
