@@ -12,11 +12,13 @@ export interface BatchRequest {
 
 /**
  * What the leading tokens are, block by block. Two requests whose first n hashes are equal share
- * the first n blocks. The last block of the prompt may be partial. Hashes beyond the prompt stand
- * for what is written, where that is known: the next turn of a conversation begins with it.
+ * the first n blocks. The last block may be partial. Hashes beyond the prompt stand for what is
+ * written, where that is known: the next turn of a conversation begins with it.
  */
 export interface PrefixBlocks {
   readonly hashes: ArrayLike<number>
   /** Tokens in each block; a multiple of the engine's own block. */
   readonly blockTokens: number
+  /** Tokens that the hashes are of, all together. */
+  readonly tokens: number
 }

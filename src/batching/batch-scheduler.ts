@@ -188,11 +188,10 @@ export class BatchScheduler {
     if (sequence === undefined) return false
     this.#sequences.delete(id)
     this.#cancelledTotal += 1
+    // Even one that only waited may have stood before another that fits.
+    this.#settle(nowMs)
     if (sequence.state === 'waiting') this.#batch.waiting.remove(sequence)
-    else {
-      this.#settle(nowMs)
-      this.#batch.leave(sequence)
-    }
+    else this.#batch.leave(sequence)
     return true
   }
 
@@ -217,8 +216,11 @@ export class BatchScheduler {
       if (sequence === undefined) break
       this.#finish(sequence)
     }
-    for (let at = 0; at < batch.chunkSequences.length; at += 1) {
-      this.#readChunk(batch.chunkSequences[at]!, batch.chunkTokens[at]!)
+    for (let at = 0; at < batch.chunkSequences.length; ) {
+      const sequence = batch.chunkSequences[at]!
+      this.#readChunk(sequence, batch.chunkTokens[at]!)
+      // One that is over with this chunk has left the list.
+      if (batch.chunkSequences[at] === sequence) at += 1
     }
     this.#planStep(this.#dueMs)
     return report
@@ -310,6 +312,8 @@ export class BatchScheduler {
       this.#policy.plan(batch)
     }
     for (const { id } of batch.preempted) this.#preempted.push(id)
+    // Nobody may have been let in just because others were put back.
+    const isSettled = batch.preempted.length === 0
     batch.preempted.length = 0
     this.#underWay = batch.stepDecodes || batch.chunkSequences.length > 0
     this.#startMs = nowMs
@@ -319,7 +323,7 @@ export class BatchScheduler {
     }
     this.#firstMs = this.#stepMs()
     this.#steps = 1
-    if (batch.chunkSequences.length === 0) this.#planRun()
+    if (batch.chunkSequences.length === 0 && isSettled) this.#planRun()
     this.#dueMs = nowMs + this.#runMs(this.#steps)
   }
 

@@ -124,7 +124,6 @@ export class Batch {
   /** A running sequence gives everything back, and waits to be computed anew. */
   preempt(sequence: Sequence, where: 'in front' | 'at the end'): void {
     this.leave(sequence)
-    sequence.state = 'waiting'
     sequence.target = sequence.promptTokens + sequence.emitted
     if (where === 'in front') this.waiting.putBack(sequence)
     else this.waiting.push(sequence)
@@ -148,6 +147,7 @@ export class Batch {
     }
     removeFrom(this.running, sequence)
     this.keeper.release(sequence, blocks, sequence.computed)
+    sequence.state = 'waiting'
     sequence.blocks = 0
     sequence.computed = 0
   }

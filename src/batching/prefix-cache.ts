@@ -1,16 +1,7 @@
 import type { PrefixBlocks } from '#batching/batch-request.ts'
+import type { CachedUnit } from '#batching/cached-unit.ts'
 import type { KvBlocks } from '#batching/kv-blocks.ts'
 import type { Sequence } from '#batching/sequence.ts'
-
-/** One known block of a prefix, as long as it is in the cache. */
-export interface CachedUnit {
-  readonly hash: number
-  /** How many blocks of the KV cache it takes. */
-  readonly blocks: number
-  users: number
-  older: CachedUnit | null
-  newer: CachedUnit | null
-}
 
 /**
  * Which prefixes are in the KV cache, by the hash of each block. What sequences use is shared
@@ -40,11 +31,12 @@ export class PrefixCache {
     if (prefix === null) return 0
     const { hashes, blockTokens } = prefix
     let count = 0
-    while (count < hashes.length && this.#units.has(hashes[count]!)) {
+    for (; count < hashes.length; count += 1) {
       // Hashes may go beyond what there is to compute: that part is still to be written.
-      const tokens = unitTokens(prefix, count, sequence.promptTokens)
-      if (count * blockTokens + tokens > sequence.target) break
-      count += 1
+      const tokens = unitTokens(prefix, count)
+      if (count * blockTokens + tokens > sequence.target) return count
+      const unit = this.#units.get(hashes[count]!)
+      if (unit?.blocks !== Math.floor(tokens / this.#kv.blockTokens)) return count
     }
     return count
   }
@@ -92,7 +84,7 @@ export class PrefixCache {
     const { hashes, blockTokens } = prefix
     while (sequence.nextUnit < hashes.length) {
       const at = sequence.nextUnit
-      const tokens = unitTokens(prefix, at, sequence.promptTokens)
+      const tokens = unitTokens(prefix, at)
       if (at * blockTokens + tokens > computedTokens) return
       sequence.nextUnit += 1
       const blocks = Math.floor(tokens / this.#kv.blockTokens)
@@ -151,9 +143,7 @@ export class PrefixCache {
   }
 }
 
-/** Tokens in one unit: the last of a prompt may be partial. */
-function unitTokens(prefix: PrefixBlocks, at: number, promptTokens: number): number {
-  const isLast = at + 1 === prefix.hashes.length
-  const left = promptTokens - at * prefix.blockTokens
-  return isLast && left > 0 ? Math.min(left, prefix.blockTokens) : prefix.blockTokens
+/** Tokens in one unit: the last may be partial. */
+function unitTokens(prefix: PrefixBlocks, at: number): number {
+  return Math.min(prefix.blockTokens, prefix.tokens - at * prefix.blockTokens)
 }

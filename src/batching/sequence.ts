@@ -1,5 +1,5 @@
 import type { BatchRequest, PrefixBlocks } from '#batching/batch-request.ts'
-import type { CachedUnit } from '#batching/prefix-cache.ts'
+import type { CachedUnit } from '#batching/cached-unit.ts'
 
 /**
  * One request inside a scheduler.

@@ -60,12 +60,12 @@ export class LlamaServerPolicy implements SchedulingPolicy {
     let budget = this.#options.batchTokens - batch.decoding
     for (const { sequence } of this.#slots) {
       if (budget <= 0) break
-      if (sequence === null || sequence.state !== 'prefilling') continue
+      if (sequence === null || !isReading(sequence)) continue
       const tokens = Math.min(budget, sequence.target - sequence.computed)
-      if (batch.blocksMissing(sequence, tokens) > kv.available) {
+      while (isReading(sequence) && batch.blocksMissing(sequence, tokens) > kv.available) {
         this.#runOut(batch)
-        return
       }
+      if (!isReading(sequence)) continue
       batch.planChunk(sequence, tokens)
       budget -= tokens
     }
@@ -85,13 +85,17 @@ export class LlamaServerPolicy implements SchedulingPolicy {
 
   #assign(batch: Batch): void {
     const { kv, waiting } = batch
+    // Prompts that are half read have no blocks yet for the rest.
+    let unread = 0
+    for (const one of batch.prefilling) unread += one.target - one.computed
     while (batch.running.length < batch.seats) {
       const sequence = waiting.first
       if (sequence === undefined) return
       const slot = this.#choose(sequence)
       const hit = commonTokens(slot, sequence)
-      const needed = kv.blocksFor(sequence.target)
+      const needed = unread + sequence.target
       if (this.#options.whenFull === 'recompute' && needed > kv.available) return
+      unread += sequence.target - hit
       kv.drop(slot.cachedTokens - hit)
       kv.reuse(hit)
       slot.sequence = sequence
@@ -140,6 +144,8 @@ export class LlamaServerPolicy implements SchedulingPolicy {
     return cleared
   }
 }
+
+const isReading = (sequence: Sequence) => sequence.state === 'prefilling'
 
 /** The leading tokens that a slot has of a sequence; at least one is always computed. */
 function commonTokens(slot: Slot, sequence: Sequence): number {

@@ -22,12 +22,15 @@ export interface VllmOptions {
  * such a step nobody is admitted.
  */
 export class VllmPolicy implements SchedulingPolicy {
-  readonly waitsForFinish = true
+  readonly waitsForFinish: boolean
   readonly #options: VllmOptions
   readonly #cache: PrefixCache
 
   constructor(kv: KvBlocks, options: VllmOptions) {
     this.#options = options
+    // Where the first chunk decides, what is evicted from the cache may let somebody in: less of
+    // its prompt is known then, so that its first chunk ends sooner.
+    this.waitsForFinish = options.wholePromptMustFit
     this.#cache = new PrefixCache(kv)
   }
 
