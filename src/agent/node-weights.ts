@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { WeightsFormat } from '#core/engine-build.ts'
 import { type PullContext, pullWeights } from '#weights/pull.ts'
 import { parseReference, referenceText } from '#weights/reference.ts'
+import type { StoredModel } from '#weights/store.ts'
 
 export interface LocalWeights {
   readonly format: WeightsFormat
@@ -20,10 +21,7 @@ export interface LocalWeights {
 
 export type WeightsContext = Omit<PullContext, 'onEvent' | 'signal'>
 
-/** What was found is no model. */
-export class NoWeightsError extends Error {}
-
-/** Rejects as `pullWeights` does, and with {@link NoWeightsError}. `onProgress` gets bytes that are here and bytes in all. */
+/** Rejects as `pullWeights` does. `onProgress` gets bytes that are here and bytes in all. */
 export async function bringWeights(
   source: string,
   context: WeightsContext,
@@ -33,7 +31,7 @@ export async function bringWeights(
   const reference = parseReference(source)
   let doneBytes = 0
   let totalBytes: number | null = null
-  const { model, folder, transferredBytes } = await pullWeights(reference, {
+  const { model, format, folder, transferredBytes } = await pullWeights(reference, {
     ...context,
     signal,
     onEvent(event) {
@@ -42,24 +40,24 @@ export async function bringWeights(
       if (event.kind === 'planned' || event.kind === 'progress') onProgress(doneBytes, totalBytes)
     },
   })
-  const ggufs = model.files.filter(({ path }) => path.endsWith('.gguf')).map(({ path }) => path)
-  // Of a model in several files, engines are given the first and find the others.
-  const hasSafetensors = model.files.some(({ path }) => path.endsWith('.safetensors'))
-  if (ggufs.length === 0 && !hasSafetensors) {
-    throw new NoWeightsError(
-      `${referenceText(reference)} holds no model: there is no GGUF and no safetensors file in it`,
-    )
-  }
-  const first = ggufs.filter((path) => !/mmproj/i.test(path)).toSorted()[0] ?? ggufs[0]
-  const weights = model.files.filter(
-    ({ path }) => /\.(gguf|safetensors)$/.test(path) && !/mmproj/i.test(path),
-  )
   return {
-    format: first === undefined ? 'safetensors' : 'gguf',
-    path: first === undefined ? folder : join(folder, first),
+    format,
+    path: givenPath(model, format, folder),
     root: context.store.directory,
     reference: referenceText(reference),
-    weightsBytes: weights.reduce((total, { sizeBytes }) => total + sizeBytes, 0),
+    weightsBytes: model.files
+      .filter(({ path }) => !besideWeights.test(path))
+      .reduce((total, { sizeBytes }) => total + sizeBytes, 0),
     transferredBytes,
   }
+}
+
+/** Configuration, vocabularies, and encoders of images. */
+const besideWeights = /\.(json|jinja|model|txt|tiktoken|xml)$|mmproj/i
+
+/** Of a model in several files, engines that read single ones are given the first. */
+function givenPath({ files }: StoredModel, format: WeightsFormat, folder: string): string {
+  if (format !== 'gguf' && format !== 'ggml') return folder
+  const paths = files.map(({ path }) => path).filter((path) => !besideWeights.test(path))
+  return join(folder, paths.toSorted()[0] ?? files[0]?.path ?? '')
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { seededChance } from '#std/seeded-chance.ts'
-import { bytesContent, madeContent, startTestHub, type TestHub } from '#testing/test-hub.ts'
+import { bytesContent, madeWeights, startTestHub, type TestHub } from '#testing/test-hub.ts'
 
 const bin = fileURLToPath(new URL('../../bin/motley', import.meta.url))
 const tiny = readFileSync(fileURLToPath(new URL('../../models/motley-tiny.gguf', import.meta.url)))
@@ -33,7 +33,7 @@ async function machine(bigBytes = 2 * mib): Promise<Machine> {
   const hub = await startTestHub({
     repositories: {
       'motley/tiny-GGUF': { files: { 'tiny-Q8_0.gguf': bytesContent(tiny) } },
-      'motley/big-GGUF': { files: { 'big-Q8_0.gguf': madeContent(bigBytes, 5) } },
+      'motley/big-GGUF': { files: { 'big-Q8_0.gguf': madeWeights(bigBytes, 5) } },
     },
   })
   cleanups.push(() => hub.close())

@@ -44,12 +44,11 @@ test('every name that the list shows is found again, and the list has 80 columns
   const text = modelListText(models, [])
   expect(text).toBe(
     [
-      'MODEL                           SIZE  PARAMS  QUANT    CONTEXT',
-      llama,
-      '                              4.9 GB       ?  damaged        -',
+      'MODEL                                               SIZE  PARAMS  QUANT  CONTEXT',
+      'bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:Q4_K_M  4.9 GB       -  -            -',
       'hf:somebody-with-a-long-name/Meta-Llama-3.1-8B-Instruct-GGUF:Q4_K_M',
-      '                              4.9 GB       ?  damaged        -',
-      'hf:Qwen/Qwen3-8B-GGUF:Q4_K_M  4.9 GB       ?  damaged        -',
+      '                                                  4.9 GB       -  -            -',
+      'hf:Qwen/Qwen3-8B-GGUF:Q4_K_M                      4.9 GB       -  -            -',
     ].join('\n'),
   )
   const wide = modelListText(models, [], Number.POSITIVE_INFINITY)

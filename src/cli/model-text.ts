@@ -10,8 +10,9 @@ import type { ModelFacts } from '#core/model-facts.ts'
 export interface ListedModel {
   readonly reference: string
   readonly sizeBytes: number
-  /** Null where its header cannot be read; `problem` then says why. */
+  /** Null where its format has no header, or where that cannot be read. */
   readonly facts: ModelFacts | null
+  /** Why it cannot be read; null where nothing is wrong. */
   readonly problem: string | null
 }
 
@@ -69,11 +70,11 @@ function listLines(models: readonly ListedModel[], width: number): string[] {
   ]
 }
 
-function factCells({ sizeBytes, facts }: ListedModel): string[] {
+function factCells({ sizeBytes, facts, problem }: ListedModel): string[] {
   return [
     bytesText(sizeBytes),
-    facts === null ? '?' : parametersText(facts.parameterCount),
-    facts === null ? 'damaged' : (facts.quantization ?? '-'),
+    facts === null ? '-' : parametersText(facts.parameterCount),
+    problem === null ? (facts?.quantization ?? '-') : 'damaged',
     facts?.contextTokens?.toString() ?? '-',
   ]
 }
@@ -86,7 +87,7 @@ export function factsText(
   const { tensorBytesByPart: parts } = facts
   const rows: [string, string | null][] = [
     ['name', facts.name],
-    ['format', facts.format === 'gguf' ? 'GGUF' : 'safetensors'],
+    ['format', facts.format === 'gguf' ? 'GGUF' : facts.format],
     ['architecture', facts.architecture],
     ['parameters', `${parametersText(facts.parameterCount)} (${facts.parameterCount})`],
     [

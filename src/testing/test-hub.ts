@@ -102,6 +102,29 @@ export async function startTestHub(options: HubOptions): Promise<TestHub> {
   }
 }
 
+/** What the weights of a format begin with. */
+export const starts = {
+  gguf: Buffer.from('GGUF'),
+  safetensors: Buffer.from('\x08\0\0\0\0\0\0\0{"a":0} ', 'latin1'),
+} as const
+
+/** Weights as far as anybody can tell from their first bytes; numbers that a seed repeats. */
+export function madeWeights(
+  sizeBytes: number,
+  seed: number,
+  format: keyof typeof starts = 'gguf',
+): HubContent {
+  const { read } = madeContent(sizeBytes, seed)
+  return {
+    sizeBytes,
+    read(offset, length) {
+      const bytes = read(offset, length)
+      if (offset < starts[format].length) starts[format].copy(bytes, 0, offset)
+      return bytes
+    },
+  }
+}
+
 /** Numbers that a seed repeats, different in every 64 KiB. */
 export function madeContent(sizeBytes: number, seed: number): HubContent {
   let mixed = seed >>> 0
@@ -349,7 +372,7 @@ async function sendContent(
     if (piece.length === 0) return cut(response)
     if (fault?.kind === 'damage') {
       piece = Buffer.from(piece)
-      for (let each = 0; each < piece.length; each += 1000) piece[each] = (piece[each] ?? 0) ^ 1
+      for (let each = 999; each < piece.length; each += 1000) piece[each] = (piece[each] ?? 0) ^ 1
     }
     at += piece.length
     state.sentBytes += piece.length

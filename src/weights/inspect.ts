@@ -2,13 +2,17 @@
  * What weights are, from their headers alone: of files here, in the store, or still on a hub. A model
  * of 40 GB costs a few megabytes to look at.
  */
+import type { WeightsFormat } from '#core/engine-build.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { type ByteSource, openFile } from '#weights/byte-source.ts'
+import { refusalOf } from '#weights/first-look.ts'
+import { fileKindOf, startBytes } from '#weights/formats/file-kind.ts'
 import { type GgufHeader, readGgufHeader } from '#weights/formats/gguf.ts'
 import { ggufFacts } from '#weights/formats/gguf-facts.ts'
 import { readSafetensorsHeader, type SafetensorsHeader } from '#weights/formats/safetensors.ts'
 import { safetensorsFacts } from '#weights/formats/safetensors-facts.ts'
+import { weightsFormatOf } from '#weights/formats/weights-format.ts'
 import { remoteSource } from '#weights/remote-source.ts'
 import type { ResolvedFile, SourceContext } from '#weights/source.ts'
 import type { StoredModel, WeightsStore } from '#weights/store.ts'
@@ -72,12 +76,34 @@ export async function inspectFiles(files: readonly InspectedFile[]): Promise<Mod
     for (const file of tensors) headers.push(await reading(file, readSafetensorsHeader))
     return safetensorsFacts(headers, await companionsOf(files))
   }
-  const [only] = files
-  // A link or a blob may have a name without an ending: its first bytes tell.
-  if (only !== undefined && files.length === 1) {
-    return ggufFacts([await reading(only, readGgufHeader)])
+  const [only, ...more] = files
+  if (only !== undefined && more.length === 0) return inspectOnly(only)
+  const started = files
+    .filter(({ path }) => /\.(bin|xml|pth|json)$/i.test(path))
+    .map(async (file) => ({ path: file.path, start: await reading(file, readStart) }))
+  const format = weightsFormatOf(await Promise.all(started))
+  throw format === null
+    ? new WeightsError('not_found', 'there are neither GGUF nor safetensors files')
+    : headerless(format)
+}
+
+/** A link or a blob may have a name without an ending: its first bytes tell. */
+async function inspectOnly(file: InspectedFile): Promise<ModelFacts> {
+  const kind = fileKindOf(await reading(file, readStart))
+  if (kind.kind !== 'weights' || kind.format === 'gguf') {
+    return ggufFacts([await reading(file, readGgufHeader)])
   }
-  throw new WeightsError('not_found', 'there are neither GGUF nor safetensors files')
+  if (kind.format !== 'safetensors') throw headerless(kind.format)
+  return safetensorsFacts([await reading(file, readSafetensorsHeader)], await companionsOf([]))
+}
+
+const readStart = (source: ByteSource) => source.read(0, startBytes)
+
+function headerless(format: WeightsFormat): WeightsError {
+  return new WeightsError(
+    'no_header',
+    `it is ${format}, and that format does not say what is in it`,
+  )
 }
 
 async function companionsOf(files: readonly InspectedFile[]) {
@@ -121,6 +147,10 @@ async function reading<Result>(
   const source = await file.open()
   try {
     return await read(source)
+  } catch (error) {
+    if (!(error instanceof WeightsError) || error.code !== 'bad_file') throw error
+    // A page that a link led to is more than a damaged header.
+    throw refusalOf(file.path, await readStart(source), source.name) ?? error
   } finally {
     await source.close?.()
   }

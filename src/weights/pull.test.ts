@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -13,7 +21,7 @@ import { hastyClock } from '#testing/hasty-clock.ts'
 import {
   commit,
   type HubOptions,
-  madeContent,
+  madeWeights,
   sha256Of,
   startTestHub,
   type TestHub,
@@ -87,13 +95,13 @@ async function bench(
 }
 
 const mib = 1024 * 1024
-const model = madeContent(3 * mib + 17, 1)
+const model = madeWeights(3 * mib + 17, 1)
 const repository = {
   files: {
     'README.md': textContent('# Tiny'),
     'config.json': textContent('{"architectures": ["X"]}'),
     'tiny-Q4_K_M.gguf': model,
-    'tiny-Q8_0.gguf': madeContent(mib, 2),
+    'tiny-Q8_0.gguf': madeWeights(mib, 2),
   },
 }
 const repositories = { 'motley/tiny-GGUF': repository }
@@ -146,9 +154,9 @@ test('safetensors come with what engines read beside them, and small files are h
     'config.json': textContent('{"a": 1}'),
     'tokenizer.json': textContent('{}'),
     'run.py': textContent('import os'),
-    'pytorch_model.bin': madeContent(mib, 3),
-    'model-00001-of-00002.safetensors': madeContent(mib, 4),
-    'model-00002-of-00002.safetensors': madeContent(mib, 5),
+    'pytorch_model.bin': textContent('a pickle'),
+    'model-00001-of-00002.safetensors': madeWeights(mib, 4, 'safetensors'),
+    'model-00002-of-00002.safetensors': madeWeights(mib, 5, 'safetensors'),
   }
   const { url } = await hub({ repositories: { 'motley/st': { files } } })
   const each = await bench(url)
@@ -217,7 +225,7 @@ test('a server that fails every time is given up after ten failures in a row', a
 })
 
 test('a signed link that has run out is asked for again', async () => {
-  const big = { files: { 'big.gguf': madeContent(40 * mib, 9) } }
+  const big = { files: { 'big.gguf': madeWeights(40 * mib, 9) } }
   const { url, requests } = await hub({ repositories: { 'motley/big': big }, linkUses: 2 })
   const each = await bench(url)
   expect(await expectWhole(each, 'hf:motley/big')).toMatchObject({ transferredBytes: 40 * mib })
@@ -368,7 +376,7 @@ test('a damaged file in a cache is left alone, and downloaded', async () => {
 })
 
 test('a plain web server: resumed by its ETag, and a hash in the link is held to', async () => {
-  const content = madeContent(12 * mib, 11)
+  const content = madeWeights(12 * mib, 11)
   const started = await hub({ repositories: { 'a/one': { files: { 'x.gguf': content } } } })
   const address = `${started.contentUrl}/${sha256Of(content)}`
   started.faults.push({ kind: 'cut', afterBytes: mib }, { kind: 'cut', afterBytes: mib })
@@ -379,14 +387,81 @@ test('a plain web server: resumed by its ETag, and a hash in the link is held to
   )
 })
 
+const page = `<!DOCTYPE html><html><body>${'<p>Sign in</p>'.repeat(2_000_000)}</body></html>`
+
+/** Fails unless nothing is left of a pull: no model, no content, no download to go on with. */
+async function expectNothingKept(each: Bench): Promise<void> {
+  await expectNothingListed(each)
+  expect(await each.store.unfinished()).toEqual([])
+  expect(await readdir(join(each.store.directory, 'partial')).catch(() => [])).toEqual([])
+}
+
+test('a page in place of weights is refused by its first bytes, and nothing of it is kept', async () => {
+  const content = textContent(page)
+  const started = await hub({ repositories: { 'a/one': { files: { 'x.gguf': content } } } })
+  const each = await bench(started.url)
+  const { host } = new URL(started.contentUrl)
+  await expect(each.pull(`${started.contentUrl}/${sha256Of(content)}`)).rejects.toThrow(
+    `${host}/${sha256Of(content)} is an HTML page, no model: the link is to a page and not to the file`,
+  )
+  await expectNothingKept(each)
+  expect(started.sentBytes).toBeLessThan(content.sizeBytes / 2)
+})
+
+test.each([
+  { name: 'small.gguf', bytes: Buffer.from('<html></html>'), says: /is an HTML page, no model/ },
+  { name: 'model.zip', bytes: Buffer.from('PK\x03\x04\x14\0'), says: /is a ZIP archive/ },
+  { name: 'pytorch_model.bin', bytes: Buffer.from('PK\x03\x04\x14\0'), says: /no model that an/ },
+  { name: 'notes.txt', bytes: Buffer.from('hello'), says: /is no model that an engine reads/ },
+])('$name, from a server or from this machine, is no model', async ({ name, bytes, says }) => {
+  const server = createServer((_request, response) => response.end(bytes))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanups.push(() => server.close())
+  const each = await bench('http://unused.example')
+  const { port } = server.address() as AddressInfo
+  await expect(each.pull(`http://127.0.0.1:${port}/${name}`)).rejects.toMatchObject({
+    code: 'bad_file',
+    message: expect.stringMatching(says),
+  })
+  await expectNothingKept(each)
+  const path = join(each.home, name)
+  writeFileSync(path, bytes)
+  await expect(each.pull(`file:${path}`)).rejects.toMatchObject({ code: 'bad_file' })
+  await expectNothingKept(each)
+  expect(readFileSync(path)).toEqual(bytes)
+})
+
+test('what is no model leaves the content that another model has', async () => {
+  const { url } = await hub({ repositories })
+  const each = await bench(url)
+  const { folder } = await each.pull('hf:motley/tiny-GGUF:Q8_0')
+  const wrong = join(each.home, 'x.safetensors')
+  linkSync(join(folder, 'tiny-Q8_0.gguf'), wrong)
+  await expect(each.pull(`file:${wrong}`)).rejects.toThrow(/is called .safetensors and is gguf/)
+  expect(await each.store.models()).toHaveLength(1)
+  expect(await blobsOf(each)).toHaveLength(1)
+})
+
+test('a folder of another format is a model when its files are', async () => {
+  const each = await bench('http://unused.example')
+  const folder = join(each.home, 'whisper-ov')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'openvino_model.xml'), '<?xml version="1.0"?><net name="m">')
+  await expect(each.pull(`file:${folder}`)).rejects.toThrow(/is no model that an engine reads/)
+  await expectNothingKept(each)
+  writeFileSync(join(folder, 'openvino_model.bin'), Buffer.alloc(64))
+  expect(await each.pull(`file:${folder}`)).toMatchObject({ format: 'openvino' })
+})
+
 test('a file that changes in the middle of a download starts over, and is never mixed', async () => {
-  const versions = [madeContent(12 * mib, 11), madeContent(12 * mib, 12)]
+  const versions = [madeWeights(12 * mib, 11), madeWeights(12 * mib, 12)]
   let asked = 0
   const server = createServer((request, response) => {
     if (request.method === 'GET') asked += 1
     // The first answer breaks off; from then on there is a new version.
     const version = asked <= 1 ? 0 : 1
-    const content = versions[version] ?? madeContent(0, 0)
+    const content = versions[version] ?? textContent('')
     const etag = `"v${version}"`
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
     const isPart = from !== undefined && (request.headers['if-range'] ?? etag) === etag
@@ -407,7 +482,7 @@ test('a file that changes in the middle of a download starts over, and is never 
   const each = await bench('http://unused.example')
   const { port } = server.address() as AddressInfo
   const { model: stored } = await each.pull(`http://127.0.0.1:${port}/x.gguf`)
-  expect(stored.files[0]?.sha256).toBe(sha256Of(versions[1] ?? madeContent(0, 0)))
+  expect(stored.files[0]?.sha256).toBe(sha256Of(versions[1] ?? textContent('')))
 })
 
 test.each([
@@ -458,7 +533,7 @@ test.each([
 const wholeBytes = Number(process.env['WEIGHTS_PULL_BYTES'] ?? 64 * mib)
 
 test(`${wholeBytes} bytes with 20 random cuts arrive whole and cost at most a tenth more`, async () => {
-  const content = madeContent(wholeBytes, 7)
+  const content = madeWeights(wholeBytes, 7)
   const started = await hub({ repositories: { 'motley/big': { files: { 'big.gguf': content } } } })
   const chance = seededChance(20261121)
   const cuts = Array.from({ length: 20 }, () => Math.floor(chance() * wholeBytes))

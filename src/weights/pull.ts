@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
+import type { WeightsFormat } from '#core/engine-build.ts'
 import { sleep } from '#std/sleep.ts'
 import type { WeightsCache } from '#weights/caches/cache.ts'
 import {
@@ -16,6 +17,8 @@ import {
   matches,
 } from '#weights/content-hash.ts'
 import { download } from '#weights/download.ts'
+import { FirstLook, refusalOf, startOf } from '#weights/first-look.ts'
+import { readableFormats, weightsFormatOf } from '#weights/formats/weights-format.ts'
 import { tryLock } from '#weights/lock.ts'
 import { PartialFile, readJournal } from '#weights/partial-file.ts'
 import { referenceText, type WeightsReference } from '#weights/reference.ts'
@@ -52,6 +55,7 @@ export type PullEvent =
 
 export interface PullResult {
   readonly model: StoredModel
+  readonly format: WeightsFormat
   /** Where an engine finds the files. */
   readonly folder: string
   /** Bytes that came over the network, those that had to come twice included. */
@@ -107,6 +111,33 @@ class Pull {
       totalBytes: files.reduce((total, { sizeBytes }) => total + (sizeBytes ?? 0), 0),
     })
     const stored = new Map<ResolvedFile, string>()
+    try {
+      await this.#bring(files, stored)
+      const model: StoredModel = {
+        reference: this.#text,
+        version,
+        pulledMs: Math.round(clock.nowMs()),
+        files: await Promise.all(files.map((file) => this.#storedFile(file, stored))),
+      }
+      const format = await this.#formatOf(model)
+      await store.addModel(model)
+      return {
+        model,
+        format,
+        folder: store.modelFolder(model.reference),
+        transferredBytes: this.#transferredBytes,
+        adoptedBytes: this.#adoptedBytes,
+      }
+    } catch (error) {
+      // Whatever else goes wrong, the next pull goes on with what is there.
+      const isNoModel = error instanceof WeightsError && error.code === 'bad_file'
+      if (isNoModel) await store.removeUnlisted(stored.values())
+      throw error
+    }
+  }
+
+  /** Until the store has all of the files; each is entered in `stored`, with its hash, when it has. */
+  async #bring(files: readonly ResolvedFile[], stored: Map<ResolvedFile, string>): Promise<void> {
     const missing: ResolvedFile[] = []
     for (const file of files) {
       const sha256 = (await this.#have(file)) ?? (await this.#adopt(file))
@@ -117,26 +148,16 @@ class Pull {
     for (const file of await this.#withNodes(missing)) {
       stored.set(file.original, await this.#fetch(file))
     }
-    const model: StoredModel = {
-      reference: this.#text,
-      version,
-      pulledMs: Math.round(clock.nowMs()),
-      files: await Promise.all(
-        files.map(async (file) => {
-          const sha256 = stored.get(file) ?? ''
-          const blob = await store.findBlob(sha256)
-          if (blob === null) throw new WeightsError('disk_failed', `${file.path} has gone again`)
-          return { path: file.path, sha256, sizeBytes: blob.sizeBytes }
-        }),
-      ),
-    }
-    await store.addModel(model)
-    return {
-      model,
-      folder: store.modelFolder(model.reference),
-      transferredBytes: this.#transferredBytes,
-      adoptedBytes: this.#adoptedBytes,
-    }
+  }
+
+  async #storedFile(
+    file: ResolvedFile,
+    stored: ReadonlyMap<ResolvedFile, string>,
+  ): Promise<StoredModel['files'][number]> {
+    const sha256 = stored.get(file) ?? ''
+    const blob = await this.#context.store.findBlob(sha256)
+    if (blob === null) throw new WeightsError('disk_failed', `${file.path} has gone again`)
+    return { path: file.path, sha256, sizeBytes: blob.sizeBytes }
   }
 
   /** Its hash, when the store has it already. */
@@ -185,8 +206,35 @@ class Pull {
     return null
   }
 
+  /** Rejects where it is no model that an engine reads. */
+  async #formatOf({ files }: StoredModel): Promise<WeightsFormat> {
+    const { store } = this.#context
+    const started = await Promise.all(
+      files.map(async ({ path, sha256 }) => {
+        const blob = await store.findBlob(sha256)
+        return { path, start: blob === null ? Buffer.alloc(0) : await startOf(blob.path) }
+      }),
+    )
+    const refusal = started
+      .map(({ path, start }) => refusalOf(path, start, path))
+      .find((each) => each !== null)
+    const format = refusal === undefined ? weightsFormatOf(started) : null
+    if (format !== null) return format
+    throw (
+      refusal ??
+      new WeightsError(
+        'bad_file',
+        `${this.#text} is no model that an engine reads: those are ${readableFormats}`,
+      )
+    )
+  }
+
   async #adoptPath(file: ResolvedFile, path: string, from: string): Promise<string | null> {
     const { store, signal, onEvent } = this.#context
+    if (file.digest === null) {
+      const refusal = refusalOf(file.path, await startOf(path), path)
+      if (refusal !== null) throw refusal
+    }
     onEvent({ ...about(file), kind: 'file', action: 'hashing', from })
     let seenBytes = 0
     const { sizeBytes, ...hashes } = await hashFile(path, {
@@ -302,7 +350,7 @@ class Pull {
   }
 
   async #fetchFrom(file: ResolvedFile, location: HttpLocation, folder: string): Promise<string> {
-    const { store, clock, onEvent } = this.#context
+    const { store, clock, onEvent, signal } = this.#context
     const { digest, path } = file
     const identity = {
       sizeBytes: file.sizeBytes,
@@ -322,9 +370,12 @@ class Pull {
       new ContentHasher(read, digest?.kind === 'git-sha1' ? file.sizeBytes : null)
     let hasher = newHasher()
     let isWrong = false
+    const firstLook = new FirstLook(partial, file, placeOf(location))
+    firstLook.advance()
     try {
       const sizeBytes = await download({
         ...this.#source,
+        signal: AbortSignal.any([signal, firstLook.signal]),
         location,
         partial,
         sizeBytes: file.sizeBytes,
@@ -334,14 +385,17 @@ class Pull {
           countedBytes += bytes
           count(bytes, true)
           hasher.advance(partial.finished.prefixEnd)
+          firstLook.advance()
         },
         onReset: () => {
+          firstLook.reset()
           count(-countedBytes, false)
           countedBytes = 0
           void hasher.stop()
           hasher = newHasher()
         },
       })
+      await firstLook.stop()
       await partial.seal(sizeBytes)
       const hashes = await hasher.finish(sizeBytes)
       isWrong = !matches(hashes, digest)
@@ -351,7 +405,8 @@ class Pull {
       await partial.delete()
       return hashes.sha256
     } catch (error) {
-      await hasher.stop()
+      await Promise.all([hasher.stop(), firstLook.stop()])
+      isWrong ||= firstLook.signal.aborted
       count(-countedBytes, false)
       // A full disk has no room for a journal either; the last one still tells most of it.
       if (!isWrong) await partial.saveJournal().catch(() => {})
@@ -387,6 +442,12 @@ function about({ path, sizeBytes }: ResolvedFile): { path: string; sizeBytes: nu
 
 function isHttp(location: HttpLocation | LocalLocation): location is HttpLocation {
   return location.kind === 'http'
+}
+
+/** For messages: without a query, which may hold a signature. */
+function placeOf({ url }: HttpLocation): string {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
 }
 
 function hostOf(location: HttpLocation | undefined): string {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { hastyClock } from '#testing/hasty-clock.ts'
-import { madeContent, sha256Of, startTestHub } from '#testing/test-hub.ts'
+import { madeWeights, sha256Of, starts, startTestHub } from '#testing/test-hub.ts'
 import { openHttpClient } from '#weights/http-client.ts'
 import { pullWeights } from '#weights/pull.ts'
 import { parseReference } from '#weights/reference.ts'
@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 const mib = 1024 * 1024
-const content = madeContent(2 * mib, 21)
+const content = madeWeights(2 * mib, 21)
 const sha256 = sha256Of(content)
 const reference = 'hf:motley/tiny-GGUF:Q4_K_M'
 
@@ -143,7 +143,8 @@ test('a node that has the weights is asked before the hub', async () => {
 
 test('a node that is off, or lies about its weights, costs a note and no pull', async () => {
   const store = await fullStore()
-  writeFileSync(join(store.directory, 'blobs', `sha256-${sha256}`), Buffer.alloc(2 * mib))
+  const lie = Buffer.concat([starts.gguf, Buffer.alloc(2 * mib - starts.gguf.length)])
+  writeFileSync(join(store.directory, 'blobs', `sha256-${sha256}`), lie)
   const liar = await startNode(store)
   const { url } = await hub()
   const { model, notes } = await pull(

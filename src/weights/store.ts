@@ -92,6 +92,8 @@ export interface WeightsStore {
   claim(reference: string, pid: number, label: string): Promise<{ release(): Promise<void> }>
   /** Who uses a model, in words; empty when nobody does. */
   usersOf(model: StoredModel): Promise<readonly string[]>
+  /** Deletes what no model that is listed has. Resolves with the bytes that became free. */
+  removeUnlisted(hashes: Iterable<string>): Promise<number>
   /** Rejects with `in_use` where something runs it. Resolves with the bytes that became free. */
   removeModel(model: StoredModel): Promise<number>
   removeUnfinished(reference: string): Promise<number>
@@ -138,7 +140,7 @@ export function openStore(directory: string): WeightsStore {
     models,
     partialFolder: (key) => join(partials, key),
 
-    prepare: () => changing(blobs, makeFolder),
+    prepare: () => changing(directory, makeFolder),
 
     async findBlob(sha256) {
       const path = blobPath(sha256)
@@ -239,16 +241,18 @@ export function openStore(directory: string): WeightsStore {
         await rm(modelFolder(model.reference), { recursive: true, force: true })
         await rm(claimFolder(model.reference), { recursive: true, force: true })
       })
-      const kept = new Set(
-        (await models()).flatMap(({ files }) => files.map((file) => file.sha256)),
-      )
+      return store.removeUnlisted(model.files.map(({ sha256 }) => sha256))
+    },
+
+    async removeUnlisted(hashes) {
+      const kept = new Set((await models()).flatMap((each) => each.files.map((one) => one.sha256)))
       let freedBytes = 0
-      for (const { sha256, sizeBytes } of uniqueFiles(model)) {
+      for (const sha256 of new Set(hashes)) {
         if (kept.has(sha256)) continue
         const info = await lstat(blobPath(sha256)).catch(() => null)
         await changing(blobPath(sha256), (path) => rm(path, { force: true }))
         // What another program also has stays on the disk.
-        if (info?.isFile() && info.nlink === 1) freedBytes += sizeBytes
+        if (info?.isFile() && info.nlink === 1) freedBytes += info.size
       }
       return freedBytes
     },
@@ -278,11 +282,8 @@ export function openStore(directory: string): WeightsStore {
 
 /** Bytes of a model on the disk; parts that are the same content count once. */
 export function modelBytes(model: StoredModel): number {
-  return uniqueFiles(model).reduce((total, { sizeBytes }) => total + sizeBytes, 0)
-}
-
-function uniqueFiles({ files }: StoredModel): StoredModel['files'] {
-  return [...new Map(files.map((file) => [file.sha256, file])).values()]
+  const unique = new Map(model.files.map((file) => [file.sha256, file.sizeBytes]))
+  return [...unique.values()].reduce((total, sizeBytes) => total + sizeBytes, 0)
 }
 
 /** Readable, unique also where the system does not tell A from a, and never too long. */

@@ -15,6 +15,8 @@ export type WeightsErrorCode =
   | 'wrong_content'
   /** The file is not, or no longer, what its format says. */
   | 'bad_file'
+  /** A model, but its format has no header to look into. */
+  | 'no_header'
   | 'disk_full'
   /** The disk refuses for another reason: permissions, a folder that is a file. */
   | 'disk_failed'

@@ -163,7 +163,8 @@ async function list({ json }: { json?: boolean }): Promise<void> {
           return { ...known, facts: await inspectFiles(storedFiles(model, store)), problem: null }
         } catch (error) {
           if (!(error instanceof WeightsError)) throw error
-          return { ...known, facts: null, problem: error.message }
+          const problem = error.code === 'no_header' ? null : error.message
+          return { ...known, facts: null, problem }
         }
       }),
     )
@@ -191,7 +192,13 @@ async function remove(name: string, { json }: { json?: boolean }): Promise<void>
       (model === null ? 0 : await store.removeModel(model)) +
       (await store.removeUnfinished(reference))
     if (json) printJson({ reference, freedBytes })
-    else console.log(`${reference} is deleted; ${bytesText(freedBytes)} are free again`)
+    else {
+      const gain =
+        freedBytes === 0
+          ? 'its content stays for others that have it'
+          : `${bytesText(freedBytes)} are free again`
+      console.log(`${reference} is deleted; ${gain}`)
+    }
   })
 }
 
@@ -238,6 +245,7 @@ const failureKinds = {
   unreachable: 'unreachable',
   wrong_content: 'unreachable',
   bad_file: 'no',
+  no_header: 'no',
   disk_full: 'no',
   disk_failed: 'unreachable',
   in_use: 'no',

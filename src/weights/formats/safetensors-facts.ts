@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { LayerAttention, ModelFacts } from '#core/model-facts.ts'
 import type { SafetensorsHeader, SafetensorsTensor } from '#weights/formats/safetensors.ts'
 import { TensorTally } from '#weights/formats/tensor-tally.ts'
+import { isMlxConfig } from '#weights/formats/weights-format.ts'
 
 /** What lies beside the weights. All of it may be missing: then the tensors alone must tell. */
 export interface SafetensorsCompanions {
@@ -98,7 +99,7 @@ export function safetensorsFacts(
   const expertCount = config.num_local_experts ?? config.num_experts ?? config.n_routed_experts ?? 0
 
   return {
-    format: 'safetensors',
+    format: isMlxConfig(companions.config) ? 'mlx' : 'safetensors',
     architecture: top.architectures?.[0] ?? config.model_type ?? 'unknown',
     name: top._name_or_path || null,
     parameterCount: tally.weightCount,

@@ -1,10 +1,13 @@
 /** A file or folder of this machine: taken into the store as it lies there. */
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { readableFormats } from '#weights/formats/weights-format.ts'
 import type { ResolvedFile, WeightsSource } from '#weights/source.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
 const weightsFile = /\.(gguf|safetensors)$/i
+/** Formats of some engines alone; which one it is, if any, the first bytes tell. */
+const otherWeightsFile = /\.(bin|xml|pth|pt)$/i
 const companion = /\.(json|jinja|model|txt|tiktoken)$/i
 const split = /-\d{5}-of-\d{5}(?=\.\w+$)/
 
@@ -33,11 +36,30 @@ export const file: WeightsSource<'file'> = {
 }
 
 async function modelFiles(folder: string): Promise<readonly string[]> {
-  const names = (await readdir(folder)).sort()
-  if (!names.some((name) => weightsFile.test(name))) {
-    throw new WeightsError('not_found', `${folder} has no GGUF and no safetensors files`)
+  const names = await filesBelow(folder)
+  const isWeights = [weightsFile, otherWeightsFile].find((pattern) =>
+    names.some((name) => pattern.test(name) && !name.includes('/')),
+  )
+  if (isWeights === undefined) {
+    throw new WeightsError(
+      'not_found',
+      `${folder} has no model that an engine reads: those are ${readableFormats}`,
+    )
   }
-  return names.filter((name) => weightsFile.test(name) || companion.test(name))
+  return names.filter((name) => isWeights.test(name) || companion.test(name))
+}
+
+/** Voices of a model for speech lie a folder deeper. */
+async function filesBelow(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  const inner = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(async ({ name }) => {
+      const names = await readdir(join(folder, name)).catch(() => [])
+      return names.map((each) => `${name}/${each}`)
+    })
+  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name)
+  return [...names, ...(await Promise.all(inner)).flat()].sort()
 }
 
 /** The other parts of a split file lie beside it. */

@@ -50,6 +50,16 @@ test.each([
     files: ['config.json', 'model.safetensors', '1_Pooling/config.json'],
   },
   {
+    reference: 'hf:o/r',
+    paths: ['openvino_model.bin', 'openvino_model.xml', 'config.json', 'README.md', 'other.bin'],
+    files: ['openvino_model.bin', 'openvino_model.xml', 'config.json'],
+  },
+  {
+    reference: 'hf:o/r',
+    paths: ['model.bin', 'vocabulary.txt', 'tokenizer.json', 'config.json', 'README.md'],
+    files: ['model.bin', 'vocabulary.txt', 'tokenizer.json', 'config.json'],
+  },
+  {
     reference: 'hf:o/r/fp8',
     paths: ['config.json', 'fp8/config.json', 'fp8/model.safetensors', 'fp8/notes.md'],
     files: ['fp8/config.json', 'fp8/model.safetensors'],
@@ -66,7 +76,7 @@ test.each([
     says: /no Q4_K_M, which is the default; choose one of Q5_K_M, Q8_0, as hf:o\/r:Q5_K_M/,
   },
   { reference: 'hf:o/r', paths: ['pytorch_model.bin'], says: /only pickled weights/ },
-  { reference: 'hf:o/r', paths: ['README.md'], says: /no GGUF and no safetensors files/ },
+  { reference: 'hf:o/r', paths: ['README.md'], says: /no model that an engine reads/ },
   { reference: 'hf:o/r:Q4_K_M', paths: ['model.safetensors'], says: /leave out :Q4_K_M/ },
   {
     reference: `hf:o/r/${split[0]}`,

@@ -3,6 +3,7 @@
  * reference go in, a choice or a reason comes out.
  */
 import { nearest } from '#std/closest.ts'
+import { readableFormats } from '#weights/formats/weights-format.ts'
 import type { HubReference } from '#weights/reference.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
@@ -23,7 +24,7 @@ const besideModel = /(?:^|\/)(?:mmproj|imatrix)|imatrix[^/]*\.gguf$/i
 
 /** What engines read beside safetensors. No code and no pickles: loading those runs programs. */
 const companion =
-  /(?:^|\/)(?:[^/]*\.json|tokenizer\.model|[^/]*\.jinja|vocab\.txt|merges\.txt|[^/]*\.tiktoken|tekken\.json|spiece\.model|sentencepiece\.bpe\.model)$/
+  /(?:^|\/)(?:[^/]*\.json|tokenizer\.model|[^/]*\.jinja|vocab(?:ulary)?\.txt|merges\.txt|[^/]*\.tiktoken|tekken\.json|spiece\.model|sentencepiece\.bpe\.model)$/
 /** Copies of the same weights for other programs. */
 const copies = /^(?:original|onnx|openvino|coreml|flax|tf|metal|gguf)\//
 const pickles = /\.(?:bin|pt|pth|ckpt)$/
@@ -42,12 +43,14 @@ export function chooseFiles<File extends HubFile>(
   const safetensors = chooseSafetensors(files)
   if (safetensors.length > 0) return safetensors
   if (models.length > 0) return withProjector(chooseUsual(models, reference), ggufs)
+  const others = chooseOtherFormat(files)
+  if (others.length > 0) return others
   const pickled = files.some(({ path }) => pickles.test(path))
   throw new WeightsError(
     'not_found',
     pickled
       ? `${nameOf(reference)} has only pickled weights (.bin, .pt), which run programs when they are loaded: look for a repository with safetensors or GGUF`
-      : `${nameOf(reference)} has no GGUF and no safetensors files`,
+      : `${nameOf(reference)} has no model that an engine reads: those are ${readableFormats}`,
   )
 }
 
@@ -141,6 +144,22 @@ function chooseSafetensors<File extends HubFile>(files: readonly File[]): readon
   const chosen = standard.length > 0 ? standard : weights
   return own.filter((file) => chosen.includes(file) || companion.test(file.path))
 }
+
+/** What OpenVINO reads, an XML with its .bin beside it, or what CTranslate2 does. */
+function chooseOtherFormat<File extends HubFile>(files: readonly File[]): readonly File[] {
+  const paths = new Set(files.map(({ path }) => path))
+  const isPart = (path: string): boolean => {
+    const stem = path.replace(/\.(xml|bin)$/, '')
+    return stem !== path && paths.has(`${stem}.xml`) && paths.has(`${stem}.bin`)
+  }
+  const isCtranslate2 = paths.has('model.bin') && [...paths].some((path) => vocabulary.test(path))
+  const chosen = files.filter(({ path }) => isPart(path) || (isCtranslate2 && path === 'model.bin'))
+  if (chosen.length === 0) return []
+  return files.filter((file) => chosen.includes(file) || companion.test(file.path))
+}
+
+/** Of a model that was converted for CTranslate2. */
+const vocabulary = /^(?:shared_)?vocabulary\.(?:txt|json)$/
 
 /** A model that sees needs its image encoder: one of them, F16 where there is a choice. */
 function withProjector<File extends HubFile>(
