@@ -5,12 +5,14 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { answerPage } from '#emulator/answer-page.ts'
 import { type EmulatorClock, fasterClock, systemClock } from '#emulator/clock.ts'
+import { answerControl, type Controlled, isControlPath } from '#emulator/control.ts'
 import type { Dialect, Page, PageContext, Route } from '#emulator/dialect.ts'
-import { jsonPage } from '#emulator/dialect.ts'
 import { dialects } from '#emulator/dialects/index.ts'
 import { Exchange, type Machine, type Outcome } from '#emulator/exchange.ts'
-import { type Fault, FaultSyntaxError } from '#emulator/fault.ts'
+import { notJson } from '#emulator/failure.ts'
+import type { Fault } from '#emulator/fault.ts'
 import { FaultScript } from '#emulator/fault-script.ts'
 import { answerWithFault } from '#emulator/faults/answer-faults.ts'
 import { Inference } from '#emulator/inference.ts'
@@ -22,10 +24,13 @@ import {
   resolveOptions,
   toFault,
 } from '#emulator/options.ts'
-import { collectBody, parseJson, readFields } from '#emulator/request-body.ts'
+import { Presence } from '#emulator/presence.ts'
+import { type ReceivedRequest, ReceivedRequests } from '#emulator/received-requests.ts'
+import { collectBody, readFields } from '#emulator/request-body.ts'
 import { type Fields, isFields, listField, textField } from '#emulator/request-fields.ts'
 import { Residency } from '#emulator/residency.ts'
 import { isPublicPath, RouteTable } from '#emulator/route-table.ts'
+import { sendPage } from '#emulator/send-page.ts'
 import { taskHandlers } from '#emulator/tasks/index.ts'
 
 export interface Emulator {
@@ -59,18 +64,6 @@ export interface EmulatorStats {
   readonly faults: readonly { readonly fault: string; readonly fired: number }[]
 }
 
-export interface ReceivedRequest {
-  readonly method: string
-  readonly path: string
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** Empty when it was larger than a test would look at. */
-  readonly body: Buffer
-}
-
-/** Enough for a test to look back on; a benchmark must not fill the memory with its requests. */
-const receivedMax = 200
-const receivedBytesMax = 256 * 1024
-
 /**
  * Starts an emulator. Resolves when its port is known; with `loadMs` it may then still be loading.
  * Rejects with {@link EmulatorOptionsError} or {@link FaultSyntaxError}, or the socket's error.
@@ -98,14 +91,13 @@ class RunningEmulator implements Emulator {
   readonly #startedAtSeconds = Math.floor(Date.now() / 1000)
   readonly #keepAliveTimeoutMs: number
   readonly #resetWhenReused = new WeakSet<Socket>()
+  readonly #presence: Presence
+  readonly #received = new ReceivedRequests()
   readonly #requests = new Map<string, number>()
   readonly #outcomes: Record<Outcome, number> = { finished: 0, aborted: 0, faulted: 0 }
-  #received: ReceivedRequest[] = []
   #started = 0
   #nextId = 0
   #script: FaultScript
-  #callOffListener: (() => void) | null = null
-  #closed = false
 
   constructor(settings: EmulatorSettings, clock: EmulatorClock, onExit: (() => void) | null) {
     this.settings = settings
@@ -129,6 +121,13 @@ class RunningEmulator implements Emulator {
     this.#listener = new Listener(settings.host, settings.port, (request, response) =>
       this.#handle(request, response),
     )
+    this.#presence = new Presence({
+      listener: this.#listener,
+      clock,
+      script: () => this.#script,
+      opensAtMs:
+        this.#dialect.whileLoading === 'refuses' ? this.#loadedAtMs : Number.NEGATIVE_INFINITY,
+    })
     this.#machine = {
       settings,
       dialect: this.#dialect,
@@ -153,15 +152,13 @@ class RunningEmulator implements Emulator {
     return `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`
   }
 
-  /** Opens once in any case: only then is a free port known. */
-  async start(): Promise<void> {
-    await this.#listener.open()
-    await this.#adjustListener()
+  start(): Promise<void> {
+    return this.#presence.start()
   }
 
   setFaults(faults: readonly (Fault | string)[]): void {
     this.#script = new FaultScript(faults.map(toFault), this.#clock, this.settings.seed)
-    void this.#adjustListener()
+    void this.#presence.adjust()
   }
 
   stats(): EmulatorStats {
@@ -179,14 +176,12 @@ class RunningEmulator implements Emulator {
   }
 
   received(): readonly ReceivedRequest[] {
-    return this.#received.slice(-receivedMax)
+    return this.#received.list()
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    this.#callOffListener?.()
     this.#inference.close()
-    await this.#listener.shut('close')
+    await this.#presence.end()
   }
 
   #inFlight(): number {
@@ -205,24 +200,6 @@ class RunningEmulator implements Emulator {
     return this.#clock.nowMs() < this.#loadedAtMs
   }
 
-  /** Listens or not as loading and the script say, and comes back when that changes. */
-  async #adjustListener(): Promise<void> {
-    this.#callOffListener?.()
-    this.#callOffListener = null
-    if (this.#closed) return
-    const loadsDeaf = this.#dialect.whileLoading === 'refuses' && this.#isLoading()
-    const changes = [
-      this.#script.refusalChangesInMs() ?? Number.POSITIVE_INFINITY,
-      loadsDeaf ? this.#loadedAtMs - this.#clock.nowMs() : Number.POSITIVE_INFINITY,
-    ]
-    const nextMs = Math.min(...changes)
-    if (Number.isFinite(nextMs)) {
-      this.#callOffListener = this.#clock.schedule(nextMs, () => void this.#adjustListener())
-    }
-    if (loadsDeaf || this.#script.refusesNow()) await this.#listener.shut('reset')
-    else await this.#listener.open()
-  }
-
   #handle(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
     if (this.#resetWhenReused.has(socket)) {
@@ -235,8 +212,11 @@ class RunningEmulator implements Emulator {
     const path = queryAt === -1 ? url : url.slice(0, queryAt)
     const query = queryAt === -1 ? '' : url.slice(queryAt + 1)
     const method = request.method ?? 'GET'
-    if (path === '/emulator' || path.startsWith('/emulator/')) {
-      this.#control(method, path, request, response)
+    const send = (page: Page, extra?: Readonly<Record<string, string>>) =>
+      sendPage(response, page, { ...this.#machine.headers, ...extra })
+    const readBody = (then: (body: Buffer) => void) => this.#readBody(request, send, then)
+    if (isControlPath(path)) {
+      answerControl({ method, path, response, readBody, send }, this.#controlled())
       return
     }
     const found = this.#routes.find(method, path)
@@ -246,87 +226,46 @@ class RunningEmulator implements Emulator {
     if (this.#isLoading() && whileLoading !== null && whileLoading !== 'refuses') {
       const lies = this.#script.forHealth().some((fault) => fault.kind === 'lying-health')
       if (!lies || found.kind !== 'route' || found.route.kind !== 'page') {
-        this.#send(response, whileLoading)
+        send(whileLoading)
         return
       }
     }
     if (found.kind === 'unknown') {
-      this.#send(response, this.#dialect.failurePage({ kind: 'unknown-path', method }, path))
+      send(this.#dialect.failurePage({ kind: 'unknown-path', method }, path))
       return
     }
     if (found.kind === 'wrong-method') {
       const { allow } = found
       const page = this.#dialect.failurePage({ kind: 'wrong-method', allow }, path)
-      this.#send(response, page, { allow })
+      send(page, { allow })
       return
     }
     if (!this.#isAllowed(request, path)) {
-      this.#send(response, this.#dialect.failurePage({ kind: 'unauthorized' }, path))
+      send(this.#dialect.failurePage({ kind: 'unauthorized' }, path))
       return
     }
     const { route, rest } = found
     if (route.kind === 'page') {
-      this.#page(route, { request, response, path, rest, query })
+      const context = (body: Fields) => this.#pageContext(query, rest, body)
+      const page = { response, path, readBody, send, context }
+      answerPage(route, page, { dialect: this.#dialect, clock: this.#clock, script: this.#script })
     } else {
-      this.#readBody(request, response, (body) => this.#infer(route, request, response, path, body))
+      readBody((body) => this.#infer(route, request, response, path, body))
     }
   }
 
-  #page(
-    route: Extract<Route, { kind: 'page' }>,
-    at: {
-      readonly request: IncomingMessage
-      readonly response: ServerResponse
-      readonly path: string
-      readonly rest: string
-      readonly query: string
-    },
-  ): void {
-    const send = (body: Fields): void => {
-      const context: PageContext = {
-        settings: this.settings,
-        load: this.#inference.load(),
-        inference: this.#inference,
-        inFlight: this.#inFlight(),
-        startedAtSeconds: this.#startedAtSeconds,
-        residents: this.#residency.list(Date.now()),
-        query: new URLSearchParams(at.query),
-        rest: at.rest,
-        body,
-      }
-      this.#send(at.response, route.page(context))
+  #pageContext(query: string, rest: string, body: Fields): PageContext {
+    return {
+      settings: this.settings,
+      load: this.#inference.load(),
+      inference: this.#inference,
+      inFlight: this.#inFlight(),
+      startedAtSeconds: this.#startedAtSeconds,
+      residents: this.#residency.list(Date.now()),
+      query: new URLSearchParams(query),
+      rest,
+      body,
     }
-    if (route.method === 'POST') {
-      this.#readBody(at.request, at.response, (body) => {
-        const fields = parseJson(body)
-        if (isFields(fields)) send(fields)
-        else this.#send(at.response, this.#dialect.failurePage(notJson, at.path))
-      })
-    } else if (route.isHealth === true && !this.#script.isEmpty) {
-      this.#healthWithFaults(at.response, at.path, () => send({}))
-    } else {
-      send({})
-    }
-  }
-
-  #healthWithFaults(response: ServerResponse, path: string, send: () => void): void {
-    const faults = this.#script.forHealth()
-    if (faults.some((fault) => fault.kind === 'loading')) {
-      const { whileLoading } = this.#dialect
-      const page =
-        whileLoading === null || whileLoading === 'refuses'
-          ? this.#dialect.failurePage({ kind: 'loading' }, path)
-          : whileLoading
-      this.#send(response, page)
-      return
-    }
-    const slow = faults.find((fault) => fault.kind === 'slow-health')
-    if (slow === undefined) {
-      send()
-      return
-    }
-    const callOff = this.#clock.schedule(slow.delayMs, send)
-    response.on('close', callOff)
   }
 
   #infer(
@@ -391,29 +330,17 @@ class RunningEmulator implements Emulator {
 
   #readBody(
     request: IncomingMessage,
-    response: ServerResponse,
+    send: (page: Page) => void,
     then: (body: Buffer) => void,
   ): void {
     collectBody(request, (body) => {
       if (body === null) {
-        this.#send(response, this.#dialect.failurePage({ kind: 'status', status: 413 }, '/'))
+        send(this.#dialect.failurePage({ kind: 'status', status: 413 }, '/'))
         return
       }
-      this.#remember(request, body)
+      this.#received.add(request, body)
       then(body)
     })
-  }
-
-  #remember(request: IncomingMessage, body: Buffer): void {
-    this.#received.push({
-      method: request.method ?? '',
-      path: request.url ?? '',
-      headers: request.headers,
-      body: body.length > receivedBytesMax ? Buffer.alloc(0) : body,
-    })
-    // Trimmed rarely: taking one away each time would move the whole list for every request.
-    if (this.#received.length >= receivedMax * 2)
-      this.#received = this.#received.slice(-receivedMax)
   }
 
   #isAllowed(request: IncomingMessage, path: string): boolean {
@@ -423,41 +350,11 @@ class RunningEmulator implements Emulator {
     return authorization === `Bearer ${apiKey}` || request.headers['x-api-key'] === apiKey
   }
 
-  /** The emulator's own routes, which no engine has. */
-  #control(method: string, path: string, request: IncomingMessage, response: ServerResponse): void {
-    const route = `${method} ${path}`
-    if (route === 'GET /emulator') {
-      this.#send(response, jsonPage(200, this.#describe()))
-    } else if (route === 'POST /emulator/faults') {
-      this.#readBody(request, response, (body) => this.#replaceScript(body, response))
-    } else if (route === 'POST /emulator/exit') {
-      response.once('finish', () => {
-        void this.close().then(() => this.#onExit?.())
-      })
-      this.#send(response, jsonPage(200, { exiting: true }), { connection: 'close' })
-    } else {
-      const message =
-        'The emulator has GET /emulator, POST /emulator/faults and POST /emulator/exit.'
-      this.#send(response, jsonPage(404, { error: { message } }))
-    }
-  }
-
-  #replaceScript(body: Buffer, response: ServerResponse): void {
-    const list = parseJson(body)
-    const isList = Array.isArray(list) && list.every((one) => typeof one === 'string')
-    if (!isList) {
-      const message = 'The body must be a JSON list of faults, such as ["cut:40@first"].'
-      this.#send(response, jsonPage(400, { error: { message } }))
-      return
-    }
-    try {
-      const faults = list.map((one: string) => toFault(one))
-      // The answer goes first: the new script may close this very connection.
-      response.once('finish', () => this.setFaults(faults))
-      this.#send(response, jsonPage(200, { faults: list }))
-    } catch (error) {
-      if (!(error instanceof FaultSyntaxError)) throw error
-      this.#send(response, jsonPage(400, { error: { message: error.message } }))
+  #controlled(): Controlled {
+    return {
+      describe: () => this.#describe(),
+      setFaults: (faults) => this.setFaults(faults),
+      exit: () => void this.close().then(() => this.#onExit?.()),
     }
   }
 
@@ -481,28 +378,7 @@ class RunningEmulator implements Emulator {
       stats: this.stats(),
     }
   }
-
-  #send(
-    response: ServerResponse,
-    { status, contentType, body }: Page,
-    extra: Readonly<Record<string, string>> = {},
-  ): void {
-    if (response.headersSent || response.destroyed) return
-    response.writeHead(status, {
-      ...this.#machine.headers,
-      'content-type': contentType,
-      'content-length': Buffer.byteLength(body),
-      ...extra,
-    })
-    response.end(body)
-  }
 }
-
-const notJson = {
-  kind: 'bad-request',
-  message: 'The body is not a valid JSON object.',
-  param: null,
-} as const
 
 const finite = (rate: number): number | null => (Number.isFinite(rate) ? rate : null)
 

@@ -73,3 +73,10 @@ export function messageOf(failure: Failure): string {
       return failure.status >= 500 ? 'Internal server error' : 'The request was refused'
   }
 }
+
+/** A body that cannot be read. */
+export const notJson = {
+  kind: 'bad-request',
+  message: 'The body is not a valid JSON object.',
+  param: null,
+} as const satisfies Failure
