@@ -28,9 +28,11 @@ export function greedyOrder(units: readonly Unit[]): Unit[] {
   )
 }
 
-/** A free place; else the place of its own predecessor; else one that others have to make. */
+/** Where it runs, or a free place; else the place of its own predecessor; else one that others have to make. */
 export function placeUnit(search: Search, unit: Unit, effort: Effort, depth = 1): boolean {
-  const place = search.findPlace(unit)
+  if (search.putBack(unit)) return true
+  const beside = unit.keeps === null ? null : search.findPlace(unit, undefined, true)
+  const place = beside ?? search.findPlace(unit)
   if (place !== null) {
     search.put(unit, place)
     if (search.predecessor(unit) !== null) search.dismissPredecessor(unit)

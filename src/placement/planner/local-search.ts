@@ -45,17 +45,20 @@ function moveToBetter(search: Search, unit: Unit, effort: Effort): boolean {
   const { site, locals } = holding
   const company = search.after.companySeconds(site, locals, unit.wish)
   const now = holding.seconds + shrunkSeconds(holding) + company
-  if (bestSeconds >= now - leastGainSeconds) {
+  if (unit.keeps === null && bestSeconds >= now - leastGainSeconds) {
     search.rollBack(mark)
     return false
   }
-  const place = search.findPlace(unit, now - leastGainSeconds)
+  // What moves away from where it runs does so in one go: to where there is room beside it.
+  const moves = unit.keeps !== null
+  if (moves && search.putBack(unit) && search.keepIfBetter(mark, before)) return true
+  const place = search.findPlace(unit, now - leastGainSeconds, moves)
   if (place !== null) {
     search.put(unit, place)
     if (search.keepIfBetter(mark, before)) return true
     return false
   }
-  if (makeRoom(search, unit, effort, depth, before, now - leastGainSeconds)) return true
+  if (!moves && makeRoom(search, unit, effort, depth, before, now - leastGainSeconds)) return true
   search.rollBack(mark)
   return false
 }

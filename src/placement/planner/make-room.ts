@@ -67,6 +67,7 @@ function occupy(search: Search, unit: Unit, spot: Spot, effort: Effort, depth: n
   const displaced: Unit[] = []
   for (const victim of spot.victims) {
     const owner = units[victim.unit!]!
+    if (victim.running !== null) search.noteEviction(owner, unit.wish)
     if (victim.isPredecessor) search.dismissPredecessor(owner)
     else {
       search.takeAway(owner)
@@ -112,10 +113,11 @@ function spotsFor(search: Search, unit: Unit, count: number, bound: number): Spo
   const spots: Spot[] = []
   for (const { setups, open, leastSeconds } of search.groundsOf(unit.wish)) {
     if (leastSeconds >= bound) break
-    for (const { site, seconds: nodeSeconds } of open) {
+    for (const { site, seconds: nodeSeconds, failures } of open) {
       for (const setup of setups) {
         const seconds = setup.seconds + nodeSeconds[setup.variantIndex]!
         if (seconds >= bound) continue
+        if (failures.length > 0 && search.whyNotAgain(unit.wish, site, setup, failures)) continue
         if (search.forbidden(unit, site, setup.locals)) continue
         const victims = inTheWay(search, unit, site, setup)
         if (victims === null) continue
@@ -149,8 +151,13 @@ function inTheWay(search: Search, unit: Unit, site: Site, setup: Setup): Holding
     } else if (mayGo(search, unit, holding)) others.push(holding)
   }
   for (const victim of victims) after.remove(victim)
-  const smallest = smallestRung(setup, share)
-  const fits = () => after.hasRoom(site, setup.locals, smallest.needBytes, smallest.hostBytes)
+  const fits = () => {
+    for (let position = 0; ; position += 1) {
+      const rung = setup.ladder.at(position)
+      if (rung === null) return false
+      if (after.hasRoom(site, setup.locals, rung.needBytes, rung.hostBytes)) return true
+    }
+  }
   let enough = fits()
   if (!enough) {
     // Those on the very devices first, then those that only use the same memory of the machine.
@@ -168,10 +175,6 @@ function inTheWay(search: Search, unit: Unit, site: Site, setup: Setup): Holding
   }
   for (const victim of victims) after.add(victim)
   return enough ? victims : null
-}
-
-function smallestRung({ ladder }: Setup, share: boolean) {
-  return share ? ladder.all.at(-1)! : ladder.top
 }
 
 function mayGo(

@@ -86,7 +86,7 @@ function displacedStop(
   keep: Holding,
   now: Holding | null,
 ): PendingStop {
-  const taker = takerOf(search, keep)
+  const taker = search.evictor(unit) ?? takerOf(search, keep)
   const name = taker?.deployment.name ?? null
   const isHigher = taker !== null && taker.priority > unit.wish.priority
   const why =
@@ -110,7 +110,7 @@ function replacedStop(
   old: Holding,
   successor: Holding | null,
 ): PendingStop {
-  const taker = successor === null ? takerOf(search, old) : null
+  const taker = successor === null ? (search.evictor(unit) ?? takerOf(search, old)) : null
   const because =
     taker === null
       ? `${unit.wish.deployment.name} is to run in another way now`

@@ -7,7 +7,10 @@
  */
 
 import { priorities } from '#core/deployment.ts'
+import type { Blocker } from '#placement/fit.ts'
+import type { FailedStart } from '#placement/inventory.ts'
 import { Arrangement, type Holding, holdingOfRunning } from '#placement/planner/arrangement.ts'
+import { historyChecks } from '#placement/planner/checks/index.ts'
 import type { OpenSite, Problem, Unit, Wish } from '#placement/planner/problem.ts'
 import type { Setup, Setups } from '#placement/planner/setup.ts'
 import type { MachineClass, Site } from '#placement/planner/site.ts'
@@ -36,6 +39,7 @@ type Entry =
   | { readonly kind: 'released'; readonly unit: number; readonly holding: Holding }
   | { readonly kind: 'rung'; readonly holding: Holding; readonly rung: number }
   | { readonly kind: 'predecessor'; readonly unit: number; readonly holding: Holding }
+  | { readonly kind: 'evicted'; readonly unit: number; readonly before: Wish | null }
 
 /** What a search may not do to lower priorities' benefit: see `reserve.ts`. */
 export type Forbidden = (unit: Unit, site: Site, locals: readonly number[]) => boolean
@@ -47,6 +51,7 @@ export class Search {
   readonly #held: (Holding | null)[]
   readonly #keeps: (Holding | null)[]
   readonly #predecessors: (Holding | null)[]
+  readonly #evictors: (Wish | null)[]
   readonly #grounds: (readonly Ground[])[] = []
   readonly #unmet: number[]
   #moved = 0
@@ -59,6 +64,7 @@ export class Search {
     this.after = new Arrangement(problem.sites)
     this.meanwhile = new Arrangement(problem.sites)
     this.#held = problem.units.map(() => null)
+    this.#evictors = problem.units.map(() => null)
     this.#unmet = priorities.map(() => 0)
     for (const running of problem.untouched) {
       const holding = holdingOfRunning(running, null, null)
@@ -117,6 +123,7 @@ export class Search {
       if (entry.kind === 'held') this.#release(entry.unit, entry.holding)
       else if (entry.kind === 'released') this.#hold(entry.unit, entry.holding)
       else if (entry.kind === 'rung') this.#setRung(entry.holding, entry.rung)
+      else if (entry.kind === 'evicted') this.#evictors[entry.unit] = entry.before
       else {
         this.#predecessors[entry.unit] = entry.holding
         this.after.add(entry.holding)
@@ -178,6 +185,16 @@ export class Search {
     this.#journal.push({ kind: 'predecessor', unit: unit.index, holding })
   }
 
+  /** For whom its running replica was last told to go; null when it was not. */
+  evictor(unit: Unit): Wish | null {
+    return this.#evictors[unit.index]!
+  }
+
+  noteEviction(unit: Unit, by: Wish): void {
+    this.#journal.push({ kind: 'evicted', unit: unit.index, before: this.#evictors[unit.index]! })
+    this.#evictors[unit.index] = by
+  }
+
   setRung(holding: Holding, rung: number): void {
     this.#journal.push({ kind: 'rung', holding, rung: holding.rung })
     this.#setRung(holding, rung)
@@ -218,7 +235,7 @@ export class Search {
     let least = bound
     for (const { setups, open, leastSeconds } of this.groundsOf(wish)) {
       if (leastSeconds >= least) break
-      for (const { site, seconds: nodeSeconds } of open) {
+      for (const { site, seconds: nodeSeconds, failures } of open) {
         if (site === except) continue
         let isAway: boolean | null = null
         for (const setup of setups) {
@@ -226,6 +243,7 @@ export class Search {
           const seconds = setup.seconds + nodeSeconds[setup.variantIndex]!
           if (seconds >= least) continue
           const { locals, ladder } = setup
+          if (failures.length > 0 && this.whyNotAgain(wish, site, setup, failures)) continue
           if (!this.after.isFree(site, locals, share)) continue
           isAway ??= this.after.isAwayFromOthers(site, wish)
           if (!isAway) break
@@ -249,6 +267,26 @@ export class Search {
       }
     }
     return best
+  }
+
+  /** What came of the same start before; null when it was not tried, or may be tried again. */
+  whyNotAgain(
+    { deployment }: Wish,
+    { node }: Site,
+    { locals, variantIndex, engineIndex, backend }: Setup,
+    failures: readonly FailedStart[],
+  ): Blocker | null {
+    const start = {
+      devices: locals.map((local) => node.devices[local]!.id),
+      engine: this.problem.input.engines[engineIndex]!.id,
+      backend,
+      source: deployment.variants[variantIndex]!.source,
+    }
+    for (const check of historyChecks) {
+      const blocker = check.refuse(deployment, start, failures)
+      if (blocker !== null) return blocker
+    }
+    return null
   }
 
   #hold(unit: number, holding: Holding): void {

@@ -230,8 +230,6 @@ export function setupsOf(
           )
         }
         for (const { locals, alike } of deviceSets(engine, kinds)) {
-          const [first] = locals
-          if (tried.get(String(first)) === 'fits' && locals.length > 1) continue
           if (smallerFits(tried, locals)) continue
           attempt(locals, alike)
         }

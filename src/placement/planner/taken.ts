@@ -40,7 +40,7 @@ export function takenBlockers(
       })
     }
   }
-  const rung = share ? setup.ladder.all.at(-1)! : setup.ladder.top
+  const rung = setup.ladder.all.at(-1)!
   if (!arrangement.hasRoom(site, setup.locals, rung.needBytes, rung.hostBytes)) {
     for (const [at, local] of setup.locals.entries()) {
       const device = node.devices[local]!

@@ -4,10 +4,9 @@
  */
 
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
-import type { Backend, LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Blocker, Fit } from '#placement/fit.ts'
-import type { PlacementDevice, PlacementNode } from '#placement/inventory.ts'
+import type { FailedStart, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
 
 /**
  * What becomes of a replica that runs where the check refuses its deployment. `stays`: it was there
@@ -39,13 +38,29 @@ export interface WayCheck {
   refuse(deployment: Deployment, way: Way, node: PlacementNode): Blocker | null
 }
 
+/** Asked of each node by itself: nodes of one class differ in what lies on their disks. */
+export interface DiskCheck {
+  readonly name: string
+  refuse(deployment: Deployment, way: Pick<Way, 'variant'>, node: PlacementNode): Blocker | null
+}
+
+/** Asked of what was tried before. */
+export interface HistoryCheck {
+  readonly name: string
+  refuse(
+    deployment: Deployment,
+    start: {
+      readonly devices: readonly string[]
+      readonly engine: string
+      readonly backend: string
+      readonly source: string
+    },
+    failures: readonly FailedStart[],
+  ): Blocker | null
+}
+
 /** Asked about what fits, and only then. */
 export interface FitCheck {
   readonly name: string
   refuse(deployment: Deployment, fit: Extract<Fit, { kind: 'fits' }>): Blocker | null
-}
-
-export interface Start {
-  readonly backend: Backend
-  readonly kind: LaunchKind
 }

@@ -1,10 +1,9 @@
-import type { WayCheck } from '#placement/planner/checks/check.ts'
+import type { DiskCheck } from '#placement/planner/checks/check.ts'
 import { gibibytes } from '#placement/planner/words.ts'
 
 /** Weights that are not there yet must have room on the disk of the node. */
-export const diskRoom: WayCheck = {
+export const diskRoom: DiskCheck = {
   name: 'disk',
-  onRunning: 'stays',
   refuse(_, { variant }, node) {
     const free = node.freeDiskBytes
     const needed = variant.facts?.tensorBytes ?? null

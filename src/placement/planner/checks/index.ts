@@ -1,10 +1,18 @@
 /** Every check there is, in the order in which reasons are told: from the node inwards. */
 import { backends } from '#placement/planner/checks/backends.ts'
-import type { DeviceCheck, FitCheck, NodeCheck, WayCheck } from '#placement/planner/checks/check.ts'
+import type {
+  DeviceCheck,
+  DiskCheck,
+  FitCheck,
+  HistoryCheck,
+  NodeCheck,
+  WayCheck,
+} from '#placement/planner/checks/check.ts'
 import { deviceUsable } from '#placement/planner/checks/device-usable.ts'
 import { diskRoom } from '#placement/planner/checks/disk-room.ts'
 import { draining } from '#placement/planner/checks/draining.ts'
 import { engines } from '#placement/planner/checks/engines.ts'
+import { failedStart } from '#placement/planner/checks/failed-start.ts'
 import { labels } from '#placement/planner/checks/labels.ts'
 import { minVram } from '#placement/planner/checks/min-vram.ts'
 import { nodeNames } from '#placement/planner/checks/node-names.ts'
@@ -17,6 +25,6 @@ import { weightsFormat } from '#placement/planner/checks/weights-format.ts'
 export const nodeChecks: readonly NodeCheck[] = [presence, draining, taints, nodeNames, labels]
 export const deviceChecks: readonly DeviceCheck[] = [deviceUsable, backends, minVram]
 export const wayChecks: readonly WayCheck[] = [weightsFormat, task, engines]
-/** Asked of each node by itself: nodes of one class differ in what lies on their disks. */
-export const diskChecks: readonly WayCheck[] = [diskRoom]
+export const diskChecks: readonly DiskCheck[] = [diskRoom]
 export const fitChecks: readonly FitCheck[] = [targets]
+export const historyChecks: readonly HistoryCheck[] = [failedStart]
