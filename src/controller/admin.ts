@@ -6,6 +6,7 @@ import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import { StoreError } from '#controller/event-store.ts'
 import { nameText } from '#core/config/text.ts'
 import { replicaSpec } from '#protocol/agent-messages.ts'
+import { wishesWanted } from '#protocol/wishes.ts'
 
 export interface AdminRequest {
   readonly method: string
@@ -56,7 +57,7 @@ export async function answerAdmin(
       `${request.method} ${area}${name === undefined ? '' : '/:name'}${what === undefined ? '' : `/${what}`}`
     ) {
       case 'GET nodes':
-        return ok({ nodes: controller.nodes(), frozen: controller.isFrozen })
+        return ok(controller.picture())
       case 'POST nodes/:name/drain':
         controller.setDraining(name ?? '', drainWanted.parse(request.body).draining)
         return ok({ node: name, draining: drainWanted.parse(request.body).draining })
@@ -94,6 +95,12 @@ export async function answerAdmin(
       case 'DELETE attached/:name':
         controller.detach(name ?? '')
         return ok({ endpoint: name, attached: false })
+      case 'GET placement':
+        return ok(controller.placement())
+      case 'GET plans':
+        return ok({ plans: controller.plans() })
+      case 'PUT deployments':
+        return ok(controller.apply(wishesWanted.parse(request.body)))
       case 'GET measurements':
         return ok({
           measurements: Object.values(controller.state.measurements),

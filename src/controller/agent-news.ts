@@ -37,6 +37,7 @@ export function welcomeAgent(
   tellPeers(fleet)
   tellAttached(fleet, node)
   fleet.endpointsChanged()
+  fleet.changed(`${fleet.nameOf(node)} is there`)
   return null
 }
 
@@ -55,6 +56,7 @@ export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSes
       live.inventory = inventory
       if (isLastingChange(node.inventory, inventory)) {
         fleet.append({ type: 'inventory-changed', node: node.id, inventory })
+        fleet.changed(`what is in ${node.name} has changed`)
       }
       break
     }
@@ -62,6 +64,7 @@ export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSes
       live.replicas = message.replicas
       for (const replica of message.replicas) keepMemory(fleet, node.id, replica)
       fleet.endpointsChanged()
+      fleet.replicasReported(node.id, message.replicas)
       break
     case 'found':
       live.found = message.engines

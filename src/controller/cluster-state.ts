@@ -3,7 +3,14 @@
  * changes every few seconds, as heartbeats and the states of replicas, is not here: agents tell it
  * again whenever they connect.
  */
+import {
+  applyDeploymentEvent,
+  type DeploymentEvent,
+  type DeploymentState,
+  noDeployments,
+} from '#controller/deployment-state.ts'
 import type { NodeId } from '#core/ids.ts'
+import type { PlacedClaim } from '#placement/read-inventory.ts'
 import type {
   MeasuredMemory,
   ReplicaSpec,
@@ -29,12 +36,19 @@ export type ClusterEvent =
       readonly node: NodeId
       readonly inventory: ReportedInventory
     }
-  | { readonly type: 'replica-wanted'; readonly node: NodeId; readonly spec: ReplicaSpec }
+  | {
+      readonly type: 'replica-wanted'
+      readonly node: NodeId
+      readonly spec: ReplicaSpec
+      /** As it was planned; left out where somebody started it by hand. */
+      readonly placed?: PlacedReplicaClaim | null
+    }
   | { readonly type: 'replica-unwanted'; readonly replica: string }
   | { readonly type: 'endpoint-attached'; readonly endpoint: AttachedEndpoint }
   | { readonly type: 'endpoint-detached'; readonly endpoint: string }
   | { readonly type: 'speed-measured'; readonly measurement: SpeedMeasurement }
   | { readonly type: 'memory-measured'; readonly measurement: MemoryMeasurement }
+  | DeploymentEvent
 
 /** An engine that somebody else runs on a node, and that gateways use. */
 export interface AttachedEndpoint {
@@ -65,6 +79,8 @@ export interface MemoryMeasurement extends MeasuredMemory {
   readonly backend: string | null
   readonly model: string
   readonly measuredAtMs: number
+  /** What had been reckoned for each device, by its id; left out where nothing was. */
+  readonly estimatedBytes?: Readonly<Record<string, number>>
 }
 
 export interface NodeRecord {
@@ -84,12 +100,21 @@ export interface TokenRecord {
   readonly usedBy: NodeId | null
 }
 
+/** What a replica was planned as, by which plan and why. */
+export interface PlacedReplicaClaim extends PlacedClaim {
+  readonly plan: string
+  readonly because: string
+  readonly wantedAtMs: number
+}
+
 export interface WantedReplica {
   readonly spec: ReplicaSpec
   readonly node: NodeId
+  /** Null for one that somebody started by hand: no plan touches it. */
+  readonly placed: PlacedReplicaClaim | null
 }
 
-export interface ClusterState {
+export interface ClusterState extends DeploymentState {
   readonly tokens: Readonly<Record<string, TokenRecord>>
   readonly nodes: Readonly<Record<string, NodeRecord>>
   readonly replicas: Readonly<Record<string, WantedReplica>>
@@ -102,6 +127,7 @@ export interface ClusterState {
 const rememberExpiredMs = 7 * 24 * 3_600_000
 
 export const emptyCluster: ClusterState = {
+  ...noDeployments,
   tokens: {},
   nodes: {},
   replicas: {},
@@ -159,8 +185,8 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
     case 'inventory-changed':
       return changeNode(state, event.node, { inventory: event.inventory })
     case 'replica-wanted': {
-      const { node, spec } = event
-      return { ...state, replicas: { ...state.replicas, [spec.id]: { spec, node } } }
+      const { node, spec, placed = null } = event
+      return { ...state, replicas: { ...state.replicas, [spec.id]: { spec, node, placed } } }
     }
     case 'replica-unwanted': {
       const { [event.replica]: _gone, ...replicas } = state.replicas
@@ -184,6 +210,13 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
       const key = memoryKey(measurement)
       return { ...state, memory: { ...state.memory, [key]: measurement } }
     }
+    case 'deployments-set':
+    case 'weights-inspected':
+    case 'plan-adopted':
+    case 'start-failed':
+    case 'start-measured':
+    case 'replicas-scaled':
+      return applyDeploymentEvent(state, event, atMs)
   }
 }
 
@@ -195,7 +228,9 @@ export function measurementKey(
 }
 
 /** As {@link measurementKey}, with all that decides how much memory is taken. */
-export function memoryKey(of: Omit<MemoryMeasurement, 'measuredAtMs' | 'devices'>): string {
+export function memoryKey(
+  of: Omit<MemoryMeasurement, 'measuredAtMs' | 'devices' | 'estimatedBytes'>,
+): string {
   const { backend, contextTokens, slots } = of
   return JSON.stringify([measurementKey(of), backend, contextTokens, slots])
 }

@@ -7,8 +7,15 @@ import { hearAgent, loseAgent, welcomeAgent } from '#controller/agent-news.ts'
 import { AgentPort } from '#controller/agent-port.ts'
 import { attachEngine, detachEngine } from '#controller/attaching.ts'
 import type { ClusterState } from '#controller/cluster-state.ts'
+import {
+  type AppliedChange,
+  applyWishes,
+  setConfigured,
+  type Wishes,
+} from '#controller/deploying.ts'
 import { EventStore } from '#controller/event-store.ts'
 import { Fleet } from '#controller/fleet.ts'
+import { pictureOf } from '#controller/fleet-picture.ts'
 import {
   type AttachedView,
   attachedViews,
@@ -25,8 +32,12 @@ import {
 } from '#controller/gateway-endpoints.ts'
 import { Benchmarks, type MeasuredSpeed } from '#controller/measuring.ts'
 import { createSecret, revokeNode } from '#controller/node-joining.ts'
-import { isMassLoss } from '#controller/presence.ts'
 import { watchPresence } from '#controller/presence-watch.ts'
+import type { KeptPlan } from '#controller/reconcile/kept-plan.ts'
+import { type PlacementPage, placementPage } from '#controller/reconcile/placement-page.ts'
+import type { PlanSettings } from '#controller/reconcile/plan-input.ts'
+import { type PlanMaker, Reconciler } from '#controller/reconcile/reconciler.ts'
+import { Scaler } from '#controller/reconcile/scaler.ts'
 import {
   readReplicaLog,
   setDraining,
@@ -35,6 +46,7 @@ import {
   wantReplica,
 } from '#controller/replica-wishes.ts'
 import type { LogPage, ReplicaSpec } from '#protocol/agent-messages.ts'
+import type { ModelDemand, SleepingModel } from '#protocol/model-demand.ts'
 import type { Clock } from '#std/clock.ts'
 import type { Certificate } from '#std/self-signed-certificate.ts'
 
@@ -47,7 +59,23 @@ export interface ControllerOptions {
   readonly port: number
   readonly clock: Clock
   readonly log: (line: string) => void
+  /** Left out: nothing is planned, and replicas are started by hand alone. */
+  readonly planning?: Planning
 }
+
+/** How deployments are turned into replicas. */
+export interface Planning {
+  readonly makePlan: PlanMaker
+  /** As it is now: a reload may change it. */
+  readonly settings: () => PlanSettings
+  /** How long a node is silent before what ran there is placed elsewhere. */
+  readonly replaceAfterMs: () => number
+  /** What gateways tell of who asks for which model. */
+  readonly demand: () => readonly ModelDemand[]
+}
+
+/** As long as the configuration has it where it says nothing. */
+const replaceAfterMsUsual = 120_000
 
 /** Rejects with the system's error when the address cannot be had, and as `EventStore` throws. */
 export async function startController(options: ControllerOptions): Promise<Controller> {
@@ -69,13 +97,16 @@ export class Controller {
   readonly #fleet: Fleet
   readonly #benchmarks: Benchmarks
   readonly #agents: AgentPort
+  #reconciler: Reconciler | null = null
+  #scaler: Scaler | null = null
   #endPresenceWatch: () => void = () => {}
 
   constructor(options: ControllerOptions, store: EventStore) {
     const { clock, log } = options
     this.#options = options
     this.#store = store
-    this.#fleet = new Fleet({ store, clock, log })
+    const replaceAfterMs = options.planning?.replaceAfterMs ?? (() => replaceAfterMsUsual)
+    this.#fleet = new Fleet({ store, clock, log, replaceAfterMs })
     this.#benchmarks = new Benchmarks(this.#fleet)
     this.#agents = new AgentPort({
       ...options,
@@ -88,7 +119,29 @@ export class Controller {
 
   async listen(): Promise<void> {
     await this.#agents.listen()
+    this.#startPlanning()
     this.#endPresenceWatch = watchPresence(this.#fleet)
+  }
+
+  #startPlanning(): void {
+    const { planning } = this.#options
+    if (planning === undefined) return
+    const fleet = this.#fleet
+    const reconciler = new Reconciler({
+      fleet,
+      makePlan: planning.makePlan,
+      settings: planning.settings,
+      keepPlan: (plan) => this.#store.keepPlan(plan),
+    })
+    this.#reconciler = reconciler
+    this.#scaler = new Scaler({
+      fleet,
+      demand: planning.demand,
+      lastPlan: () => reconciler.lastPlan,
+    })
+    fleet.onChanged((because) => reconciler.note(because))
+    fleet.onReplicasReported((node, replicas) => reconciler.noteReplicas(node, replicas))
+    reconciler.note('the controller has started')
   }
 
   get port(): number {
@@ -123,9 +176,53 @@ export class Controller {
     return nodeViews(this.#fleet)
   }
 
+  /** All of the fleet on one page: see `pictureOf`. */
+  picture(): ReturnType<typeof pictureOf> {
+    return pictureOf(this.#fleet)
+  }
+
   /** Whether so much was lost at once that nothing is deleted. */
   get isFrozen(): boolean {
-    return isMassLoss(this.#fleet.presences())
+    return this.#fleet.isFrozen
+  }
+
+  /** What the configuration of this controller says should run. */
+  configure(wishes: Wishes): void {
+    setConfigured(this.#fleet, wishes)
+  }
+
+  /** What `motley apply` says should run. */
+  apply(wishes: Wishes): AppliedChange {
+    return applyWishes(this.#fleet, wishes)
+  }
+
+  /** Everything that a plan follows from: whoever plans with it plans as this controller does. */
+  placement(): PlacementPage {
+    const { planning } = this.#options
+    return placementPage(this.#fleet, planning?.settings().reserve ?? 'none', {
+      outlook: this.#reconciler?.outlook() ?? null,
+      failureToRead: (source) => this.#reconciler?.failureToRead(source) ?? null,
+    })
+  }
+
+  /** Plans that were made, the newest first. */
+  plans(): KeptPlan[] {
+    return this.#store.plans()
+  }
+
+  /** A model of a deployment that has no ready replica; null where no deployment serves it. */
+  sleeping(model: string): SleepingModel | null {
+    return this.#scaler?.sleeping(model) ?? null
+  }
+
+  /** Models that deployments serve, whether or not they sleep. */
+  deployedModels(): string[] {
+    return this.#scaler?.models() ?? []
+  }
+
+  /** Somebody asks for the model. */
+  wake(model: string): void {
+    this.#scaler?.wake(model)
   }
 
   /** Its replicas finish what they do and end; their wishes are kept for when it no longer drains. */
@@ -191,8 +288,9 @@ export class Controller {
 
   async close(): Promise<void> {
     this.#endPresenceWatch()
+    this.#scaler?.close()
     this.#fleet.onEndpointsChanged(() => {})
-    await this.#agents.close()
+    await Promise.all([this.#reconciler?.close(), this.#agents.close()])
     this.#store.close()
   }
 }

@@ -12,6 +12,7 @@ import {
   type ClusterState,
   emptyCluster,
 } from '#controller/cluster-state.ts'
+import { type KeptPlan, plansKeptMax } from '#controller/reconcile/kept-plan.ts'
 import { makeFolderSync } from '#std/make-folder.ts'
 
 /** A start reads at most so many events beside a snapshot: some milliseconds. */
@@ -44,7 +45,8 @@ export class EventStore {
       this.#database.exec('PRAGMA synchronous = FULL')
       this.#database.exec(
         `CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, event TEXT NOT NULL) STRICT;
-         CREATE TABLE IF NOT EXISTS snapshots (seq INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;`,
+         CREATE TABLE IF NOT EXISTS snapshots (seq INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;
+         CREATE TABLE IF NOT EXISTS plans (seq INTEGER PRIMARY KEY, plan TEXT NOT NULL) STRICT;`,
       )
       this.#insertEvent = this.#database.prepare(
         'INSERT INTO events (seq, at_ms, event) VALUES (?, ?, ?)',
@@ -105,6 +107,26 @@ export class EventStore {
     this.#lastSeq = seq
     this.#state = state
     return state
+  }
+
+  /** Beside the events: what it says is for people, and no state follows from it. */
+  keepPlan(plan: KeptPlan): void {
+    try {
+      this.#database.prepare('INSERT INTO plans (plan) VALUES (?)').run(JSON.stringify(plan))
+      this.#database
+        .prepare('DELETE FROM plans WHERE seq <= (SELECT MAX(seq) FROM plans) - ?')
+        .run(plansKeptMax)
+    } catch (error) {
+      throw new StoreError(`${this.#file} cannot be written (${(error as Error).message})`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** The newest first. */
+  plans(): KeptPlan[] {
+    const rows = this.#database.prepare('SELECT plan FROM plans ORDER BY seq DESC').all()
+    return rows.map((row) => JSON.parse((row as { plan: string }).plan) as KeptPlan)
   }
 
   close(): void {

@@ -1,10 +1,16 @@
 /** The fleet as pages and commands show it: what is remembered beside what agents tell of it now. */
 import { type FoundView, withAttached } from '#controller/attached-endpoints.ts'
-import type { AttachedEndpoint, MemoryMeasurement, NodeRecord } from '#controller/cluster-state.ts'
+import type {
+  AttachedEndpoint,
+  MemoryMeasurement,
+  NodeRecord,
+  PlacedReplicaClaim,
+} from '#controller/cluster-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import { hostInUrl } from '#controller/ingress-url.ts'
 import type { Presence } from '#controller/presence.ts'
 import type { NodeId } from '#core/ids.ts'
+import type { NodeStatement } from '#placement/read-inventory.ts'
 import type { FoundEngine, ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
 
 /** One node, as the controller knows it now. */
@@ -16,6 +22,10 @@ export interface NodeView extends NodeRecord {
   readonly address: string | null
   /** Engines there that somebody else started. */
   readonly found: readonly FoundView[]
+  /** Silent for so long that what ran there is placed elsewhere. */
+  readonly givenUp: boolean
+  /** What people say about it; null when nobody does. */
+  readonly statement: NodeStatement | null
 }
 
 export interface ReplicaView {
@@ -29,6 +39,8 @@ export interface ReplicaView {
   readonly draining: boolean
   /** What it took when it was loaded last; null while nobody has measured it. */
   readonly memory: MemoryMeasurement | null
+  /** What it was planned as, and why; null for one that somebody started by hand. */
+  readonly placed: PlacedReplicaClaim | null
 }
 
 /** An engine of somebody else that gateways use. */
@@ -52,12 +64,14 @@ export function nodeViews(fleet: Fleet): NodeView[] {
       version: live?.version ?? null,
       address: live === undefined ? null : `${hostInUrl(live.ingress.host)}:${live.ingress.port}`,
       found: withAttached(live?.found ?? [], attached),
+      givenUp: fleet.isGivenUp(node.id),
+      statement: statementOf(fleet, node.name),
     }
   })
 }
 
 export function replicaViews(fleet: Fleet): ReplicaView[] {
-  return Object.values(fleet.state.replicas).map(({ spec, node }) => ({
+  return Object.values(fleet.state.replicas).map(({ spec, node, placed }) => ({
     spec,
     node,
     nodeName: fleet.nameOf(node),
@@ -68,7 +82,13 @@ export function replicaViews(fleet: Fleet): ReplicaView[] {
       Object.values(fleet.state.memory)
         .filter(({ replica }) => replica === spec.id)
         .toSorted((one, other) => other.measuredAtMs - one.measuredAtMs)[0] ?? null,
+    // One that was wanted before there were plans has none.
+    placed: placed ?? null,
   }))
+}
+
+function statementOf({ state }: Fleet, name: string): NodeStatement | null {
+  return Object.hasOwn(state.statements, name) ? (state.statements[name]?.statement ?? null) : null
 }
 
 export function attachedViews(fleet: Fleet): AttachedView[] {

@@ -7,7 +7,7 @@ import type { AgentSession } from '#controller/agent-session.ts'
 import type { ClusterEvent, ClusterState, NodeRecord } from '#controller/cluster-state.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { EventStore } from '#controller/event-store.ts'
-import { type Presence, presenceOf } from '#controller/presence.ts'
+import { isMassLoss, type Presence, presenceOf } from '#controller/presence.ts'
 import type { NodeId } from '#core/ids.ts'
 import type { FoundEngine, ReportedInventory, ReportedReplica } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
@@ -31,7 +31,11 @@ export interface FleetOptions {
   readonly store: EventStore
   readonly clock: Clock
   readonly log: (line: string) => void
+  /** How long a node is silent before what ran there is placed elsewhere. */
+  readonly replaceAfterMs: () => number
 }
+
+type ReplicasListener = (node: NodeId, replicas: readonly ReportedReplica[]) => void
 
 export class Fleet {
   readonly clock: Clock
@@ -40,11 +44,15 @@ export class Fleet {
   readonly live = new Map<NodeId, LiveNode>()
   readonly #store: EventStore
   readonly #startedAtMs: number
+  readonly #replaceAfterMs: () => number
   #endpointsChanged: () => void = () => {}
+  #changed: (because: string) => void = () => {}
+  #replicasReported: ReplicasListener = () => {}
 
-  constructor({ store, clock, log }: FleetOptions) {
+  constructor({ store, clock, log, replaceAfterMs }: FleetOptions) {
     this.clock = clock
     this.log = log
+    this.#replaceAfterMs = replaceAfterMs
     this.#store = store
     this.#startedAtMs = clock.nowMs()
   }
@@ -68,6 +76,25 @@ export class Fleet {
     this.#endpointsChanged()
   }
 
+  /** One listener: the newest. */
+  onChanged(listener: (because: string) => void): void {
+    this.#changed = listener
+  }
+
+  /** Something that plans depend on is not as it was. */
+  changed(because: string): void {
+    this.#changed(because)
+  }
+
+  /** One listener: the newest. */
+  onReplicasReported(listener: ReplicasListener): void {
+    this.#replicasReported = listener
+  }
+
+  replicasReported(node: NodeId, replicas: readonly ReportedReplica[]): void {
+    this.#replicasReported(node, replicas)
+  }
+
   /** The nodes that belong to it now. */
   nodes(): NodeRecord[] {
     return Object.values(this.state.nodes).filter(({ revoked }) => !revoked)
@@ -81,6 +108,17 @@ export class Fleet {
   presenceOf(node: NodeId): Presence {
     const heardAtMs = this.live.get(node)?.heardAtMs ?? null
     return presenceOf(heardAtMs, this.#startedAtMs, this.clock.nowMs())
+  }
+
+  /** Silent for so long that what ran there is placed elsewhere; never while most are lost. */
+  isGivenUp(node: NodeId): boolean {
+    const silentMs = this.clock.nowMs() - (this.live.get(node)?.heardAtMs ?? this.#startedAtMs)
+    return silentMs >= this.#replaceAfterMs() && this.presenceOf(node) !== 'ready' && !this.isFrozen
+  }
+
+  /** Whether so much was lost at once that nothing is stopped or moved. */
+  get isFrozen(): boolean {
+    return isMassLoss(this.presences())
   }
 
   presences(): Presence[] {

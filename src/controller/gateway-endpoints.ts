@@ -6,6 +6,7 @@ import type { Fleet } from '#controller/fleet.ts'
 import { attachedViews, replicaViews } from '#controller/fleet-views.ts'
 import { originOf } from '#controller/ingress-url.ts'
 import { isMassSilence } from '#controller/presence.ts'
+import { isDesired } from '#controller/replica-wishes.ts'
 import type { EndpointHold } from '#core/config/endpoints.ts'
 import type { NodeId } from '#core/ids.ts'
 import type { ReportedReplica } from '#protocol/agent-messages.ts'
@@ -34,8 +35,10 @@ type Way = Pick<ReplicaEndpoint, 'url' | 'fingerprint' | 'held'>
 
 export function replicaEndpoints(fleet: Fleet): ReplicaEndpoint[] {
   const wayTo = waysOf(fleet)
-  return replicaViews(fleet).map(({ spec, node, nodeName, reported }) => {
-    const { url, fingerprint, held } = wayTo(node)
+  return replicaViews(fleet).map((view) => {
+    const { spec, node, nodeName, reported } = view
+    // A planned one answers until its successor does, though its node drains.
+    const { url, fingerprint, held } = wayTo(node, isDesired(fleet, view))
     return {
       replica: spec.id,
       model: spec.model,
@@ -51,7 +54,7 @@ export function replicaEndpoints(fleet: Fleet): ReplicaEndpoint[] {
 export function attachedAddresses(fleet: Fleet): AttachedAddress[] {
   const wayTo = waysOf(fleet)
   return attachedViews(fleet).map(({ id, node, nodeName }) => {
-    const { url, fingerprint, held } = wayTo(node)
+    const { url, fingerprint, held } = wayTo(node, false)
     return {
       id,
       node: nodeName,
@@ -87,22 +90,27 @@ function holdOf(reported: ReportedReplica | null): EndpointHold | null {
 /** Names under this are promised never to be anybody's (RFC 6761). */
 const nowhere = 'https://unknown.invalid'
 
-/** How gateways come to each node. */
-function waysOf(fleet: Fleet): (node: NodeId) => Way {
+/** How gateways come to each node; `answersWhileDraining`: what is there is used until it ends. */
+function waysOf(fleet: Fleet): (node: NodeId, answersWhileDraining: boolean) => Way {
   const silenceIsOurs = isMassSilence(fleet.presences())
-  return (node) => {
+  return (node, answersWhileDraining) => {
     const ingress = fleet.live.get(node)?.ingress
     return {
       url: ingress === undefined ? nowhere : originOf(ingress),
       fingerprint: fleet.state.nodes[node]?.fingerprint ?? '',
-      held: holdOfNode(fleet, node, silenceIsOurs),
+      held: holdOfNode(fleet, node, { silenceIsOurs, answersWhileDraining }),
     }
   }
 }
 
-function holdOfNode(fleet: Fleet, node: NodeId, silenceIsOurs: boolean): EndpointHold | null {
+function holdOfNode(
+  fleet: Fleet,
+  node: NodeId,
+  so: { readonly silenceIsOurs: boolean; readonly answersWhileDraining: boolean },
+): EndpointHold | null {
+  const { silenceIsOurs, answersWhileDraining } = so
   const name = fleet.nameOf(node)
-  if (fleet.state.nodes[node]?.draining) {
+  if (fleet.state.nodes[node]?.draining && !answersWhileDraining) {
     return { state: 'draining', reason: `its node ${name} is draining` }
   }
   if (!fleet.live.has(node)) {

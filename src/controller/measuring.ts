@@ -85,5 +85,9 @@ export function keepMemory(
     known?.replica === id && JSON.stringify(known.devices) === JSON.stringify(memory.devices)
   if (isKnown) return
   const measuredAtMs = Math.round(fleet.clock.nowMs())
-  fleet.append({ type: 'memory-measured', measurement: { ...found, measuredAtMs } })
+  const estimatedBytes = wanted.placed?.estimatedBytes ?? {}
+  fleet.append({
+    type: 'memory-measured',
+    measurement: { ...found, measuredAtMs, estimatedBytes },
+  })
 }

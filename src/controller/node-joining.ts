@@ -101,6 +101,7 @@ export function revokeNode(fleet: Fleet, name: string): void {
   fleet.live.get(node.id)?.session?.refuse('revoked', refusalTexts.revoked)
   fleet.live.delete(node.id)
   tellPeers(fleet)
+  fleet.changed(`${node.name} was revoked`)
   fleet.endpointsChanged()
 }
 

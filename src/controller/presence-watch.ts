@@ -8,6 +8,7 @@ const checkMs = 1_000
 /** Says who falls silent and who returns, and that endpoints change with that. Returns its end. */
 export function watchPresence(fleet: Fleet): () => void {
   let presences = new Map<string, Presence>()
+  let givenUp: ReadonlySet<string> = new Set()
   let cancel = (): void => {}
   const check = (): void => {
     const now = new Map(fleet.nodes().map(({ id }) => [id, fleet.presenceOf(id)]))
@@ -20,6 +21,15 @@ export function watchPresence(fleet: Fleet): () => void {
       if (words !== null) fleet.log(`node "${fleet.nameOf(id)}" ${words}`)
     }
     presences = now
+    const over = new Set(fleet.nodes().flatMap(({ id }) => (fleet.isGivenUp(id) ? [id] : [])))
+    for (const id of over) {
+      if (givenUp.has(id)) continue
+      const name = fleet.nameOf(id)
+      fleet.log(`node "${name}" is given up: what ran there is placed elsewhere`)
+      fleet.changed(`${name} is lost`)
+    }
+    givenUp = over
+    if (changed) fleet.changed('a node fell silent, or is back')
     if (changed) fleet.endpointsChanged()
     cancel = fleet.clock.schedule(checkMs, check)
   }

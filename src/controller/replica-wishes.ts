@@ -65,19 +65,30 @@ export function unwantReplica(fleet: Fleet, id: string): string {
   return spec.id
 }
 
-/** A node that drains keeps its wishes, and is told of none. Throws `ControllerRefusal`. */
+/** A node that drains keeps its wishes; see {@link isDesired}. Throws `ControllerRefusal`. */
 export function setDraining(fleet: Fleet, nodeName: string, draining: boolean): void {
   const node = fleet.nodeNamed(nodeName)
   if (node.draining === draining) return
   fleet.append({ type: 'node-draining', node: node.id, draining })
+  fleet.changed(`${node.name} ${draining ? 'drains' : 'is used again'}`)
   fleet.endpointsChanged()
   tellDesired(fleet, node.id)
 }
 
+/**
+ * Where a node drains, what somebody started by hand ends at once. What was planned ends when its
+ * plan says so, which is when another one answers in its stead, if there is a place for one.
+ */
+export function isDesired(
+  fleet: Fleet,
+  { node, placed }: Pick<WantedReplica, 'node' | 'placed'>,
+): boolean {
+  return placed != null || fleet.state.nodes[node]?.draining !== true
+}
+
 export function tellDesired(fleet: Fleet, node: NodeId): void {
-  const draining = fleet.state.nodes[node]?.draining ?? false
   const replicas = Object.values(fleet.state.replicas)
-    .filter((replica) => replica.node === node && !draining)
+    .filter((replica) => replica.node === node && isDesired(fleet, replica))
     .map(({ spec }) => spec)
   fleet.live.get(node)?.session?.send({ type: 'desired', replicas })
 }

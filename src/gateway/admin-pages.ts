@@ -15,7 +15,8 @@ export type AdminPages = (request: {
   readonly body: unknown
 }) => Promise<{ readonly status: number; readonly body: unknown } | null>
 
-const bodyBytesMax = 1024 * 1024
+/** Some hundred deployments, with what is known of each of their files. */
+const bodyBytesMax = 16 * 1024 * 1024
 
 /** Returns false when there is no such page. Throws what the client must be told. */
 export async function serveAdmin(

@@ -4,6 +4,7 @@ import type { EndpointId } from '#core/ids.ts'
 import type { AccessLog } from '#gateway/access-log.ts'
 import { AdmissionQueue } from '#gateway/admission-queue.ts'
 import type { DecisionLog } from '#gateway/decision-log.ts'
+import { DemandLog } from '#gateway/demand-log.ts'
 import type { Endpoint, Instant } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { Fleet } from '#gateway/fleet.ts'
@@ -11,6 +12,7 @@ import { KeyRing } from '#gateway/key-ring.ts'
 import type { GatewayMetrics } from '#gateway/metrics.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import type { RouteScript } from '#gateway/script/route-script.ts'
+import type { Sleepers } from '#gateway/sleepers.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
 /** A script that fails, fails mostly for every request. */
@@ -32,6 +34,8 @@ export class GatewayState {
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
   readonly replicaAlarms: () => readonly ReplicaAlarms[]
+  readonly sleepers: Sleepers
+  readonly demand = new DemandLog()
   /** The user's `routing.script`; null when there is none. */
   script: RouteScript | null = null
   draining = false
@@ -52,6 +56,7 @@ export class GatewayState {
     readonly decisions: DecisionLog
     readonly suspect: (endpoint: EndpointId) => void
     readonly replicaAlarms: () => readonly ReplicaAlarms[]
+    readonly sleepers: Sleepers
     readonly log: (line: string) => void
   }) {
     this.config = options.config
@@ -63,6 +68,7 @@ export class GatewayState {
     this.decisions = options.decisions
     this.suspect = options.suspect
     this.replicaAlarms = options.replicaAlarms
+    this.sleepers = options.sleepers
     this.#log = options.log
     this.startedMs = options.nowMs()
     this.#instant = { ms: this.startedMs }

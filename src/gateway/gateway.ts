@@ -16,7 +16,9 @@ import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import type { RouteScript } from '#gateway/script/route-script.ts'
 import { type Listener, listen } from '#gateway/server.ts'
 import { servePage } from '#gateway/site.ts'
+import { noSleepers, type Sleepers } from '#gateway/sleepers.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
+import type { ModelDemand } from '#protocol/model-demand.ts'
 
 export interface GatewayOptions {
   readonly config: MotleyConfig
@@ -33,6 +35,8 @@ export interface GatewayOptions {
   readonly admin?: AdminPages | undefined
   /** What is wrong with replicas of the fleet that run, asked at each look; left out: nothing is. */
   readonly replicaAlarms?: (() => readonly ReplicaAlarms[]) | undefined
+  /** Models that are woken by a request; left out: none is. */
+  readonly sleepers?: Sleepers | undefined
 }
 
 export interface Gateway {
@@ -52,6 +56,8 @@ export interface Gateway {
   close(): Promise<void>
   /** What a leak would show in. */
   readonly vitals: GatewayVitals
+  /** Who asks for which model, now. */
+  demand(): readonly ModelDemand[]
 }
 
 export interface GatewayVitals {
@@ -78,6 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     decisions: new DecisionLog(),
     suspect: options.onSuspect ?? (() => {}),
     replicaAlarms: options.replicaAlarms ?? (() => []),
+    sleepers: options.sleepers ?? noSleepers,
     log: options.log,
   })
   const { listen: address } = options.config.gateway
@@ -125,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         if (!now.has(id)) notes.push(`endpoint ${id} removed, its requests finish`)
       return { applied: true, notes }
     },
+    demand: () => state.demand.demand(state.running, state.nowMs()),
     useScript(script) {
       state.script = script
     },

@@ -46,6 +46,12 @@ export const labelsMap = z.record(z.string(), z.string()).default({})
  */
 const sleepAfterMsUsual = 15 * 60_000
 
+/** Part of the names of replicas, which are part of those of files, containers and labels. */
+export const deploymentName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?$/)
+  .meta({ allowed: 'a name of a-z, 0-9 and "-", at most 48 characters' })
+
 export const deploymentConfig = z.strictObject({
   model: modelText.describe(
     'What clients ask for: a model of "models" with variants, one that the catalogue knows, or a reference as hf:owner/repo.',
@@ -108,7 +114,7 @@ export const deploymentConfig = z.strictObject({
         .default([])
         .describe('Taints of nodes that do not keep it away.'),
       awayFrom: z
-        .array(nameText)
+        .array(deploymentName)
         .default([])
         .describe('Deployments that must not be on the same node; its own name spreads it.'),
     })

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Contradiction } from '#core/config/contradiction.ts'
 import { controllerConfig } from '#core/config/controller.ts'
 import { deploymentContradictions } from '#core/config/deployment-contradictions.ts'
-import { deploymentConfig } from '#core/config/deployments.ts'
+import { deploymentConfig, deploymentName } from '#core/config/deployments.ts'
 import { embeddedConfig } from '#core/config/embedded.ts'
 import { endpointConfig, endpointName } from '#core/config/endpoints.ts'
 import { gatewayConfig } from '#core/config/gateway.ts'
@@ -29,7 +29,7 @@ export const motleyConfig = z
       allowed: 'a map of model names to variants, aliases, fallback and timeouts',
       description: 'What clients may ask for, beyond the names that engines report.',
     }),
-    deployments: z.record(nameText, deploymentConfig).default({}).meta({
+    deployments: z.record(deploymentName, deploymentConfig).default({}).meta({
       allowed: 'a map of deployment names to what each runs',
       description: 'What should run, how fast it must be, and where it may be.',
     }),

@@ -1,5 +1,5 @@
 /** What clients may ask for: one merged list, aliases included, only what their key may use. */
-import type { ModelName } from '#core/ids.ts'
+import { type ModelName, modelName } from '#core/ids.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { type ApiKey, mayUse } from '#gateway/key-ring.ts'
@@ -29,12 +29,17 @@ export function modelList(state: GatewayState, key: ApiKey | null) {
       }
     }
   }
+  for (const model of state.sleepers.models().map(modelName)) {
+    // One that sleeps is woken by a request: whoever chooses from the list may choose it.
+    if (!state.fleet.knows(model) && mayUse(key, model)) data.push(entryOf(model, model, []))
+  }
   return { object: 'list', data }
 }
 
 /** Null when no endpoint serves it. */
 export function modelPage(state: GatewayState, model: ModelName): ModelEntry | null {
-  const endpoints = state.fleet.models.get(model)
+  const sleeps = state.sleepers.models().includes(model)
+  const endpoints = state.fleet.models.get(model) ?? (sleeps ? [] : undefined)
   return endpoints === undefined ? null : entryOf(model, model, endpoints)
 }
 

@@ -17,6 +17,7 @@ import { servedModel } from '#gateway/fleet.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { mayUse } from '#gateway/key-ring.ts'
 import { passRefusal } from '#gateway/pass-refusal.ts'
+import { waitForWake } from '#gateway/wait-for-wake.ts'
 import type { Deadlines } from '#gateway/watchdog.ts'
 import type { WhyNone } from '#routing/decision.ts'
 import { planRetry, type RetryPlan } from '#routing/retry.ts'
@@ -36,6 +37,7 @@ type ModelEnd =
 
 /** Resolves when the client has its answer or has left; throws what it must be told instead. */
 export async function forward(state: GatewayState, exchange: Exchange): Promise<void> {
+  await waitForWake(state, exchange, modelsAskedFor(state, exchange))
   let models = modelsToTry(state, exchange)
   if (models.length === 0) {
     await firstReports(state, exchange)
@@ -56,15 +58,25 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
   else throw finalError(state, exchange, failure, none)
 }
 
-/** The model that was asked for and its fallbacks, as far as they are served and allowed. */
+/** Those of them that are served. */
 function modelsToTry(state: GatewayState, exchange: Exchange): ModelName[] {
-  const { asked, key, route } = exchange
+  const models = modelsAskedFor(state, exchange).filter(
+    (model) => state.fleet.serving(model, exchange.route.task).length > 0,
+  )
+  const [first] = models
+  if (first !== undefined) state.demand.note(first, state.nowMs())
+  return models
+}
+
+/** The model that was asked for and its fallbacks, as far as they are allowed. */
+function modelsAskedFor(state: GatewayState, exchange: Exchange): ModelName[] {
+  const { asked, key } = exchange
   if (asked === null) throw new Error('a request is parsed before it is forwarded')
   const { fleet } = state
   const fallbacks = (modelConfig(state, asked.model)?.fallback ?? [])
     .filter((name) => mayUse(key, name, fleet.resolve(name)))
     .map((name) => fleet.resolve(name))
-  return [asked.model, ...fallbacks].filter((model) => fleet.serving(model, route.task).length > 0)
+  return [asked.model, ...fallbacks]
 }
 
 async function tryModel(

@@ -1,0 +1,51 @@
+/** The question of a plan, from what the controller remembers and what agents tell. */
+import type { ClusterState } from '#controller/cluster-state.ts'
+import type { WantedDeployment } from '#controller/deployment-state.ts'
+import type { Fleet } from '#controller/fleet.ts'
+import { inventoryOf } from '#controller/fleet-picture.ts'
+import type { Deployment, ModelVariant } from '#core/deployment.ts'
+import type { EngineCatalog } from '#core/engine-facts.ts'
+import type { PlanInput } from '#placement/plan.ts'
+
+export interface PlanSettings {
+  readonly engines: EngineCatalog
+  readonly reserve: PlanInput['reserve']
+}
+
+export function planInputOf(fleet: Fleet, { engines, reserve }: PlanSettings): PlanInput {
+  const { state } = fleet
+  return {
+    deployments: wantedDeployments(state).map((deployment) => withFacts(deployment, state)),
+    inventory: inventoryOf(fleet),
+    engines,
+    wantedReplicas: Object.fromEntries(
+      wantedDeployments(state).map((deployment) => [
+        deployment.name,
+        wantedReplicasOf(state, deployment),
+      ]),
+    ),
+    reserve,
+    frozen: fleet.isFrozen,
+  }
+}
+
+export function wantedDeployments({ deployments }: ClusterState): WantedDeployment[] {
+  return Object.values(deployments).map(({ deployment }) => deployment)
+}
+
+/** As load and requests made it, within what is allowed now. */
+export function wantedReplicasOf(state: ClusterState, deployment: WantedDeployment): number {
+  const { name, replicas } = deployment
+  const scale = Object.hasOwn(state.scales, name) ? state.scales[name] : undefined
+  return Math.min(replicas.max, Math.max(replicas.min, scale?.wanted ?? replicas.min))
+}
+
+/** What an agent has read of the headers says more than what the source looks like. */
+export function withFacts(deployment: Deployment, { inspected }: ClusterState): Deployment {
+  const variants = deployment.variants.map((variant): ModelVariant => {
+    const read = Object.hasOwn(inspected, variant.source) ? inspected[variant.source] : undefined
+    if (read === undefined) return variant
+    return { ...variant, format: read.facts.format, facts: read.facts }
+  })
+  return { ...deployment, variants }
+}

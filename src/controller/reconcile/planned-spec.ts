@@ -1,0 +1,70 @@
+/** A planned replica in the words that its agent and the controller's memory have for it. */
+import type { PlacedReplicaClaim } from '#controller/cluster-state.ts'
+import type { Deployment } from '#core/deployment.ts'
+import type { MemoryNeed } from '#placement/fit.ts'
+import type { PlannedReplica } from '#placement/plan.ts'
+import type { ReplicaSpec } from '#protocol/agent-messages.ts'
+
+export function plannedSpec({ id, setting }: PlannedReplica, deployment: Deployment): ReplicaSpec {
+  const { source, engine, backend, devices, contextTokens, slots, kind, memoryFraction } = setting
+  return {
+    id,
+    model: deployment.model,
+    source,
+    engine,
+    backend,
+    deviceIndexes: null,
+    contextTokens,
+    slots,
+    kind,
+    extraArguments: [],
+    task: deployment.task,
+    devices: [...devices],
+    memoryFraction,
+  }
+}
+
+export function plannedClaim(
+  { deployment, setting, memory }: PlannedReplica,
+  made: { readonly plan: string; readonly because: string; readonly atMs: number },
+  cpuDevice: string | null,
+): PlacedReplicaClaim {
+  const { devices, engine, backend, kind, contextTokens, slots } = setting
+  const { memoryFraction, tensorParallel } = setting
+  return {
+    deployment,
+    devices: [...devices],
+    engine,
+    backend,
+    kind,
+    contextTokens,
+    slots,
+    memoryFraction,
+    tensorParallel,
+    claimedBytes: claimedBytes(memory, cpuDevice),
+    estimatedBytes: estimatedBytes(memory),
+    plan: made.plan,
+    because: made.because,
+    wantedAtMs: made.atMs,
+  }
+}
+
+/** What it takes of the machine's memory beside its devices stands under the id of the CPU. */
+function claimedBytes(
+  { devices, hostBytes }: MemoryNeed,
+  cpuDevice: string | null,
+): Record<string, number> {
+  const claims = new Map(devices.map(({ device, needBytes }) => [device, needBytes]))
+  if (cpuDevice !== null && hostBytes > 0) {
+    claims.set(cpuDevice, (claims.get(cpuDevice) ?? 0) + hostBytes)
+  }
+  return Object.fromEntries(claims)
+}
+
+function estimatedBytes({ devices }: MemoryNeed): Record<string, number> {
+  const sums = devices.map(({ device, terms }) => {
+    const reckoned = terms.filter(({ name }) => name !== 'correction')
+    return [device, reckoned.reduce((total, { bytes }) => total + bytes, 0)] as const
+  })
+  return Object.fromEntries(sums)
+}

@@ -1,0 +1,171 @@
+/**
+ * Watches who asks for which deployment, and says how many replicas each should have; wakes the one
+ * that sleeps as soon as somebody asks for it.
+ */
+import type { WantedDeployment } from '#controller/deployment-state.ts'
+import { startKey } from '#controller/deployment-state.ts'
+import type { Fleet } from '#controller/fleet.ts'
+import { wantedDeployments, wantedReplicasOf } from '#controller/reconcile/plan-input.ts'
+import { nextScale, nothingSeen, type ScaleMemory } from '#controller/reconcile/scaling.ts'
+import type { Plan } from '#placement/plan.ts'
+import type { ModelDemand, SleepingModel } from '#protocol/model-demand.ts'
+
+export interface ScalerOptions {
+  readonly fleet: Fleet
+  /** What gateways tell, now. */
+  readonly demand: () => readonly ModelDemand[]
+  readonly lastPlan: () => Plan | null
+}
+
+/** A third of the time that a load must last: it is seen three times before anything is done. */
+const lookMs = 5_000
+
+export class Scaler {
+  readonly #options: ScalerOptions
+  readonly #memories = new Map<string, ScaleMemory>()
+  /** Nothing is put to sleep before it was there for so long: gateways forget who asked before. */
+  readonly #startedAtMs: number
+  #cancel = (): void => {}
+
+  constructor(options: ScalerOptions) {
+    this.#options = options
+    this.#startedAtMs = options.fleet.clock.nowMs()
+    this.#later()
+  }
+
+  close(): void {
+    this.#cancel()
+  }
+
+  /** Somebody asks for the model: deployments of it that sleep are woken. Throws `StoreError`. */
+  wake(model: string): void {
+    const { fleet } = this.#options
+    for (const deployment of this.#serving(model)) {
+      if (wantedReplicasOf(fleet.state, deployment) === 0) {
+        this.#scale(deployment, 1, 'somebody asks for it')
+      }
+    }
+  }
+
+  /** Null where no deployment serves the model. */
+  sleeping(model: string): SleepingModel | null {
+    const { fleet } = this.#options
+    const deployments = this.#serving(model)
+    const [first] = deployments
+    if (first === undefined) return null
+    const awake = deployments.filter((deployment) => wantedReplicasOf(fleet.state, deployment) > 0)
+    if (awake.length === 0) {
+      return { model, state: 'asleep', expectedMs: this.#usualStartMs(first), because: null }
+    }
+    const waits = awake.map((deployment) => this.#remainingMs(deployment))
+    const known = waits.filter((ms) => ms !== null)
+    const unplaced = awake.map(({ name }) => this.#unplacedBecause(name))
+    const hasPlace = unplaced.some((because) => because === null)
+    return {
+      model,
+      state: hasPlace ? 'starting' : 'no-place',
+      expectedMs: known.length === 0 ? null : Math.min(...known),
+      because: hasPlace ? null : (unplaced[0] ?? null),
+    }
+  }
+
+  /** Models that deployments serve, whether or not there is a replica. */
+  models(): string[] {
+    return [...new Set(wantedDeployments(this.#options.fleet.state).map(({ model }) => model))]
+  }
+
+  #later(): void {
+    this.#cancel = this.#options.fleet.clock.schedule(lookMs, () => {
+      this.#look()
+      this.#later()
+    })
+  }
+
+  #look(): void {
+    const { fleet } = this.#options
+    // While most of the fleet is lost, who asks says little, and nothing is stopped.
+    if (fleet.isFrozen) return
+    const nowMs = fleet.clock.nowMs()
+    const demands = new Map(this.#options.demand().map((demand) => [demand.model, demand]))
+    for (const deployment of wantedDeployments(fleet.state)) {
+      const { name, model, replicas, sleepAfterMs } = deployment
+      const ready = this.#readySlots(name)
+      const share = 1 / Math.max(1, this.#serving(model).length)
+      const demand = demands.get(model)
+      const outcome = nextScale(
+        {
+          ...replicas,
+          sleepAfterMs,
+          wanted: wantedReplicasOf(fleet.state, deployment),
+          ready: ready.length,
+          slots: ready[0] ?? deployment.slots ?? 1,
+          inFlight: Math.ceil((demand?.inFlight ?? 0) * share),
+          waiting: Math.ceil((demand?.waiting ?? 0) * share),
+          oldestWaitMs: demand?.oldestWaitMs ?? 0,
+          idleMs: Math.min(
+            demand?.idleMs ?? Number.POSITIVE_INFINITY,
+            nowMs - Math.max(this.#startedAtMs, fleet.state.scales[name]?.sinceMs ?? 0),
+          ),
+        },
+        this.#memories.get(name) ?? nothingSeen,
+        nowMs,
+      )
+      this.#memories.set(name, outcome.memory)
+      if (outcome.change !== null) {
+        this.#scale(deployment, outcome.change.wanted, outcome.change.because)
+      }
+    }
+  }
+
+  #scale({ name }: WantedDeployment, wanted: number, because: string): void {
+    const { fleet } = this.#options
+    fleet.append({ type: 'replicas-scaled', deployment: name, wanted, because })
+    const count = wanted === 1 ? '1 replica' : `${wanted} replicas`
+    fleet.log(`${name} is to have ${count}: ${because}`)
+    fleet.changed(`${name} is to have ${count}: ${because}`)
+  }
+
+  #serving(model: string): WantedDeployment[] {
+    return wantedDeployments(this.#options.fleet.state).filter((one) => one.model === model)
+  }
+
+  /** Slots of each replica that answers. */
+  #readySlots(deployment: string): number[] {
+    const { fleet } = this.#options
+    return Object.values(fleet.state.replicas).flatMap(({ spec, node, placed }) => {
+      if (placed?.deployment !== deployment) return []
+      const reported = fleet.live.get(node)?.replicas.find(({ id }) => id === spec.id)
+      return reported?.state === 'ready' ? [placed.slots] : []
+    })
+  }
+
+  #unplacedBecause(deployment: string): string | null {
+    const unplaced = this.#options.lastPlan()?.unplaced.find((one) => one.deployment === deployment)
+    if (unplaced === undefined) return null
+    return unplaced.because[0]?.what ?? unplaced.waitsFor[0] ?? 'nothing has room for it'
+  }
+
+  /** Of the replica that comes first; by what was measured there, else by what was predicted. */
+  #remainingMs({ name }: WantedDeployment): number | null {
+    const { fleet, lastPlan } = this.#options
+    const nowMs = fleet.clock.nowMs()
+    const waits = (lastPlan()?.replicas ?? []).flatMap(({ id, deployment, setting, speed }) => {
+      if (deployment !== name) return []
+      const measured = fleet.state.starts[startKey(setting)]?.startMs
+      const startMs = measured ?? speed.startMs
+      if (startMs === null || startMs === undefined) return []
+      const sinceMs = fleet.state.replicas[id]?.placed?.wantedAtMs ?? nowMs
+      return [Math.max(0, startMs - (nowMs - sinceMs))]
+    })
+    return waits.length === 0 ? null : Math.min(...waits)
+  }
+
+  /** Where it will be is decided when it is woken: what it took elsewhere is the best guess. */
+  #usualStartMs({ variants }: WantedDeployment): number | null {
+    const sources = new Set(variants.map(({ source }) => source))
+    const known = Object.values(this.#options.fleet.state.starts).filter(({ source }) =>
+      sources.has(source),
+    )
+    return known.length === 0 ? null : Math.max(...known.map(({ startMs }) => startMs))
+  }
+}

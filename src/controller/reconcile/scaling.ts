@@ -1,0 +1,88 @@
+/**
+ * How many replicas a deployment should have, from who asks for it. Pure; time is an argument. It
+ * goes up soon and one load at a time, and comes down late: a replica that was missing is felt by
+ * somebody who waits, one too many only by whoever might have had its memory.
+ */
+
+/** Who asks for a deployment, and what there is for them. */
+export interface ScaleView {
+  readonly min: number
+  readonly max: number
+  readonly wanted: number
+  readonly ready: number
+  /** Requests at a time of one replica. */
+  readonly slots: number
+  /** Requests at endpoints, and those that wait. */
+  readonly inFlight: number
+  readonly waiting: number
+  readonly oldestWaitMs: number
+  /** Since somebody last asked. */
+  readonly idleMs: number
+  readonly sleepAfterMs: number
+}
+
+/** What was seen until now; of the run of the controller, not of the fleet. */
+export interface ScaleMemory {
+  /** Since when it has been busy, and since when calm, without a pause; null while it is not. */
+  readonly busySinceMs: number | null
+  readonly calmSinceMs: number | null
+}
+
+export interface ScaleOutcome {
+  readonly memory: ScaleMemory
+  /** Null while it stays. */
+  readonly change: { readonly wanted: number; readonly because: string } | null
+}
+
+export const nothingSeen: ScaleMemory = { busySinceMs: null, calmSinceMs: null }
+
+/**
+ * Beyond this share of its slots the next request often finds none: with four slots, at 80 % every
+ * third one.
+ */
+const busyRatio = 0.8
+
+/** A person notices a second; a request that waited so long was not unlucky, but one too many. */
+const longWaitMs = 1_000
+
+/** Longer than the burst of a page that asks four things at once. */
+const busyForMs = 15_000
+
+/** What is left must have the load with room to spare, or the next minute starts it again. */
+const calmRatio = 0.5
+
+/** Longer than the pauses of people at work; and to start a replica again takes minutes. */
+const calmForMs = 5 * 60_000
+
+export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): ScaleOutcome {
+  const { min, max, wanted, ready, slots, waiting, oldestWaitMs, idleMs, sleepAfterMs } = view
+  const load = view.inFlight + waiting
+  const isBusy = ready > 0 && (load > busyRatio * ready * slots || oldestWaitMs >= longWaitMs)
+  const isCalm = wanted > 1 && load <= calmRatio * (wanted - 1) * slots
+  const seen: ScaleMemory = {
+    busySinceMs: isBusy ? (memory.busySinceMs ?? nowMs) : null,
+    calmSinceMs: isCalm ? (memory.calmSinceMs ?? nowMs) : null,
+  }
+  const stay: ScaleOutcome = { memory: seen, change: null }
+  const to = (count: number, because: string): ScaleOutcome => ({
+    memory: nothingSeen,
+    change: { wanted: count, because },
+  })
+  if (wanted === 0) {
+    return load === 0 ? stay : to(Math.min(1, max), 'somebody asks for it')
+  }
+  if (wanted === 1 && min === 0 && load === 0 && idleMs >= sleepAfterMs) {
+    return to(0, `nobody has asked for ${Math.round(sleepAfterMs / 60_000)} min`)
+  }
+  // Those on their way are the answer to what was seen before them.
+  if (seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs && ready >= wanted) {
+    const needed = Math.ceil(load / (busyRatio * slots))
+    const next = Math.min(max, 2 * wanted, Math.max(wanted + 1, needed))
+    const words = `${load} requests for ${ready * slots} slots over ${busyForMs / 1_000} s`
+    return next > wanted ? to(next, words) : stay
+  }
+  if (seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs && wanted > min) {
+    return to(wanted - 1, `${load} requests for ${wanted * slots} slots over 5 min`)
+  }
+  return stay
+}

@@ -1,0 +1,13 @@
+/** Models that are not served now and can be, by whoever decides what runs. */
+import type { SleepingModel } from '#protocol/model-demand.ts'
+
+export interface Sleepers {
+  /** Null for a model that no deployment serves. */
+  find(model: string): SleepingModel | null
+  /** Somebody asks for it now. */
+  wake(model: string): void
+  /** All models of deployments, those that are awake too. */
+  models(): readonly string[]
+}
+
+export const noSleepers: Sleepers = { find: () => null, wake: () => {}, models: () => [] }
