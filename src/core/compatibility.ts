@@ -109,6 +109,7 @@ export const findingCodes = [
   /** Kernels for this quantization, or this feature, are not there for the devices. */
   'kernel-mismatch',
   'kernel-degraded',
+  'kernel-setting',
   'task-unsupported',
   'devices-differ',
   'vendors-mixed',

@@ -74,9 +74,17 @@ const numberFormats: readonly CapabilityRow[] = [
     source: 'Metal feature set tables: bfloat from Apple8 on',
   },
   {
+    capability: 'bf16',
+    title: 'BF16',
+    engines: ['tei', 'infinity'],
+    rules: [on('cuda'), on('rocm'), on('metal'), on('cpu')],
+    instead: null,
+    source: 'they convert weights to what the device computes in: --dtype of their pages',
+  },
+  {
     capability: 'fp16',
     title: 'FP16',
-    engines: ['vllm', 'sglang', 'tensorrt-llm', 'infinity', 'mlx-lm'],
+    engines: ['vllm', 'sglang', 'tensorrt-llm', 'tei', 'infinity', 'mlx-lm'],
     rules: [
       compute(60),
       compute(50, 59, { worse: 'Maxwell computes FP16 no faster than FP32' }),
@@ -241,6 +249,18 @@ const numberFormats: readonly CapabilityRow[] = [
     instead: gguf,
     source: vllmTable,
   },
+  ...(
+    ['awq', 'gptq', 'bitsandbytes', 'fp8', 'mxfp4', 'nvfp4', 'int8', 'mlx-quantized'] as const
+  ).map(
+    (capability): CapabilityRow => ({
+      capability,
+      title: capability.toUpperCase(),
+      engines: ['tei'],
+      rules: [],
+      instead: 'take the model in BF16 or FP16: models for embeddings are small',
+      source: 'Text Embeddings Inference 1.9, supported_models: no quantization but its own types',
+    }),
+  ),
   ...(['awq', 'gptq', 'bitsandbytes', 'fp8', 'nvfp4', 'int8'] as const).map(
     (capability): CapabilityRow => ({
       capability,

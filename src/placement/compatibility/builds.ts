@@ -49,21 +49,22 @@ export function otherBuilds(
 ): readonly string[] {
   const architectures = devices.map(({ architecture }) => architecture)
   const reachable = backendsOf(devices)
-  return engine.supports
-    .filter(
-      (build) =>
-        reachable.includes(build.backend) &&
-        build.os.includes(node.os) &&
-        ['runs', 'relative'].includes(architecturesFit(build.architectures, architectures).kind) &&
-        suits(build),
-    )
-    .map(({ backend: other, kinds, versions }) => {
-      if (other !== backend) return `take its ${other} build`
-      if (versions?.before !== undefined) return `take ${engine.title} before ${versions.before}`
-      return kinds.includes(kind)
-        ? `take a newer ${engine.title}`
-        : `start it as ${asWords[kinds[0] ?? kind]}`
-    })
+  const suiting = engine.supports.filter(
+    (build) =>
+      reachable.includes(build.backend) &&
+      build.os.includes(node.os) &&
+      ['runs', 'relative'].includes(architecturesFit(build.architectures, architectures).kind) &&
+      suits(build),
+  )
+  const current = suiting.filter(({ versions }) => versions?.before === undefined)
+  // An old release is for those who have no other.
+  return (current.length > 0 ? current : suiting).map(({ backend: other, kinds, versions }) => {
+    if (other !== backend) return `take its ${other} build`
+    if (versions?.before !== undefined) return `take ${engine.title} before ${versions.before}`
+    return kinds.includes(kind)
+      ? `take a newer ${engine.title}`
+      : `start it as ${asWords[kinds[0] ?? kind]}`
+  })
 }
 
 export const asWords: Readonly<Record<LaunchKind, string>> = {

@@ -27,8 +27,10 @@ export function capabilityFindings(
   }
   return ofEach(devices, (device) => {
     const [rule, unknown] = ruleFor(rules, device)
-    if (unknown)
-      return [unverified(`${title} needs ${needs(rules)}: nobody knows what ${device.name} is`)]
+    if (unknown) {
+      const what = `too little is known of ${device.name} to say how well it does ${title}`
+      return [unverified(what)]
+    }
     if (rule === undefined) {
       const on = device.architecture ?? device.name
       return [
@@ -42,7 +44,7 @@ export function capabilityFindings(
     return [
       ...(rule.setting === undefined
         ? []
-        : [needsSetting('kernel-degraded', `${title} does not run as it is`, rule.setting)]),
+        : [needsSetting('kernel-setting', `${title} does not run as it is`, rule.setting)]),
       ...(rule.worse === undefined ? [] : [warns('kernel-degraded', `${title}: ${rule.worse}`)]),
     ]
   })
@@ -55,23 +57,21 @@ function missing(engine: string, { title, rules }: CapabilityFacts, backend: str
     : `${engine} has kernels for ${title} on ${known.join(', ')}, and none on ${backend}`
 }
 
-/** The first rule that matches; whether a fact that is unknown decides, where none does. */
+/** The first rule that matches; or whether a fact decides that nobody knows. */
 function ruleFor(
   rules: readonly CapabilityRule[],
   { architecture, features }: Device,
 ): readonly [CapabilityRule | undefined, boolean] {
-  const found = rules.find(
-    (rule) =>
-      architectureFit(rule.architectures, architecture).kind === 'runs' &&
-      (rule.cpuFeatures?.some((one) => features.includes(one)) ?? true),
-  )
-  if (found !== undefined) return [found, false]
-  const unknown = rules.some(
-    (rule) =>
-      architectureFit(rule.architectures, architecture).kind === 'unknown' ||
-      (rule.cpuFeatures !== undefined && features.length === 0),
-  )
-  return [undefined, unknown]
+  for (const rule of rules) {
+    const fit = architectureFit(rule.architectures, architecture).kind
+    if (fit === 'unknown') return [undefined, true]
+    if (fit !== 'runs') continue
+    if (rule.cpuFeatures === undefined) return [rule, false]
+    // Every CPU has some: without any, nobody has looked.
+    if (features.length === 0) return [undefined, true]
+    if (rule.cpuFeatures.some((one) => features.includes(one))) return [rule, false]
+  }
+  return [undefined, false]
 }
 
 /** `sm_80 to sm_88 or sm_89 and newer` is `sm_80 and newer`: the oldest says enough. */

@@ -79,8 +79,8 @@ function findingsOf(question: CompatibilityQuestion, build: Support | null): rea
 }
 
 /**
- * Every way to start the engine on these devices, those that run first and in each the order of its
- * builds; where there is no way, the one that would be taken, with what speaks against it.
+ * Every way to start the engine on these devices, those that need no setting first, then in the order of
+ * its builds; where there is no way, the one that would be taken, with what speaks against it.
  */
 export function compatibleWays(
   question: Omit<CompatibilityQuestion, 'backend' | 'kind'>,
@@ -99,8 +99,11 @@ export function compatibleWays(
     kind,
     compatibility: solveCompatibility({ ...question, backend: wanted, kind }),
   }))
-  return [
-    ...ways.filter(({ compatibility }) => compatibility.kind === 'runs'),
-    ...ways.filter(({ compatibility }) => compatibility.kind !== 'runs'),
-  ]
+  return ways.toSorted((one, other) => obstacles(one) - obstacles(other))
+}
+
+/** A setting may hang a device, where another build needs none. */
+function obstacles({ compatibility }: CompatibleWay): number {
+  if (compatibility.kind === 'blocked') return 2
+  return compatibility.settings.length > 0 ? 1 : 0
 }

@@ -62,8 +62,8 @@ export const architecture: Check = {
         return [
           blocks(
             'architecture-unsupported',
-            `${engine.title} has no ${backend} code for ${own}: it runs on ${fit.runs}`,
-            others.length > 0 ? either(others) : `take devices of ${fit.runs}`,
+            `${engine.title} has no ${backend} code for ${own}`,
+            either([...others, `take devices of ${fit.runs}`]),
           ),
         ]
       }

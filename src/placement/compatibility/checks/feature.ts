@@ -4,5 +4,6 @@ import type { Check } from '#placement/compatibility/question.ts'
 /** What somebody has asked for beside what the weights ask: kernels of attention, and such. */
 export const feature: Check = {
   name: 'feature',
-  find: (question) => question.features.flatMap((one) => capabilityFindings(question, one)),
+  find: (question, build) =>
+    build === null ? [] : question.features.flatMap((one) => capabilityFindings(question, one)),
 }

@@ -6,9 +6,10 @@ import type { Check } from '#placement/compatibility/question.ts'
 /** Whether there are kernels for the numbers that the weights are in. */
 export const quantization: Check = {
   name: 'quantization',
-  find(question) {
+  find(question, build) {
     const { engine, format, model } = question
-    if (format === null || !engine.weightsFormats.includes(format)) return []
+    // What has no build at all is not worth more words.
+    if (build === null || format === null || !engine.weightsFormats.includes(format)) return []
     const asked = capabilityOfWeights(model ?? { format, quantization: null })
     if (asked !== null) return capabilityFindings(question, asked)
     if (format !== 'safetensors') return []

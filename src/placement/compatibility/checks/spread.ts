@@ -53,7 +53,8 @@ function heads(count: number, model: ModelFacts | null): readonly Found[] {
   const fewer = Array.from({ length: count - 1 }, (_, at) => count - 1 - at).find((one) =>
     splits(one, headCount, kvHeadCount),
   )
-  const kv = kvHeadCount === null || kvHeadCount === headCount ? '' : ` and ${kvHeadCount} of keys`
+  const kv =
+    kvHeadCount === null || kvHeadCount === headCount ? '' : ` (${kvHeadCount} of keys and values)`
   const what = `its ${headCount} heads${kv} cannot be divided among ${count} devices`
   return [blocks('heads-do-not-divide', what, `take ${fewer ?? 1} of them`)]
 }
