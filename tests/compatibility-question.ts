@@ -4,7 +4,7 @@ import { type Backend, backendsOfVendor, type WeightsFormat } from '#core/engine
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { EngineId } from '#core/engine-id.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
-import { engineCatalog } from '#engines/engine-catalog.ts'
+import { engineCatalog } from '#engines/index.ts'
 import type { CompatibilityNode, CompatibilityQuestion } from '#placement/compatibility/question.ts'
 
 /** A model of 8 billion weights of which only the numbers matter. */

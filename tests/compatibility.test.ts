@@ -10,7 +10,7 @@ import {
 import type { Device } from '#core/device.ts'
 import type { Backend, LaunchKind, Support } from '#core/engine-build.ts'
 import { type EngineId, engineIds } from '#core/engine-id.ts'
-import { engineCatalog } from '#engines/engine-catalog.ts'
+import { engineCatalog } from '#engines/index.ts'
 import type { CompatibilityQuestion } from '#placement/compatibility/question.ts'
 import { compatibleWays, solveCompatibility } from '#placement/compatibility/solve-compatibility.ts'
 import {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { detectText } from '#cli/detect-text.ts'
 import { doctorText } from '#cli/doctor-text.ts'
+import { driverLevels } from '#engines/compatibility/runtimes.ts'
 import { examine } from '#hardware/doctor/examine.ts'
 import { probes } from '#hardware/index.ts'
 import { recordedMachine, recordingFile } from '#hardware/machine/recording.ts'
@@ -14,6 +15,7 @@ test.each(recordedMachines())('$id', async ({ recording, readPart, fileOf }) => 
   const { inventory, problems } = await examine(probes, machine, {
     clock: systemClock,
     dataDirectory: '/var/lib/motley',
+    levels: driverLevels,
   })
   const table = detectText(inventory)
   const report = doctorText(inventory, problems)

@@ -1,6 +1,5 @@
 import type { EngineCatalog } from '#core/engine-facts.ts'
 import type { Engine } from '#engines/engine.ts'
-import { chooseEngines, type EngineChoice, type EngineNeed } from '#engines/engine-candidates.ts'
 import { catalogOf } from '#engines/engine-catalog.ts'
 import { infinity } from '#engines/infinity.ts'
 import { kokoro } from '#engines/kokoro.ts'
@@ -39,8 +38,3 @@ export const engines: readonly Engine[] = [
 
 /** The engines that Motley can start, for placement. */
 export const engineCatalog: EngineCatalog = catalogOf(engines)
-
-/** Which engines could serve a model on a kind of device, and why the others could not. */
-export function enginesFor(need: EngineNeed): EngineChoice {
-  return chooseEngines(engines, need)
-}

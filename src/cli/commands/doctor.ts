@@ -9,6 +9,7 @@ import {
   withMachineOptions,
 } from '#cli/recorded-machine.ts'
 import { printJson } from '#cli/terminal.ts'
+import { driverLevels } from '#engines/compatibility/runtimes.ts'
 import { examine } from '#hardware/doctor/examine.ts'
 import { probes } from '#hardware/index.ts'
 import { systemClock } from '#std/clock.ts'
@@ -27,6 +28,7 @@ export function addDoctorCommand(program: Command): void {
       const { inventory, problems: seen } = await examine(probes, machineOf(options), {
         clock: systemClock,
         dataDirectory: dataDirectory(),
+        levels: driverLevels,
         ...limitMsOf(options),
       })
       // A machine that is only replayed runs nothing.

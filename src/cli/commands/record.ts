@@ -6,6 +6,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory } from '#cli/data-directory.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
 import { printJson } from '#cli/terminal.ts'
+import { driverLevels } from '#engines/compatibility/runtimes.ts'
 import { examine } from '#hardware/doctor/examine.ts'
 import { probes } from '#hardware/index.ts'
 import { maskFor } from '#hardware/machine/mask.ts'
@@ -40,6 +41,7 @@ export function addRecordCommand(program: Command): void {
         const { inventory } = await examine(probes, recorder.machine, {
           clock: systemClock,
           dataDirectory: dataDirectory(),
+          levels: driverLevels,
           limitMs: recordMsMax,
         })
         const mask = maskFor({

@@ -1,5 +1,6 @@
 /** Drivers, CUDA, ROCm: what needs which, whatever the engine. Data, each with its source. */
 
+import type { DriverLevels } from '#core/driver-levels.ts'
 import type { ArchitectureRelative, Minimums } from '#core/engine-build.ts'
 
 /**
@@ -103,3 +104,9 @@ export const rocmLibraryNames: readonly string[] = [
   'gfx1200',
   'gfx1201',
 ]
+
+export const driverLevels: DriverLevels = {
+  cudaFamilies,
+  driverBranches,
+  relatives: gfxRelatives,
+}

@@ -1,35 +1,18 @@
-import type { Problem } from '#core/device.ts'
+import type { Device, Problem } from '#core/device.ts'
 import { gpusOf, isOrAre, naming, type Rule } from '#hardware/doctor/rule.ts'
-
-/**
- * GPUs that ROCm's libraries bring no kernels for, and the relative whose kernels they can run.
- * Source: facts collected from ROCm, Ollama and llama.cpp users; wrong values crash or hang.
- */
-const relatives: Readonly<Record<string, string>> = {
-  gfx90c: '9.0.0',
-  gfx1031: '10.3.0',
-  gfx1032: '10.3.0',
-  gfx1033: '10.3.0',
-  gfx1034: '10.3.0',
-  gfx1035: '10.3.0',
-  gfx1036: '10.3.0',
-  gfx1102: '11.0.0',
-  gfx1103: '11.0.0',
-  gfx1152: '11.5.1',
-}
 
 /** HSA_OVERRIDE_GFX_VERSION: needed, of the wrong family, or set for a GPU that needs none. */
 export const hsaOverride: Rule = (examined) => {
   const { hsaOverride: set } = examined.checkup
+  const overrideOf = (gpu: Device | undefined): string | undefined =>
+    examined.levels.relatives[gpu?.architecture ?? '']?.value
   const gpus = gpusOf(examined, 'amd').filter(({ architecture }) => architecture !== null)
   if (examined.system !== 'linux' || gpus.length === 0) return []
-  const needy = gpus.filter(
-    ({ architecture }) => architecture !== null && architecture in relatives,
-  )
+  const needy = gpus.filter((gpu) => overrideOf(gpu) !== undefined)
   const native = gpus.filter((gpu) => !needy.includes(gpu))
-  if (set !== null) return checkSet(set, native, needy)
+  if (set !== null) return checkSet(set, native, needy, overrideOf)
   const [first] = needy
-  const value = relatives[first?.architecture ?? '']
+  const value = overrideOf(first)
   // A small GPU that steps back for a discrete one is not worth a setting for both.
   if (first === undefined || value === undefined || native.length > 0) return []
   return [
@@ -44,7 +27,12 @@ export const hsaOverride: Rule = (examined) => {
 
 type Gpus = ReturnType<typeof gpusOf>
 
-function checkSet(set: string, native: Gpus, needy: Gpus): Problem[] {
+function checkSet(
+  set: string,
+  native: Gpus,
+  needy: Gpus,
+  overrideOf: (gpu: Device | undefined) => string | undefined,
+): Problem[] {
   const own = native.filter(({ architecture }) => dotted(architecture) !== set)
   const problems: Problem[] = []
   if (own.length > 0) {
@@ -58,11 +46,9 @@ function checkSet(set: string, native: Gpus, needy: Gpus): Problem[] {
           : 'Take it away: unset HSA_OVERRIDE_GFX_VERSION, also from the service that starts Motley.',
     })
   }
-  const wrong = needy.filter(
-    ({ architecture }) => relatives[architecture ?? '']?.split('.')[0] !== set.split('.')[0],
-  )
+  const wrong = needy.filter((gpu) => overrideOf(gpu)?.split('.')[0] !== set.split('.')[0])
   if (wrong.length > 0) {
-    const value = relatives[wrong[0]?.architecture ?? '']
+    const value = overrideOf(wrong[0])
     problems.push({
       severity: 'error',
       what: `HSA_OVERRIDE_GFX_VERSION=${set} is set, and ${naming(wrong)} ${isOrAre(wrong)} ${wrong[0]?.architecture}.`,

@@ -1,22 +1,17 @@
-import { gpusOf, isOlder, isOrAre, naming, type Rule } from '#hardware/doctor/rule.ts'
-
-/**
- * The oldest driver of each CUDA family, by NVIDIA's rule of minor-version compatibility: a program
- * for any CUDA 12 runs on every driver from 525.60.13 on.
- */
-const families = {
-  cuda12: { linux: '525.60.13', win32: '528.33' },
-  cuda13: { linux: '580.65.06', win32: '580' },
-} as const
+import { gpusOf, isOrAre, naming, type Rule } from '#hardware/doctor/rule.ts'
+import { isOlderVersion } from '#std/version.ts'
 
 /** Drivers that are too old for the engines people install today. */
 export const nvidiaDriver: Rule = (examined) => {
   const gpus = gpusOf(examined, 'nvidia')
   const version = gpus.find(({ driverVersion }) => driverVersion !== null)?.driverVersion
   if (version == null) return []
-  const platform = examined.system === 'win32' ? 'win32' : 'linux'
+  const platform = examined.system === 'win32' ? 'windows' : 'linux'
+  const oldest = (family: string): string =>
+    examined.levels.cudaFamilies.find(({ cuda }) => cuda === family)?.drivers[platform] ?? '0'
+  const blackwellBranch = examined.levels.driverBranches.find(({ cuda }) => cuda === '12.8')?.branch
   const upgrade =
-    platform === 'win32'
+    platform === 'windows'
       ? 'Install driver 580 or newer from nvidia.com/drivers.'
       : 'Install driver 580 or newer, for example "sudo apt install nvidia-driver-580-server" on Ubuntu, then reboot.'
   // Pascal and older end with the 580 branch, so "or newer" would take their driver away.
@@ -25,33 +20,33 @@ export const nvidiaDriver: Rule = (examined) => {
     ? 'Install driver 580, the last branch that knows this GPU: "sudo apt install nvidia-driver-580" on Ubuntu, then reboot.'
     : upgrade
 
-  if (isOlder(version, families.cuda12[platform])) {
+  if (isOlderVersion(version, oldest('12.0'))) {
     return [
       {
         severity: 'error',
         what: `The NVIDIA driver ${version} is too old for CUDA 12.`,
-        why: `vLLM, SGLang and current llama.cpp builds need CUDA 12, and that needs driver ${families.cuda12[platform]} or newer: they end with "CUDA driver version is insufficient".`,
+        why: `vLLM, SGLang and current llama.cpp builds need CUDA 12, and that needs driver ${oldest('12.0')} or newer: they end with "CUDA driver version is insufficient".`,
         fix,
       },
     ]
   }
   const blackwell = gpus.filter(({ architecture }) => capability(architecture) >= 100)
-  if (blackwell.length > 0 && isOlder(version, '570')) {
+  if (blackwell.length > 0 && isOlderVersion(version, String(blackwellBranch))) {
     return [
       {
         severity: 'error',
         what: `${naming(blackwell)} ${isOrAre(blackwell)} Blackwell, and driver ${version} is older than Blackwell.`,
-        why: 'Kernels for Blackwell need CUDA 12.8, which begins with driver 570.',
+        why: `Kernels for Blackwell need CUDA 12.8, which begins with driver ${blackwellBranch}.`,
         fix: upgrade,
       },
     ]
   }
-  if (isOlder(version, families.cuda13[platform]) && !isLegacy) {
+  if (isOlderVersion(version, oldest('13.0')) && !isLegacy) {
     return [
       {
         severity: 'note',
         what: `The NVIDIA driver ${version} runs CUDA 12 and not CUDA 13.`,
-        why: `Images built for CUDA 13 (the newest of vLLM among them) refuse to start on drivers before ${families.cuda13[platform]}.`,
+        why: `Images built for CUDA 13 (the newest of vLLM among them) refuse to start on drivers before ${oldest('13.0')}.`,
         fix: `Choose images and wheels for CUDA 12 (cu128, cu129), or: ${upgrade}`,
       },
     ]

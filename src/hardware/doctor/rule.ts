@@ -3,6 +3,7 @@
  * It only speaks of what was seen: a recording that does not hold a fact accuses nobody.
  */
 import type { Device, Problem } from '#core/device.ts'
+import type { DriverLevels } from '#core/driver-levels.ts'
 import type { Inventory } from '#hardware/detect.ts'
 import type { System } from '#hardware/probe.ts'
 
@@ -10,6 +11,7 @@ export interface Examined {
   readonly system: System
   readonly inventory: Inventory
   readonly checkup: Checkup
+  readonly levels: DriverLevels
 }
 
 /** What only doctor asks of a node. Null where nothing tells. */
@@ -63,17 +65,6 @@ export function naming(gpus: readonly Device[]): string {
 
 export function isOrAre(gpus: readonly Device[]): string {
   return gpus.length === 1 ? 'is' : 'are'
-}
-
-/** 95.02.66 before 580.65.06: compares number by number. */
-export function isOlder(version: string, needed: string): boolean {
-  const [one, other] = [version, needed].map((text) => text.split(/[.+~-]/).map(Number))
-  for (const [at, part] of (other ?? []).entries()) {
-    const own = one?.[at] ?? 0
-    if (Number.isNaN(own) || own === part) continue
-    return own < part
-  }
-  return false
 }
 
 export function gibibytes(bytes: number): string {
