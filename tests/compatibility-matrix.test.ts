@@ -27,6 +27,8 @@ const machines: readonly Machine[] = await Promise.all(
   recordedMachines().map(async ({ id, recording, readPart }) => {
     const machine = recordedMachine(recordingFile.parse(recording), readPart)
     const { inventory } = await detect(probes, machine, { clock: systemClock })
+    // No engine has builds for FreeBSD that Motley knows of.
+    if (inventory.os === 'freebsd') return { id, node: nodeOf('linux', []) }
     return { id, node: nodeOf(systemOf(inventory.os), inventory.devices) }
   }),
 )

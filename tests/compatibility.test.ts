@@ -160,7 +160,7 @@ describe('architectures', () => {
     const engines = [installed('vllm', '0.10.2')]
     expect(verdict(solve({ engine: 'vllm', devices: [v100], node: { engines } }))).toBe('runs')
     expect(unlock(solve({ engine: 'vllm', devices: [v100] }))).toBe(
-      'take vLLM before 0.11 or take devices of sm_75 and newer',
+      'take vLLM before 0.11 or devices of sm_75 and newer',
     )
   })
 
@@ -194,7 +194,7 @@ describe('quantizations', () => {
     ['awq 4-bit', amd({ architecture: 'gfx942' }), 'runs; kernel-degraded'],
     ['awq 4-bit', intel({}), 'runs'],
     ['awq 4-bit', cpu({}), 'runs'],
-    ['awq 4-bit', cpu({ architecture: 'arm64', features: ['neon'] }), 'blocked: kernel-mismatch'],
+    ['awq 4-bit', cpu({ architecture: 'aarch64', features: ['neon'] }), 'blocked: kernel-mismatch'],
     ['gptq 4-bit', nvidia({ architecture: 'sm_75' }), 'runs'],
     ['int8', nvidia({ architecture: 'sm_75' }), 'runs'],
     ['int8', amd({}), 'blocked: kernel-mismatch'],
@@ -459,7 +459,7 @@ describe('whatever is asked', () => {
       architecture: fc.constantFrom('gfx906', 'gfx942', 'gfx1035', 'gfx1151', null),
     }),
     fc.record({ make: fc.constant(apple), architecture: fc.constantFrom('apple7', 'apple9') }),
-    fc.record({ make: fc.constant(cpu), architecture: fc.constantFrom('x86_64', 'arm64') }),
+    fc.record({ make: fc.constant(cpu), architecture: fc.constantFrom('x86_64', 'aarch64') }),
   )
   const level = (...known: readonly string[]) => fc.constantFrom(null, ...known)
   const anyQuestion = fc

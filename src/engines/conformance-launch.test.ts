@@ -351,8 +351,8 @@ describe('single launches', () => {
     }
     expect(image('tei', 'cuda', 'sm_90')).toMatch(/:hopper-1\.9$/)
     expect(image('tei', 'cuda', 'sm_70')).toBe('wrong-architecture')
-    expect(image('tei', 'cpu', 'arm64')).toMatch(/:cpu-arm64-1\.9$/)
-    expect(image('vllm', 'cpu', 'arm64')).toMatch(/:latest-arm64$/)
+    expect(image('tei', 'cpu', 'aarch64')).toMatch(/:cpu-arm64-1\.9$/)
+    expect(image('vllm', 'cpu', 'aarch64')).toMatch(/:latest-arm64$/)
     expect(image('sglang', 'rocm', 'gfx950')).toMatch(/-mi35x$/)
     expect(image('kokoro', 'cuda', 'sm_120')).toMatch(/:latest-cu128$/)
     expect(image('xtts', 'cuda', 'sm_120')).toBe('wrong-architecture')
@@ -381,7 +381,7 @@ const anyDevice: fc.Arbitrary<LaunchDevice> = fc.record({
   architecture: fc.option(
     fc.oneof(
       fc.constantFrom('sm_75', 'sm_89', 'sm_120', 'gfx942', 'gfx1031', 'gfx1103', 'apple9'),
-      fc.constantFrom('x86_64', 'arm64', '__proto__', 'sm_', ''),
+      fc.constantFrom('x86_64', 'aarch64', '__proto__', 'sm_', ''),
     ),
   ),
   unifiedMemory: fc.boolean(),

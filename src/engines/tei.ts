@@ -40,7 +40,7 @@ const tags: Readonly<Record<string, string>> = {
   sm_120: '120-1.9',
   sm_121: '121-1.9',
   x86_64: 'cpu-1.9',
-  arm64: 'cpu-arm64-1.9',
+  aarch64: 'cpu-arm64-1.9',
 }
 const names = Object.keys(tags)
 

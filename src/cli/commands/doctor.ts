@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { alarmProblems } from '#cli/alarm-problems.ts'
 import { dataDirectory } from '#cli/data-directory.ts'
 import { doctorText } from '#cli/doctor-text.ts'
+import { engineVerdicts, engineVerdictsText } from '#cli/engine-verdicts.ts'
 import {
   limitMsOf,
   type MachineOptions,
@@ -10,6 +11,7 @@ import {
 } from '#cli/recorded-machine.ts'
 import { printJson } from '#cli/terminal.ts'
 import { driverLevels } from '#engines/compatibility/runtimes.ts'
+import { engineCatalog } from '#engines/index.ts'
 import { examine } from '#hardware/doctor/examine.ts'
 import { probes } from '#hardware/index.ts'
 import { systemClock } from '#std/clock.ts'
@@ -17,7 +19,7 @@ import { systemClock } from '#std/clock.ts'
 export function addDoctorCommand(program: Command): void {
   withMachineOptions(program.command('doctor'))
     .description(
-      'Say what keeps engines from running well here, why, and the command that mends it.',
+      'Say what keeps engines from running well here, why, the command that mends it, and which engines run on each device.',
     )
     .option('--json', 'print JSON')
     .addHelpText(
@@ -34,8 +36,14 @@ export function addDoctorCommand(program: Command): void {
       // A machine that is only replayed runs nothing.
       const isThisOne = options.recording === undefined
       const problems = isThisOne ? [...seen, ...alarmProblems(dataDirectory())] : seen
-      if (json) printJson({ os: inventory.os, problems })
-      else console.log(doctorText(inventory, problems))
+      const engines = engineVerdicts(inventory, engineCatalog)
+      if (json) {
+        const verdicts = engines.flatMap((one) => one.engines)
+        printJson({ os: inventory.os, problems, engines: verdicts })
+      } else {
+        const sections = [doctorText(inventory, problems), engineVerdictsText(engines)]
+        console.log(sections.filter((text) => text !== '').join('\n\n'))
+      }
       if (problems.some(({ severity }) => severity === 'error')) process.exitCode = 1
     })
 }

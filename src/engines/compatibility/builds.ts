@@ -148,7 +148,7 @@ const vllm: readonly Support[] = [
     ...cpu,
     kinds: both,
     os: linux,
-    architectures: named('x86_64', 'arm64'),
+    architectures: named('x86_64', 'aarch64'),
     exceptions: [
       {
         architectures: named('x86_64'),
@@ -297,7 +297,7 @@ const tei: readonly Support[] = [
     ...cpu,
     kinds: both,
     os: linuxAndMac,
-    architectures: named('x86_64', 'arm64'),
+    architectures: named('x86_64', 'aarch64'),
     source: teiPages,
   },
 ]
@@ -340,7 +340,7 @@ const openvino: readonly Support[] = [
     ...cpu,
     kinds: both,
     os: linuxAndWindows,
-    architectures: named('x86_64', 'arm64'),
+    architectures: named('x86_64', 'aarch64'),
     source: openvinoPages,
   },
 ]

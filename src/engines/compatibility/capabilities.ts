@@ -172,7 +172,7 @@ const numberFormats: readonly CapabilityRow[] = [
     capability: 'int8',
     title: 'INT8 W8A8',
     engines: ['vllm'],
-    rules: [compute(75), names('cpu', ['x86_64', 'arm64'])],
+    rules: [compute(75), names('cpu', ['x86_64', 'aarch64'])],
     instead: gguf,
     source: vllmTable,
   },

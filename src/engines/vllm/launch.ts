@@ -75,5 +75,5 @@ function container(request: CheckedRequest): ContainerPlan {
 }
 
 function cpuOf({ devices }: CheckedRequest): string {
-  return devices[0]?.architecture === 'arm64' ? 'arm64' : 'x86_64'
+  return devices[0]?.architecture === 'aarch64' ? 'arm64' : 'x86_64'
 }

@@ -63,7 +63,7 @@ export const architecture: Check = {
           blocks(
             'architecture-unsupported',
             `${engine.title} has no ${backend} code for ${own}`,
-            either([...others, `take devices of ${fit.runs}`]),
+            either([...others, `devices of ${fit.runs}`]),
           ),
         ]
       }

@@ -17,7 +17,7 @@ export const backend: Check = {
       const unlockedBy =
         others.length > 0
           ? `take its build for ${either(others)}`
-          : `take devices for ${either(known)}, or an engine with a build for ${wanted}`
+          : `devices for ${either(known)}, or an engine with a build for ${wanted}`
       return [blocks(missingBuild(engine.supports), what, unlockedBy)]
     }
     const here = builds.filter(({ os }) => os.includes(node.os))
