@@ -188,3 +188,11 @@ export const pythonErrors: readonly KnownError[] = [
     fix: 'Install the engine anew in an environment of its own, or use its container.',
   },
 ]
+
+/** Of engines on PyTorch, on NVIDIA's GPUs and AMD's. */
+export const torchErrors: readonly KnownError[] = [
+  ...cudaErrors,
+  ...rocmErrors,
+  ...pythonErrors,
+  ...processErrors,
+]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { EngineAnswer } from '#engines/engine.ts'
+import type { Engine, EngineAnswer } from '#engines/engine.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const page = z.object({
@@ -11,4 +11,10 @@ export function saysLoading(answer: EngineAnswer): boolean {
   if (answer.status !== 503) return false
   const read = page.safeParse(parseJson(answer.body))
   return read.success && read.data.error.message.startsWith('Loading')
+}
+
+/** A health page of llama.cpp's words. */
+export function loadingByWords(answer: EngineAnswer): ReturnType<Engine['health']['read']> {
+  if (answer.status === 200) return 'ready'
+  return saysLoading(answer) ? 'loading' : 'unhealthy'
 }

@@ -37,7 +37,7 @@ export interface EngineModel {
   readonly tasks: readonly Task[] | null
 }
 
-interface LoadPage {
+export interface LoadPage {
   readonly path: string
   /** Fields that the page lacks are null. Returns null when the page is not there or not this. */
   read(answer: EngineAnswer): EndpointLoad | null

@@ -7,12 +7,9 @@ import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
 import { sumOfCounts } from '#engines/engine-fields.ts'
-import {
-  cudaErrors,
-  processErrors,
-  pythonErrors,
-  rocmErrors,
-} from '#engines/engine-known-errors.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
+import { identifiedBy } from '#engines/engine-identity.ts'
+import { torchErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -48,19 +45,8 @@ const facts = {
 /** Infinity: embeddings and reranking on PyTorch. Its API has no `/v1` unless it is started with one. */
 export const infinity: Engine = {
   ...facts,
-  identify: {
-    path: '/health',
-    read(answer) {
-      if (answer.status !== 200) return null
-      return healthPage.safeParse(parseJson(answer.body)).success
-        ? { version: null, contextTokens: null, slots: null }
-        : null
-    },
-  },
-  health: {
-    path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
-  },
+  identify: { path: '/health', read: identifiedBy(healthPage) },
+  health: { path: '/health', read: readyBy200 },
   models: {
     path: '/v1/models',
     read(answer) {
@@ -97,7 +83,7 @@ export const infinity: Engine = {
   usualPorts: [7997],
   launch: checkedLaunch(facts, infinityPlan),
   continuation: { kind: 'none', why: 'A vector or a score is whole or not there at all.' },
-  knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],
+  knownErrors: torchErrors,
   alarms: torchAlarms,
   stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }

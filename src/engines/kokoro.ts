@@ -2,19 +2,13 @@ import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
-import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
-import {
-  cudaErrors,
-  processErrors,
-  pythonErrors,
-  rocmErrors,
-} from '#engines/engine-known-errors.ts'
+import { identifiedBy } from '#engines/engine-identity.ts'
+import { torchErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
-import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
-import { parseJson } from '#std/parse-json.ts'
+import { speechEngine } from '#engines/engine-speech.ts'
 
 const modelsPage = z.object({
   data: z.array(z.object({ owned_by: z.literal('kokoro') })).min(1),
@@ -40,31 +34,11 @@ const facts = {
 /** Speech from the small Kokoro model. Its list of models holds OpenAI's names, all for the same. */
 export const kokoro: Engine = {
   ...facts,
-  identify: {
-    path: '/v1/models',
-    read: (answer) =>
-      answer.status === 200 && modelsPage.safeParse(parseJson(answer.body)).success
-        ? { version: null, contextTokens: null, slots: null }
-        : null,
-  },
-  health: {
-    path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
-  },
-  models: {
-    path: '/v1/models',
-    read: (answer) =>
-      readModelList(answer)?.map((model) => ({ ...model, tasks: ['speech'] })) ?? null,
-  },
-  loadPages: [],
-  supportsStreamUsage: false,
-  apiPath: '/v1',
+  ...speechEngine,
+  identify: { path: '/v1/models', read: identifiedBy(modelsPage) },
   usualPorts: [8880],
   launch: checkedLaunch(facts, kokoroPlan),
-  continuation: { kind: 'none', why: 'It speaks a text from its beginning.' },
-  knownErrors: [...cudaErrors, ...rocmErrors, ...pythonErrors, ...processErrors],
-  alarms: torchAlarms,
-  stop: { signal: 'SIGTERM', graceMs: 10_000 },
+  knownErrors: torchErrors,
 }
 
 /** The port that the program in the images is fixed to. */

@@ -3,15 +3,16 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { ggmlAlarms } from '#engines/engine-alarms.ts'
-import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { nullable, positiveInteger, versionText } from '#engines/engine-fields.ts'
+import { bareIdentity } from '#engines/engine-identity.ts'
 import { checkedLaunch } from '#engines/engine-launch.ts'
-import { saysLoading } from '#engines/engine-loading-page.ts'
+import { loadingByWords, saysLoading } from '#engines/engine-loading-page.ts'
+import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { llamaServerErrors } from '#engines/llama-server/known-errors.ts'
 import { llamaServerPlan } from '#engines/llama-server/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
 
 const props = z.object({
   build_info: nullable(versionText),
@@ -23,7 +24,6 @@ const slots = z.array(z.object({ id: z.number(), is_processing: z.boolean() })).
 
 const running = 'llamacpp:requests_processing'
 const waiting = 'llamacpp:requests_deferred'
-const loadNames = new Set([running, waiting])
 
 const facts = {
   id: 'llama-server',
@@ -51,17 +51,12 @@ export const llamaServer: Engine = {
         }
       }
       // Every answer carries this header, that of a page which wants a key included.
-      return saysLoading(answer) || answer.headers['server'] === 'llama.cpp'
-        ? { version: null, contextTokens: null, slots: null }
-        : null
+      return saysLoading(answer) || answer.headers['server'] === 'llama.cpp' ? bareIdentity : null
     },
   },
   health: {
     path: '/health',
-    read(answer) {
-      if (answer.status === 200) return 'ready'
-      return saysLoading(answer) ? 'loading' : 'unhealthy'
-    },
+    read: loadingByWords,
   },
   // Its `meta.n_ctx_train` is what the model was trained with, not what fits here; /props says that.
   models: { path: '/v1/models', read: readModelList },
@@ -80,19 +75,7 @@ export const llamaServer: Engine = {
         }
       },
     },
-    {
-      path: '/metrics',
-      read(answer) {
-        if (answer.status !== 200) return null
-        const values = readPrometheusValues(answer.body, loadNames)
-        return {
-          runningRequests: sumOfCounts(values.get(running)),
-          waitingRequests: sumOfCounts(values.get(waiting)),
-          kvCacheUsageRatio: null,
-          slots: null,
-        }
-      },
-    },
+    metricsLoad({ running: [running], waiting: [waiting] }),
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',

@@ -3,6 +3,8 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { offlineEnvironment } from '#engines/engine-device-environment.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
+import { bareIdentity } from '#engines/engine-identity.ts'
 import { processErrors, pythonErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
@@ -42,12 +44,12 @@ export const mlxLm: Engine = {
       const { server } = answer.headers
       const python = typeof server === 'string' && server.startsWith('BaseHTTP/')
       const ok = answer.status === 200 && healthPage.safeParse(parseJson(answer.body)).success
-      return python && ok ? { version: null, contextTokens: null, slots: null } : null
+      return python && ok ? bareIdentity : null
     },
   },
   health: {
     path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+    read: readyBy200,
   },
   models: { path: '/v1/models', read: readModelList },
   loadPages: [],

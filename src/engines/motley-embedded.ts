@@ -3,7 +3,8 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
-import { meanOfRatios, nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { nullable, versionText } from '#engines/engine-fields.ts'
+import { identifiedWithVersion } from '#engines/engine-identity.ts'
 import { cudaErrors, processErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
@@ -12,11 +13,10 @@ import {
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
-import { saysLoading } from '#engines/engine-loading-page.ts'
+import { loadingByWords } from '#engines/engine-loading-page.ts'
+import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
-import { parseJson } from '#std/parse-json.ts'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
 
 const versionPage = z.object({
   engine: z.literal('motley-embedded'),
@@ -27,7 +27,6 @@ const running = 'motley_embedded_requests_processing'
 const waiting = 'motley_embedded_requests_deferred'
 const slots = 'motley_embedded_slots_total'
 const kvCacheUsage = 'motley_embedded_kv_cache_usage_ratio'
-const loadNames = new Set([running, waiting, slots, kvCacheUsage])
 
 const facts = {
   id: 'motley-embedded',
@@ -45,34 +44,20 @@ export const motleyEmbedded: Engine = {
   ...facts,
   identify: {
     path: '/version',
-    read(answer) {
-      if (answer.status !== 200) return null
-      const page = versionPage.safeParse(parseJson(answer.body))
-      return page.success ? { version: page.data.version, contextTokens: null, slots: null } : null
-    },
+    read: identifiedWithVersion(versionPage),
   },
   health: {
     path: '/health',
-    read(answer) {
-      if (answer.status === 200) return 'ready'
-      return saysLoading(answer) ? 'loading' : 'unhealthy'
-    },
+    read: loadingByWords,
   },
   models: { path: '/v1/models', read: readModelList },
   loadPages: [
-    {
-      path: '/metrics',
-      read(answer) {
-        if (answer.status !== 200) return null
-        const values = readPrometheusValues(answer.body, loadNames)
-        return {
-          runningRequests: sumOfCounts(values.get(running)),
-          waitingRequests: sumOfCounts(values.get(waiting)),
-          kvCacheUsageRatio: meanOfRatios(values.get(kvCacheUsage)),
-          slots: sumOfCounts(values.get(slots)),
-        }
-      },
-    },
+    metricsLoad({
+      running: [running],
+      waiting: [waiting],
+      kvCacheUsage: [kvCacheUsage],
+      slots: [slots],
+    }),
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',

@@ -6,6 +6,7 @@ import { ggmlAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { versionText } from '#engines/engine-fields.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
 import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
@@ -56,7 +57,7 @@ export const ollama: Engine = {
   },
   health: {
     path: '/api/version',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+    read: readyBy200,
   },
   models: {
     path: '/api/tags',

@@ -1,5 +1,6 @@
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
+import { bareIdentity } from '#engines/engine-identity.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 
 /**
@@ -21,7 +22,7 @@ export const openai: Engine = {
     read(answer) {
       const itself =
         answer.status === 401 || answer.status === 403 || readModelList(answer) !== null
-      return itself ? { version: null, contextTokens: null, slots: null } : null
+      return itself ? bareIdentity : null
     },
   },
   health: {

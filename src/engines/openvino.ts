@@ -4,7 +4,9 @@ import type { Task } from '#core/task.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost } from '#engines/engine-container.ts'
-import { nullable, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { nullable, versionText } from '#engines/engine-fields.ts'
+import { loadingBy503 } from '#engines/engine-health.ts'
+import { identifiedWithVersion } from '#engines/engine-identity.ts'
 import { levelZeroErrors, processErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
@@ -13,10 +15,9 @@ import {
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
+import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
-import { parseJson } from '#std/parse-json.ts'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
 
 const server = z.object({
   name: z.literal('OpenVINO Model Server'),
@@ -26,7 +27,6 @@ const server = z.object({
 /** Generation runs in graphs, other models in requests of their own. */
 const graphs = 'ovms_current_graphs'
 const requests = 'ovms_current_requests'
-const loadNames = new Set([graphs, requests])
 
 const ovmsTask: Partial<Record<Task, string>> = {
   chat: 'text_generation',
@@ -66,35 +66,16 @@ export const openvino: Engine = {
   ...facts,
   identify: {
     path: '/v2',
-    read(answer) {
-      if (answer.status !== 200) return null
-      const page = server.safeParse(parseJson(answer.body))
-      return page.success ? { version: page.data.version, contextTokens: null, slots: null } : null
-    },
+    read: identifiedWithVersion(server),
   },
   health: {
     path: '/v2/health/ready',
-    read(answer) {
-      if (answer.status === 200) return 'ready'
-      return answer.status === 503 ? 'loading' : 'unhealthy'
-    },
+    read: loadingBy503,
   },
   models: { path: '/v3/models', read: readModelList },
   loadPages: [
-    {
-      // Only there with `--metrics_enable`.
-      path: '/metrics',
-      read(answer) {
-        if (answer.status !== 200) return null
-        const values = readPrometheusValues(answer.body, loadNames)
-        return {
-          runningRequests: sumOfCounts(values.get(graphs) ?? values.get(requests)),
-          waitingRequests: null,
-          kvCacheUsageRatio: null,
-          slots: null,
-        }
-      },
-    },
+    // Only there with `--metrics_enable`.
+    metricsLoad({ running: [graphs, requests] }),
   ],
   supportsStreamUsage: true,
   apiPath: '/v3',

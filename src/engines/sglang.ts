@@ -4,21 +4,22 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
-import { meanOfRatios, sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
+import { sumOfCounts, wholeNumber } from '#engines/engine-fields.ts'
+import { loadingBy503 } from '#engines/engine-health.ts'
+import { identifiedBy } from '#engines/engine-identity.ts'
 import { checkedLaunch } from '#engines/engine-launch.ts'
+import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { stepsByMemory, torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { sglangErrors } from '#engines/sglang/known-errors.ts'
 import { sglangPlan } from '#engines/sglang/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
 
 const modelInfo = z.object({ model_path: z.string(), is_generation: z.boolean() })
 
 const running = 'sglang:num_running_reqs'
 const waiting = 'sglang:num_queue_reqs'
 const kvCacheUsage = 'sglang:token_usage'
-const loadNames = new Set([running, waiting, kvCacheUsage])
 
 /** One row for each data-parallel rank. `num_reqs` counts those that wait as well. */
 const rank = z.union([
@@ -75,37 +76,17 @@ export const sglang: Engine = {
   ...facts,
   identify: {
     path: '/get_model_info',
-    read(answer) {
-      if (answer.status !== 200) return null
-      return modelInfo.safeParse(parseJson(answer.body)).success
-        ? { version: null, contextTokens: null, slots: null }
-        : null
-    },
+    read: identifiedBy(modelInfo),
   },
   health: {
     path: '/health',
     // Draining before a shutdown says 503 as well; then nothing listens soon after.
-    read(answer) {
-      if (answer.status === 200) return 'ready'
-      return answer.status === 503 ? 'loading' : 'unhealthy'
-    },
+    read: loadingBy503,
   },
   models: { path: '/v1/models', read: readModelList },
   loadPages: [
-    {
-      // Only there with `--enable-metrics`.
-      path: '/metrics',
-      read(answer) {
-        if (answer.status !== 200) return null
-        const values = readPrometheusValues(answer.body, loadNames)
-        return {
-          runningRequests: sumOfCounts(values.get(running)),
-          waitingRequests: sumOfCounts(values.get(waiting)),
-          kvCacheUsageRatio: meanOfRatios(values.get(kvCacheUsage)),
-          slots: null,
-        }
-      },
-    },
+    // Only there with `--enable-metrics`.
+    metricsLoad({ running: [running], waiting: [waiting], kvCacheUsage: [kvCacheUsage] }),
     {
       path: '/get_load',
       read(answer): EndpointLoad | null {

@@ -5,6 +5,8 @@ import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine, EngineModel } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
+import { identifiedBy } from '#engines/engine-identity.ts'
 import { cudaErrors, processErrors, pythonErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
@@ -51,10 +53,7 @@ export const speaches: Engine = {
   identify: {
     path: '/api/ps',
     // Ollama has the same page, with objects in the list.
-    read: (answer) =>
-      answer.status === 200 && loadedPage.safeParse(parseJson(answer.body)).success
-        ? { version: null, contextTokens: null, slots: null }
-        : null,
+    read: identifiedBy(loadedPage),
     confirm: {
       path: '/health',
       read: (answer) => answer.status === 200 && answer.body.trim() === 'OK',
@@ -62,7 +61,7 @@ export const speaches: Engine = {
   },
   health: {
     path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+    read: readyBy200,
   },
   models: {
     path: '/v1/models',

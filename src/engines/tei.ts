@@ -5,7 +5,8 @@ import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
-import { nullable, positiveInteger, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { nullable, positiveInteger, versionText } from '#engines/engine-fields.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
 import { cudaErrors, processErrors, pythonErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
@@ -14,9 +15,9 @@ import {
   type LaunchProblem,
   launchProblem,
 } from '#engines/engine-launch.ts'
+import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
 
 const info = z.object({
   model_id: z.string().min(1).max(1_000),
@@ -27,7 +28,6 @@ const info = z.object({
 })
 
 const waiting = 'te_queue_size'
-const loadNames = new Set([waiting])
 
 /** One image for each architecture: the kernels of the others are not in it. */
 const tags: Readonly<Record<string, string>> = {
@@ -77,7 +77,7 @@ export const tei: Engine = {
   },
   health: {
     path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+    read: readyBy200,
   },
   models: {
     path: '/info',
@@ -89,21 +89,7 @@ export const tei: Engine = {
       return [{ servedName: model_id, contextTokens: max_input_length, tasks }]
     },
   },
-  loadPages: [
-    {
-      path: '/metrics',
-      read(answer) {
-        if (answer.status !== 200) return null
-        const values = readPrometheusValues(answer.body, loadNames)
-        return {
-          runningRequests: null,
-          waitingRequests: sumOfCounts(values.get(waiting)),
-          kvCacheUsageRatio: null,
-          slots: null,
-        }
-      },
-    },
-  ],
+  loadPages: [metricsLoad({ waiting: [waiting] })],
   supportsStreamUsage: false,
   apiPath: '/v1',
   usualPorts: [3000],

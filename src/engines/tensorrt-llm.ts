@@ -5,6 +5,7 @@ import type { Engine } from '#engines/engine.ts'
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-environment.ts'
 import { nullable, versionText, wholeNumber } from '#engines/engine-fields.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
 import { cudaErrors, processErrors, pythonErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
@@ -65,7 +66,7 @@ export const tensorrtLlm: Engine = {
   },
   health: {
     path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+    read: readyBy200,
   },
   models: { path: '/v1/models', read: readModelList },
   loadPages: [

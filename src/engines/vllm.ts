@@ -3,14 +3,15 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
-import { meanOfRatios, sumOfCounts, versionText } from '#engines/engine-fields.ts'
+import { versionText } from '#engines/engine-fields.ts'
+import { readyBy200 } from '#engines/engine-health.ts'
+import { identifiedWithVersion } from '#engines/engine-identity.ts'
 import { checkedLaunch } from '#engines/engine-launch.ts'
+import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { vllmErrors } from '#engines/vllm/known-errors.ts'
 import { vllmPlan } from '#engines/vllm/launch.ts'
-import { parseJson } from '#std/parse-json.ts'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
 
 const versionPage = z.object({ version: versionText, engine: z.undefined().optional() })
 
@@ -19,7 +20,6 @@ const waiting = 'vllm:num_requests_waiting'
 const kvCacheUsage = 'vllm:kv_cache_usage_perc'
 /** What releases before 0.10 call the same gauge; later ones may still show both. */
 const kvCacheUsageOld = 'vllm:gpu_cache_usage_perc'
-const loadNames = new Set([running, waiting, kvCacheUsage, kvCacheUsageOld])
 
 const facts = {
   id: 'vllm',
@@ -63,11 +63,7 @@ export const vllm: Engine = {
   ...facts,
   identify: {
     path: '/version',
-    read(answer) {
-      if (answer.status !== 200) return null
-      const page = versionPage.safeParse(parseJson(answer.body))
-      return page.success ? { version: page.data.version, contextTokens: null, slots: null } : null
-    },
+    read: identifiedWithVersion(versionPage),
     // TensorRT-LLM and LocalAI have the same version page; only vLLM counts in these names.
     confirm: {
       path: '/metrics',
@@ -76,23 +72,15 @@ export const vllm: Engine = {
   },
   health: {
     path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
+    read: readyBy200,
   },
   models: { path: '/v1/models', read: readModelList },
   loadPages: [
-    {
-      path: '/metrics',
-      read(answer) {
-        if (answer.status !== 200) return null
-        const values = readPrometheusValues(answer.body, loadNames)
-        return {
-          runningRequests: sumOfCounts(values.get(running)),
-          waitingRequests: sumOfCounts(values.get(waiting)),
-          kvCacheUsageRatio: meanOfRatios(values.get(kvCacheUsage) ?? values.get(kvCacheUsageOld)),
-          slots: null,
-        }
-      },
-    },
+    metricsLoad({
+      running: [running],
+      waiting: [waiting],
+      kvCacheUsage: [kvCacheUsage, kvCacheUsageOld],
+    }),
   ],
   supportsStreamUsage: true,
   apiPath: '/v1',

@@ -2,19 +2,13 @@ import { z } from 'zod'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
-import { torchAlarms } from '#engines/engine-alarms.ts'
 import { containerPlan, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
-import {
-  cudaErrors,
-  processErrors,
-  pythonErrors,
-  rocmErrors,
-} from '#engines/engine-known-errors.ts'
+import { identifiedBy } from '#engines/engine-identity.ts'
+import { torchErrors } from '#engines/engine-known-errors.ts'
 import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
-import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
-import { parseJson } from '#std/parse-json.ts'
+import { speechEngine } from '#engines/engine-speech.ts'
 
 /** What it calls XTTS; `tts-1` is Piper, which it has beside. */
 const xttsName = 'tts-1-hd'
@@ -46,41 +40,18 @@ const facts = {
 /** XTTS behind openedai-speech: of its servers the one that speaks OpenAI's API. */
 export const xtts: Engine = {
   ...facts,
-  identify: {
-    path: '/v1/models',
-    read: (answer) =>
-      answer.status === 200 && modelsPage.safeParse(parseJson(answer.body)).success
-        ? { version: null, contextTokens: null, slots: null }
-        : null,
-  },
-  health: {
-    path: '/health',
-    read: (answer) => (answer.status === 200 ? 'ready' : 'unhealthy'),
-  },
-  models: {
-    path: '/v1/models',
-    read: (answer) =>
-      readModelList(answer)?.map((model) => ({ ...model, tasks: ['speech'] })) ?? null,
-  },
-  loadPages: [],
-  supportsStreamUsage: false,
-  apiPath: '/v1',
+  ...speechEngine,
+  identify: { path: '/v1/models', read: identifiedBy(modelsPage) },
   usualPorts: [8000],
   launch: checkedLaunch(facts, xttsPlan),
-  continuation: { kind: 'none', why: 'It speaks a text from its beginning.' },
   knownErrors: [
     {
       pattern: /You must (confirm|agree)|terms of service/i,
       meaning: 'The licence of XTTS was not agreed to.',
       fix: 'Read it (Coqui Public Model License), and set COQUI_TOS_AGREED=1.',
     },
-    ...cudaErrors,
-    ...rocmErrors,
-    ...pythonErrors,
-    ...processErrors,
+    ...torchErrors,
   ],
-  alarms: torchAlarms,
-  stop: { signal: 'SIGTERM', graceMs: 10_000 },
 }
 
 const containerPort = 8_000

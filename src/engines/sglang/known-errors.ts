@@ -1,10 +1,4 @@
-import {
-  cudaErrors,
-  type KnownError,
-  processErrors,
-  pythonErrors,
-  rocmErrors,
-} from '#engines/engine-known-errors.ts'
+import { type KnownError, torchErrors } from '#engines/engine-known-errors.ts'
 
 export const sglangErrors: readonly KnownError[] = [
   {
@@ -28,8 +22,5 @@ export const sglangErrors: readonly KnownError[] = [
     meaning: 'Too little memory was left to record CUDA graphs.',
     fix: 'Lower memoryFraction, or the number of slots.',
   },
-  ...cudaErrors,
-  ...rocmErrors,
-  ...pythonErrors,
-  ...processErrors,
+  ...torchErrors,
 ]
