@@ -19,6 +19,6 @@ export interface PrefixBlocks {
   readonly hashes: ArrayLike<number>
   /** Tokens in each block; a multiple of the engine's own block. */
   readonly blockTokens: number
-  /** Tokens that the hashes are of, all together. */
-  readonly tokens: number
+  /** Tokens that the hashes are of, all together; left out: of the prompt and no more. */
+  readonly tokens?: number
 }

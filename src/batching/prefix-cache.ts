@@ -144,6 +144,6 @@ export class PrefixCache {
 }
 
 /** Tokens in one unit: the last may be partial. */
-function unitTokens(prefix: PrefixBlocks, at: number): number {
+function unitTokens(prefix: Required<PrefixBlocks>, at: number): number {
   return Math.min(prefix.blockTokens, prefix.tokens - at * prefix.blockTokens)
 }

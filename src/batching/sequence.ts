@@ -16,7 +16,7 @@ export class Sequence {
   readonly promptTokens: number
   readonly outputTokens: number
   readonly maxOutputTokens: number
-  readonly prefix: PrefixBlocks | null
+  readonly prefix: Required<PrefixBlocks> | null
   state: 'waiting' | 'prefilling' | 'decoding' = 'waiting'
   /** Tokens written; while it decodes, those written before {@link sinceTick}. */
   emitted = 0
@@ -44,7 +44,7 @@ export class Sequence {
     this.promptTokens = request.promptTokens
     this.outputTokens = Math.min(request.outputTokens, room)
     this.maxOutputTokens = Math.min(request.maxOutputTokens ?? room, room)
-    this.prefix = request.prefix ?? null
+    this.prefix = request.prefix === undefined ? null : wholePrefix(request.prefix, request)
     this.target = request.promptTokens
   }
 
@@ -61,4 +61,10 @@ export class Sequence {
     const base = (this.computed - this.sinceTick) % blockTokens
     return base <= 0 ? -base : blockTokens - base
   }
+}
+
+function wholePrefix(prefix: PrefixBlocks, { promptTokens }: BatchRequest): Required<PrefixBlocks> {
+  const { hashes, blockTokens } = prefix
+  const tokens = prefix.tokens ?? Math.min(promptTokens, hashes.length * blockTokens)
+  return { hashes, blockTokens, tokens }
 }
