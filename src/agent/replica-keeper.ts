@@ -68,6 +68,7 @@ export class ReplicaKeeper {
   /** How each could not be started the last time: nobody wants to read it every minute. */
   readonly #toldFailures = new Map<string, string>()
   readonly #timers = new Set<() => void>()
+  readonly #life = new AbortController()
   #wanted: ReadonlyMap<string, ReplicaSpec> = new Map()
   #closed = false
   #toldProgressAtMs = 0
@@ -75,6 +76,7 @@ export class ReplicaKeeper {
   constructor(options: KeeperOptions) {
     this.#options = options
     options.supervisor.onChange(() => options.onChange())
+    options.supervisor.onPortTaken(({ id }) => this.#atAnotherPort(id))
     // Claims end with the process that made them; those of engines that ran on are made again.
     for (const { id } of options.supervisor.list()) void this.#claimAgain(id)
   }
@@ -116,6 +118,7 @@ export class ReplicaKeeper {
 
   close(): void {
     this.#closed = true
+    this.#life.abort(new Error('the agent ends'))
     for (const { abort } of this.#preparing.values()) abort.abort(new Error('the agent ends'))
     for (const waiting of this.#ending.values()) waiting.abort()
     for (const cancel of this.#timers) cancel()
@@ -188,12 +191,23 @@ export class ReplicaKeeper {
       signal.throwIfAborted()
       await supervisor.start(supervisedSpec(spec, launch, weights))
     } catch (error) {
-      await claim.release()
+      // What is started although that cannot be written down needs them, too.
+      if (this.#statusOf(spec.id) === undefined) await claim.release()
+      else this.#claims.set(spec.id, claim)
       throw error
     }
     this.#claims.set(spec.id, claim)
     this.#toldFailures.delete(spec.id)
     for (const alarm of launch.alarms) log(`${spec.id}: ${alarm}`)
+  }
+
+  /** Chosen anew, as plans name the port; null while it is not known what is wanted. */
+  async #atAnotherPort(id: ReplicaId): Promise<SupervisedSpec | null> {
+    const { bringWeights, choose } = this.#options
+    const spec = this.#wanted.get(id)
+    if (spec === undefined) return null
+    const weights = await bringWeights(spec.source, this.#life.signal, () => {})
+    return supervisedSpec(spec, await choose(spec, weights), weights)
   }
 
   async #end(id: ReplicaId): Promise<void> {

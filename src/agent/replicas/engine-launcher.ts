@@ -47,7 +47,7 @@ export interface EngineEnd {
   readonly signal: string | null
 }
 
-/** An engine that could not even be started. */
+/** An engine that could not even be started. {@link PortTakenError} is one of these. */
 export class LaunchError extends Error {
   /** What to do about it; null when nothing is known. */
   readonly fix: string | null
@@ -63,3 +63,6 @@ export class LaunchError extends Error {
     this.permanent = more.permanent ?? false
   }
 }
+
+/** Another program listens where the engine should. */
+export class PortTakenError extends LaunchError {}

@@ -11,6 +11,7 @@ import {
   type EngineLaunch,
   type EngineLauncher,
   LaunchError,
+  PortTakenError,
   type RunningEngine,
 } from '#agent/replicas/engine-launcher.ts'
 import {
@@ -180,13 +181,13 @@ function launchError(command: string, error: unknown): LaunchError {
   })
 }
 
-/** @throws {LaunchError} An engine would say so too, but only some of them, and after minutes. */
+/** @throws {PortTakenError} An engine would say so too, but only some of them, and after minutes. */
 function assertFree(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', () => {
       reject(
-        new LaunchError(`Port ${port} is taken by another program.`, {
+        new PortTakenError(`Port ${port} is taken by another program.`, {
           fix: `See which with: ss -ltnp 'sport = :${port}'`,
         }),
       )

@@ -10,6 +10,7 @@ import {
   type EngineLaunch,
   type EngineLauncher,
   LaunchError,
+  PortTakenError,
   type RunningEngine,
 } from '#agent/replicas/engine-launcher.ts'
 import { explainExit } from '#agent/replicas/exit-meaning.ts'
@@ -27,11 +28,15 @@ import { type ReplicaSpec, SupervisionError, secretsOf } from '#agent/replicas/r
 import type { ReplicaExit, ReplicaStatus } from '#core/replica.ts'
 import type { Clock } from '#std/clock.ts'
 
+/** Null where nobody knows one now. */
+export type AnotherPort = (spec: ReplicaSpec) => Promise<ReplicaSpec | null>
+
 export interface ReplicaTools {
   /** Of records and logs. */
   readonly directory: string
   readonly launcher: EngineLauncher
   readonly probe: (spec: ReplicaSpec, signal: AbortSignal) => Promise<ProbeVerdict>
+  readonly atAnotherPort: AnotherPort
   readonly warn: (message: string) => void
   readonly clock: Clock
   readonly logBytesMax?: number
@@ -231,29 +236,57 @@ export class SupervisedReplica {
   }
 
   async #launch(): Promise<void> {
-    const { clock, launcher } = this.#tools
-    let engine: RunningEngine
+    let engine: RunningEngine | null
     try {
-      this.#launchId = randomUUID()
       this.#logOffset = await this.#log.endOffset()
-      // Before the engine runs: from here on it is found, whenever we die.
-      if (!(await this.#save())) throw new LaunchError('It cannot be written down that it starts.')
-      // The next supervisor finds nothing that runs, and starts it.
-      if (this.#closed) return
-      if (this.#machine.state === 'stopping') {
-        this.#apply({ kind: 'ended', permanent: false })
-        return
-      }
-      this.#note(`starts ${this.#spec.plan.command} (start ${this.#machine.restarts + 1})`)
-      engine = await launcher.launch(this.#asLaunch(this.#launchId))
+      engine = await this.#launchAtItsPort().catch(async (error: unknown) => {
+        if (!(error instanceof PortTakenError) || !(await this.#move())) throw error
+        return await this.#launchAtItsPort()
+      })
     } catch (error) {
       this.#onNotLaunched(error)
       return
     }
+    // The next supervisor finds nothing that runs, and starts it.
+    if (engine === null && this.#closed) return
+    if (engine === null) {
+      this.#apply({ kind: 'ended', permanent: false })
+      return
+    }
     this.#mark = engine.mark
     await this.#save()
-    this.#watch(engine, clock)
+    this.#watch(engine, this.#tools.clock)
     this.#apply({ kind: 'spawned' })
+  }
+
+  /** Null when it is not to be started any more. */
+  async #launchAtItsPort(): Promise<RunningEngine | null> {
+    this.#launchId = randomUUID()
+    // Before the engine runs: from here on it is found, whenever we die.
+    if (!(await this.#save())) {
+      throw new LaunchError('It cannot be written down that it starts.', {
+        fix: 'See that there is room on the disk of MOTLEY_DATA_DIR.',
+      })
+    }
+    if (this.#closed || this.#machine.state === 'stopping') return null
+    this.#note(`starts ${this.#spec.plan.command} (start ${this.#machine.restarts + 1})`)
+    return await this.#tools.launcher.launch(this.#asLaunch(this.#launchId))
+  }
+
+  /** Somebody else has its port and may keep it. Resolves with whether it has another now. */
+  async #move(): Promise<boolean> {
+    const { atAnotherPort, warn } = this.#tools
+    const { id, port } = this.#spec
+    try {
+      const moved = await atAnotherPort(this.#spec)
+      if (moved === null) return false
+      this.#spec = moved
+      this.#note(`port ${port} is taken by another program: listens at ${moved.port} from now on`)
+      return true
+    } catch (error) {
+      warn(`Replica ${id} stays at port ${port}, which is taken: ${(error as Error).message}`)
+      return false
+    }
   }
 
   #asLaunch(launchId: string): EngineLaunch {

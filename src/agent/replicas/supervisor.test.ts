@@ -1,7 +1,7 @@
 /** The supervisor with real processes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -25,6 +25,7 @@ let bench: TestBench
 let supervisor: Supervisor
 const children: ChildProcess[] = []
 const warnings: string[] = []
+const servers: Server[] = []
 
 beforeEach(async () => {
   bench = await openTestBench()
@@ -33,6 +34,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL')
+  for (const server of servers.splice(0)) server.close()
   for (const { id } of supervisor.list()) {
     const { pid } = status(id)
     if (pid !== null) tryKill(-pid)
@@ -91,11 +93,19 @@ async function answering(port: number): Promise<{ pid: number; env: Record<strin
 async function family(name: string, size: number): Promise<number[]> {
   let pids: number[] = []
   await until(`${size} processes of ${name} have said their number`, async () => {
-    const { text } = await supervisor.logs(replicaId(name), 0)
+    const text = await readFile(join(bench.directory, 'replicas', `${name}.log`), 'utf8')
     pids = [...text.matchAll(/^process (\d+)$/gm)].map(([, pid]) => Number(pid))
     return pids.length >= size
   })
   return pids
+}
+
+/** Another program's listener at this port. */
+async function occupied(port: number): Promise<Server> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  servers.push(server)
+  return server
 }
 
 const recordPath = (name: string): string => join(bench.directory, 'replicas', `${name}.json`)
@@ -249,6 +259,46 @@ test('a port that another program has is told, and waited for', async () => {
   await untilState('chat-0', 'ready')
 })
 
+test('a port that another program has is left to it, and another taken that is free', async () => {
+  await open()
+  const spec = await bench.spec('chat-0')
+  const other = await occupied(spec.port)
+  const elsewhere = await bench.spec('chat-0')
+  const asked: number[] = []
+  supervisor.onPortTaken(async ({ port }) => {
+    asked.push(port)
+    return elsewhere
+  })
+  await startReady(spec)
+  expect([status('chat-0').port, status('chat-0').restarts, asked]).toEqual([
+    elsewhere.port,
+    0,
+    [spec.port],
+  ])
+  expect(supervisor.specOf(spec.id)).toEqual(elsewhere)
+  expect(other.listening).toBe(true)
+  expect((await supervisor.logs(spec.id, 0)).text).toContain(
+    `port ${spec.port} is taken by another program: listens at ${elsewhere.port} from now on`,
+  )
+})
+
+test('a port that is taken while an agent is away is given up at the restart', async () => {
+  await open()
+  const spec = await bench.spec('chat-0')
+  const pid = await startReady(spec)
+  await supervisor.close()
+  tryKill(-pid)
+  await until('the engine is gone', async () => !(await isAlive(pid)))
+  await occupied(spec.port)
+  await open(fastClock(10))
+  await until('it has met the other program', () => status('chat-0').lastExit?.meaning != null)
+  const elsewhere = await bench.spec('chat-0')
+  supervisor.onPortTaken(async () => elsewhere)
+  await untilState('chat-0', 'ready')
+  expect(status('chat-0').port).toBe(elsewhere.port)
+  expect((await answering(elsewhere.port)).pid).toBe(status('chat-0').pid)
+})
+
 test('its log can be followed while it is cut, and stays within its bounds', async () => {
   await open(fastClock(20), 256 * 1024)
   const spec = await bench.spec('chat-0', ['chatty'])
@@ -360,13 +410,13 @@ test('an agent that is killed comes back to its running replica, and watches it 
 test('an engine that ended while no agent was there counts as ended and starts again', async () => {
   const spec = await bench.spec('chat-0', ['family'])
   const { agent, pid } = await supervisingProcess(spec)
+  const pids = await family('chat-0', 3)
   await kill9(agent)
   process.kill(pid, 'SIGKILL')
   await until('it is gone', async () => !(await isAlive(pid)))
   await open()
   expect(status('chat-0')).toMatchObject({ state: 'backing-off', lastExit: { signal: null } })
-  const pids = await family('chat-0', 3)
-  expect(await Promise.all(pids.slice(0, 3).map(isAlive))).toEqual([false, false, false])
+  expect(await Promise.all(pids.map(isAlive))).toEqual([false, false, false])
   await untilState('chat-0', 'ready')
 })
 

@@ -15,7 +15,7 @@ import {
   SupervisionError,
   startsAlike,
 } from '#agent/replicas/replica-spec.ts'
-import { SupervisedReplica } from '#agent/replicas/supervised-replica.ts'
+import { type AnotherPort, SupervisedReplica } from '#agent/replicas/supervised-replica.ts'
 import type { ReplicaId } from '#core/ids.ts'
 import type { ReplicaStatus } from '#core/replica.ts'
 import { type Clock, systemClock } from '#std/clock.ts'
@@ -65,6 +65,11 @@ export interface Supervisor {
   logs(id: ReplicaId, after: number | null, limitBytes?: number): Promise<LogPage>
   /** Where in its log the newest launch begins: an offset for {@link logs}. */
   launchOffset(id: ReplicaId): number
+  /**
+   * Who is asked for the same replica at a port that is free, when another program listens at its
+   * own; null says that there is none now, and it waits.
+   */
+  onPortTaken(atAnotherPort: AnotherPort): void
   /** Tells of each change of a state, a process or an exit. Returns a function that ends it. */
   onChange(listener: (status: ReplicaStatus) => void): () => void
   /** Lets go of the engines, which run on, and of the folder. */
@@ -88,11 +93,13 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
   const replicas = new Map<ReplicaId, SupervisedReplica>()
   const listeners = new Set<(status: ReplicaStatus) => void>()
   let closing = false
+  let atAnotherPort: AnotherPort = async () => null
 
   const tools = {
     ...options,
     directory,
     clock,
+    atAnotherPort: (spec: ReplicaSpec) => atAnotherPort(spec),
     changed(status: ReplicaStatus): void {
       for (const listener of listeners) listener(status)
     },
@@ -193,6 +200,9 @@ export async function openSupervisor(options: SupervisorOptions): Promise<Superv
     launchOffset: (id) => find(id).launchOffset,
     async logs(id, after, limitBytes) {
       return await find(id).logs(after, limitBytes)
+    },
+    onPortTaken(ask) {
+      atAnotherPort = ask
     },
     onChange(listener) {
       listeners.add(listener)
