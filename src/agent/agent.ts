@@ -43,8 +43,8 @@ import { answerWeights, sendWeightsAnswer } from '#weights/serve.ts'
 export interface AgentOptions {
   /** Where its identity, its records and the logs of its replicas lie. */
   readonly directory: string
-  /** For the first time; null for a node that has joined before. */
-  readonly join: { readonly address: ControllerAddress; readonly secret: string } | null
+  /** Null for a node that has joined before, as is the secret of one that needs only the address. */
+  readonly join: { readonly address: ControllerAddress; readonly secret: string | null } | null
   /** So long it looks for a controller that has not taken it before. */
   readonly joinWithinMs: number
   readonly name: string

@@ -152,6 +152,16 @@ async function ownCertificate(directory: string): Promise<Certificate> {
   }
 }
 
+/** Null on a full disk, which only stops a machine that has not joined before. */
+function ownSecret(controller: Controller): string | null {
+  try {
+    return controller.createToken(ownTokenMs).token.split('.')[0] ?? null
+  } catch (error) {
+    if (error instanceof StoreError) return null
+    throw error
+  }
+}
+
 /** A token that is used within the same second. */
 const ownTokenMs = 60_000
 
@@ -161,7 +171,6 @@ async function startOwnAgent(
   more: Partial<AgentOptions>,
 ): Promise<Agent | null> {
   const options = agentOptions(liveMachine({ env: process.env }), log)
-  const [secret = ''] = controller.createToken(ownTokenMs).token.split('.')
   const { fingerprint } = controller.certificate
   const host = ['0.0.0.0', '::'].includes(controller.host) ? '127.0.0.1' : controller.host
   try {
@@ -169,7 +178,10 @@ async function startOwnAgent(
       ...options,
       ...more,
       directory: agentDirectory(dataDirectory()),
-      join: { address: { host, port: controller.port, fingerprint }, secret },
+      join: {
+        address: { host, port: controller.port, fingerprint },
+        secret: ownSecret(controller),
+      },
       joinWithinMs: ownTokenMs,
       name: ownNodeName(),
       ingress: { host: '127.0.0.1', port: 0 },

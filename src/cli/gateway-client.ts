@@ -103,7 +103,11 @@ export async function askGateway(
     throw new CommandFailure('no', refusalWords(text))
   }
   if (!response.ok) {
-    throw new CommandFailure('unreachable', `the gateway at ${base} answered ${response.status}`)
+    const words = response.status >= 503 ? `: ${refusalWords(text)}` : ''
+    throw new CommandFailure(
+      'unreachable',
+      `the gateway at ${base} answered ${response.status}${words}`,
+    )
   }
   try {
     return JSON.parse(text)

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { AgentFailure } from '#controller/agent-session.ts'
 import type { Controller } from '#controller/controller.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
-import { StoreError } from '#controller/event-store.ts'
+import { StoreError, StoreFullError } from '#controller/event-store.ts'
 import { nameText } from '#core/config/text.ts'
 import { replicaSpec } from '#protocol/agent-messages.ts'
 import { wishesWanted } from '#protocol/wishes.ts'
@@ -110,15 +110,19 @@ export async function answerAdmin(
         return null
     }
   } catch (error) {
-    return {
-      status: error instanceof z.ZodError ? 400 : 409,
-      body: { error: { message: wordsOf(error) } },
-    }
+    return { status: statusOf(error), body: { error: { message: wordsOf(error) } } }
   }
 }
 
 function ok(body: unknown): AdminAnswer {
   return { status: 200, body }
+}
+
+/** A wish that is refused is the asker's matter, a disk without room that of whoever runs this. */
+function statusOf(error: unknown): number {
+  if (error instanceof z.ZodError) return 400
+  if (error instanceof StoreFullError) return 507
+  return error instanceof StoreError ? 503 : 409
 }
 
 /** Only what is meant for people; anything else is a bug, and the caller's to report. */

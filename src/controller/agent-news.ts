@@ -41,7 +41,6 @@ export function welcomeAgent(
   return null
 }
 
-/** Throws `StoreError`. */
 export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSession): void {
   const teller = fleet.liveOf(session)
   if (teller === null) return
@@ -55,7 +54,7 @@ export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSes
       const { inventory } = message
       live.inventory = inventory
       if (isLastingChange(node.inventory, inventory)) {
-        fleet.append({ type: 'inventory-changed', node: node.id, inventory })
+        fleet.note({ type: 'inventory-changed', node: node.id, inventory })
         fleet.changed(`what is in ${node.name} has changed`)
       }
       break

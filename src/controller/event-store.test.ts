@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import type { ClusterEvent } from '#controller/cluster-state.ts'
-import { EventStore, StoreError, StoreInUseError } from '#controller/event-store.ts'
+import { EventStore, StoreError, StoreFullError, StoreInUseError } from '#controller/event-store.ts'
 import { nodeId } from '#core/ids.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 
@@ -26,7 +26,7 @@ function newFolder(): string {
 
 const fileOf = (folder: string): string => join(folder, 'controller.sqlite')
 
-const joined = (number: number): ClusterEvent => ({
+const joined = (number: number): Extract<ClusterEvent, { type: 'node-joined' }> => ({
   type: 'node-joined',
   node: nodeId(`node-${number}`),
   name: `n${number}`,
@@ -198,4 +198,39 @@ test('a controller that is killed at any moment has lost nothing of what it ackn
     expect(nodes[`node-${acknowledged}`]?.joinedAtMs).toBe(acknowledged)
     acknowledged = kept - 1
   }
+})
+
+test('a full disk refuses what cannot be kept, keeps what was, and is written to again once there is room', () => {
+  const folder = newFolder()
+  let database: DatabaseSync | null = null
+  const store = new EventStore(folder, (file) => {
+    database = new DatabaseSync(file)
+    return database
+  })
+  const pagesMax = (count: number) => database?.exec(`PRAGMA max_page_count = ${count}`)
+  const large = (number: number): ClusterEvent => ({
+    ...joined(number),
+    fingerprint: 'f'.repeat(50_000),
+  })
+  store.append(1, joined(1))
+  pagesMax(20)
+  let appended = 1
+  const fill = () => {
+    for (;;) store.append(1, large(++appended))
+  }
+  expect(fill).toThrow(StoreFullError)
+  expect(fill).toThrow(
+    new StoreFullError(
+      `the disk of ${fileOf(folder)} is full, and nothing was changed: make room there, and try again`,
+    ),
+  )
+  const kept = store.state
+  expect(Object.keys(kept.nodes).length).toBe(appended - 2)
+
+  pagesMax(10_000)
+  store.append(1, large(0))
+  expect(Object.keys(store.state.nodes)).toEqual([...Object.keys(kept.nodes), 'node-0'])
+  const { state } = store
+  store.close()
+  expect(withStore(folder, (again) => again.state)).toEqual(state)
 })

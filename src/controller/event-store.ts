@@ -21,6 +21,9 @@ const eventsPerSnapshot = 500
 /** It cannot be read, or not written to; the message says why, for people. */
 export class StoreError extends Error {}
 
+/** There is no room: what is there can be read, and written to again once there is. */
+export class StoreFullError extends StoreError {}
+
 /** Another controller has this directory open. */
 export class StoreInUseError extends StoreError {}
 
@@ -33,10 +36,10 @@ export class EventStore {
   #lastSeq = 0
   #snapshotSeq = 0
 
-  /** Throws {@link StoreError}. */
-  constructor(directory: string) {
+  /** `open` is for tests, which have disks of their own. Throws {@link StoreError}. */
+  constructor(directory: string, open = (file: string) => new DatabaseSync(file)) {
     this.#file = join(directory, 'controller.sqlite')
-    this.#database = openDatabase(directory, this.#file)
+    this.#database = openDatabase(directory, this.#file, open)
     try {
       // Two controllers on one log would each forget what the other wrote.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE')
@@ -59,6 +62,7 @@ export class EventStore {
       this.#database.close()
       const { message } = error as Error
       if (error instanceof StoreError) throw error
+      if (isFull(error)) throw fullError(this.#file, error)
       if (/locked|busy/i.test(message)) {
         throw new StoreInUseError(`another controller uses ${directory}: stop it first`)
       }
@@ -99,6 +103,7 @@ export class EventStore {
     } catch (error) {
       // A full disk ends the transaction by itself.
       if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      if (isFull(error)) throw fullError(this.#file, error)
       throw new StoreError(`${this.#file} cannot be written (${(error as Error).message})`, {
         cause: error,
       })
@@ -163,10 +168,30 @@ export class EventStore {
   }
 }
 
-function openDatabase(directory: string, file: string): DatabaseSync {
+function fullError(file: string, cause: unknown): StoreFullError {
+  return new StoreFullError(
+    `the disk of ${file} is full, and nothing was changed: make room there, and try again`,
+    { cause },
+  )
+}
+
+/** SQLite's own code, and the system's where it could not even make a file. */
+function isFull(error: unknown): boolean {
+  const { errcode, code } = error as { errcode?: unknown; code?: unknown }
+  return errcode === sqliteFull || code === 'ENOSPC'
+}
+
+/** `SQLITE_FULL` of https://www.sqlite.org/rescode.html. */
+const sqliteFull = 13
+
+function openDatabase(
+  directory: string,
+  file: string,
+  open: (file: string) => DatabaseSync,
+): DatabaseSync {
   try {
     makeFolderSync(directory, { mode: 0o700 })
-    const database = new DatabaseSync(file)
+    const database = open(file)
     chmodSync(file, 0o600)
     return database
   } catch (error) {

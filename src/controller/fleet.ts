@@ -6,7 +6,7 @@
 import type { AgentSession } from '#controller/agent-session.ts'
 import type { ClusterEvent, ClusterState, NodeRecord } from '#controller/cluster-state.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
-import type { EventStore } from '#controller/event-store.ts'
+import { type EventStore, StoreError } from '#controller/event-store.ts'
 import { isMassLoss, type Presence, presenceOf } from '#controller/presence.ts'
 import type { NodeId } from '#core/ids.ts'
 import type { FoundEngine, ReportedInventory, ReportedReplica } from '#protocol/agent-messages.ts'
@@ -48,6 +48,7 @@ export class Fleet {
   #endpointsChanged: () => void = () => {}
   #changed: (because: string) => void = () => {}
   #replicasReported: ReplicasListener = () => {}
+  #toldUnwritten: string | null = null
 
   constructor({ store, clock, log, replaceAfterMs }: FleetOptions) {
     this.clock = clock
@@ -64,6 +65,21 @@ export class Fleet {
   /** Throws `StoreError`, and then nothing has changed. */
   append(...events: readonly ClusterEvent[]): void {
     this.#store.append(this.clock.nowMs(), ...events)
+  }
+
+  /**
+   * For what agents tell again: where it cannot be written it is left for the next time, and a person
+   * hears of that once.
+   */
+  note(...events: readonly ClusterEvent[]): void {
+    try {
+      this.append(...events)
+      this.#toldUnwritten = null
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      if (error.message !== this.#toldUnwritten) this.log(`controller: ${error.message}`)
+      this.#toldUnwritten = error.message
+    }
   }
 
   /** One listener: the newest. */

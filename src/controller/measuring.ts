@@ -86,7 +86,7 @@ export function keepMemory(
   if (isKnown) return
   const measuredAtMs = Math.round(fleet.clock.nowMs())
   const estimatedBytes = wanted.placed?.estimatedBytes ?? {}
-  fleet.append({
+  fleet.note({
     type: 'memory-measured',
     measurement: { ...found, measuredAtMs, estimatedBytes },
   })

@@ -38,6 +38,8 @@ export async function controller(later: Later = afterTest): Promise<Controller> 
 export interface TestNode {
   readonly agent: Agent
   readonly name: string
+  /** Of its identity, records and weights. */
+  readonly directory: string
   readonly store: WeightsStore
 }
 
@@ -107,7 +109,7 @@ export async function node(
     await http.close()
   })
   await welcome.promise
-  return { agent, name, store }
+  return { agent, name, directory, store }
 }
 
 /** What `startReplica` takes, for a model of the embedded engine. */
