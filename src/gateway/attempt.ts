@@ -4,19 +4,19 @@
  * the client and another endpoint may try.
  */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { ServedModel } from '#core/endpoint.ts'
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
+import { type AttemptFailure, readRefusal } from '#gateway/attempt-failure.ts'
+import { connectionFailure } from '#gateway/connection-failure.ts'
 import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
+import { bodyFor, enginePath, requestHeaders } from '#gateway/engine-request.ts'
 import type { Exchange, UnderWay } from '#gateway/exchange.ts'
-import { forwardedRequestHeaders, retryAfterSeconds } from '#gateway/headers.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
 import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
-import { errorMessageIn, isContextOverflow } from '#openai/engine-error.ts'
 import type { FailureKind } from '#routing/retry.ts'
 
 export type AttemptEnd =
@@ -28,20 +28,6 @@ export type AttemptEnd =
   /** The endpoint had just closed the connection that was used: the request never began. */
   | { readonly kind: 'stale' }
   | { readonly kind: 'failed'; readonly failure: AttemptFailure }
-
-/** Why nothing reached the client. */
-export interface AttemptFailure {
-  readonly kind: FailureKind
-  /** What was seen, in a few words, for people. */
-  readonly detail: string
-  /** The HTTP status of an engine's refusal; null when none came. */
-  readonly status: number | null
-  readonly retryAfterSeconds: number | null
-  /** What the engine said, whole. */
-  readonly engineMessage: string | null
-  /** The engine's own answer, for errors that are passed on as they are. */
-  readonly answer: { readonly headers: IncomingHttpHeaders; readonly body: Buffer } | null
-}
 
 export interface AttemptOptions {
   readonly exchange: Exchange
@@ -201,9 +187,9 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     if (this.#over) return
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (this.#controller === null) {
-      this.#fail({ kind: 'unreachable', detail: describe(error) }, 'connect-error', {
+      this.#fail({ kind: 'unreachable', detail: connectionFailure(error) }, 'connect-error', {
         kind: 'unreachable',
-        detail: describe(error),
+        detail: connectionFailure(error),
       })
       return
     }
@@ -218,7 +204,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     }
     const nonsense = code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW'
     this.#broken(
-      nonsense ? `it sent malformed HTTP (${code})` : `it ${describe(error)}`,
+      nonsense ? `it sent malformed HTTP (${code})` : `it ${connectionFailure(error)}`,
       'response-error',
     )
   }
@@ -261,34 +247,14 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   /** An HTTP error of the engine, whole. */
   #refused(sent: Buffer): void {
-    const status = this.#status
     const { endpoint, model } = this.#options
     const body = endpoint.withoutItsKey(sent)
-    const message = errorMessageIn(body.toString('utf8'))
-    const detail = message === null ? `${status}` : `${status} "${message.slice(0, 200)}"`
-    const after = retryAfterSeconds(header(this.#headers['retry-after']), Date.now())
-    const failure: Omit<AttemptFailure, 'kind'> = {
-      detail,
-      status,
-      retryAfterSeconds: after,
-      engineMessage: message,
-      answer: { headers: this.#headers, body },
+    const refusal = readRefusal(this.#status, this.#headers, body, Date.now())
+    if (refusal.failure.kind === 'rate-limited') {
+      const restSeconds = Math.min(refusal.failure.retryAfterSeconds ?? 1, coolSecondsMax)
+      endpoint.cool(model, this.#options.nowMs() + restSeconds * 1000)
     }
-    if (status === 429) {
-      endpoint.cool(model, this.#options.nowMs() + Math.min(after ?? 1, coolSecondsMax) * 1000)
-      this.#fail({ ...failure, kind: 'rate-limited' }, 'rate-limited', null)
-    } else if (status === 503) {
-      this.#fail({ ...failure, kind: 'unavailable' }, 'server-error', {
-        kind: 'unavailable',
-        detail,
-      })
-    } else if (status >= 500 || status === 408) {
-      this.#fail({ ...failure, kind: 'server-error' }, 'server-error', { kind: 'failure', detail })
-    } else if (status === 413 || isContextOverflow(status, body.toString('utf8'))) {
-      this.#fail({ ...failure, kind: 'too-large' }, 'client-error', { kind: 'success' })
-    } else {
-      this.#fail({ ...failure, kind: 'refused' }, 'client-error', { kind: 'success' })
-    }
+    this.#fail(refusal.failure, refusal.outcome, refusal.evidence)
   }
 
   #expired(what: Phase | 'total', limitMs: number): void {
@@ -400,62 +366,3 @@ const staleWithinMs = 500
 
 /** A 429 never rests a model for longer than this: the endpoint may have been generous. */
 const coolSecondsMax = 60
-
-/** The engine's own path for what was asked, whatever spelling of it the client used. */
-function enginePath({ request, route }: Exchange): string {
-  const url = request.url ?? ''
-  const question = url.indexOf('?')
-  return (route.api.paths[0] ?? '') + (question === -1 ? '' : url.slice(question))
-}
-
-function bodyFor(
-  exchange: Exchange,
-  served: ServedModel,
-  asksUsage: boolean,
-): { readonly content: Buffer | Readable; readonly length: number } {
-  const { body, asked } = exchange
-  if (body === null || asked === null) return { content: Buffer.alloc(0), length: 0 }
-  const splices = []
-  if (asked.modelSpan !== null && served.servedName !== asked.modelText) {
-    splices.push({ ...asked.modelSpan, text: asked.writeModel(served.servedName) })
-  }
-  if (asked.askUsage !== null && asksUsage) splices.push(asked.askUsage)
-  body.splice(splices)
-  return { content: body.toSend(), length: body.sentLength }
-}
-
-function requestHeaders(exchange: Exchange, endpoint: Endpoint, length: number): string[] {
-  const headers = forwardedRequestHeaders(exchange.request.rawHeaders)
-  headers.push('content-length', String(length), 'x-request-id', exchange.id)
-  const { authorization } = endpoint
-  if (authorization !== null) headers.push('authorization', authorization)
-  return headers
-}
-
-function header(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value
-}
-
-/** What went wrong with a connection, without addresses that say nothing to its owner. */
-function describe(error: Error): string {
-  const code = (error as NodeJS.ErrnoException).code
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'refused the connection'
-    case 'ECONNRESET':
-    case 'EPIPE':
-    case 'UND_ERR_SOCKET':
-      return 'closed the connection before its answer was whole'
-    case 'UND_ERR_CONNECT_TIMEOUT':
-    case 'ETIMEDOUT':
-      return 'did not accept a connection in time'
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return 'has a host name that cannot be resolved'
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return 'cannot be reached over the network'
-    default:
-      return `broke the connection (${code ?? error.message})`
-  }
-}

@@ -2,7 +2,7 @@
 import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
 import { apiRoutes } from '#gateway/api-table.ts'
-import type { AttemptFailure } from '#gateway/attempt.ts'
+import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import type { WhyNone } from '#routing/decision.ts'

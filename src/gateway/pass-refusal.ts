@@ -1,7 +1,7 @@
 /** Passes an engine's own refusal on: its status and its words, in the shape of the API called. */
 import { MotleyError } from '#core/errors.ts'
 import { answerHeaders } from '#gateway/answer-headers.ts'
-import type { AttemptFailure } from '#gateway/attempt.ts'
+import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { attemptsText } from '#gateway/final-error.ts'
 import { forwardedAnswerHeaders } from '#gateway/headers.ts'
