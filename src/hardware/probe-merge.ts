@@ -13,7 +13,7 @@ import {
   unknownMemory,
 } from '#core/device.ts'
 import type { Identity, PartialDevice, SourceDevices } from '#hardware/probe.ts'
-import { nominalBandwidth } from '#hardware/probe-bandwidth.ts'
+import { nominalBandwidth } from '#hardware/probe-device-kinds.ts'
 
 export function mergeDevices(sources: readonly SourceDevices[]): Device[] {
   const known: PartialDevice[] = []

@@ -1,0 +1,170 @@
+/** What would make a replica fit that does not, the smallest change first. */
+
+import type { SpeedReferences } from '#core/speed-references.ts'
+import type { FitQuestion } from '#placement/fit.ts'
+import { fitSpeed } from '#placement/fit-speed.ts'
+import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
+import { byteText, countText } from '#placement/memory/byte-text.ts'
+
+export function fitSuggestions(
+  question: FitQuestion,
+  tried: FitTrial,
+  references: SpeedReferences,
+): readonly string[] {
+  return [
+    ...lessContext(question, tried),
+    ...fewerSlots(question, tried),
+    ...smallerKv(question, tried),
+    ...otherVariants(question, tried),
+    ...otherDevices(question, tried),
+    ...partOnHost(question, tried, references),
+  ]
+}
+
+const fits = (trial: FitTrial | null): trial is FitTrial =>
+  trial !== null && trial.missing.length === 0
+
+/** The fewest tokens that are worth suggesting. */
+const contextTokensMin = 2_048
+const contextStep = 1_024
+
+function again(question: FitQuestion, { setting }: FitTrial, change: Partial<FitTrial['setting']>) {
+  const { contextTokens, slots, kvCacheType, offload } = { ...setting, ...change }
+  return tryFit({ ...question, contextTokens, slots, kvCacheType, offload })
+}
+
+function lessContext(question: FitQuestion, tried: FitTrial): readonly string[] {
+  if (tried.memory.kvCacheTokens === null) return []
+  const most = Math.floor(tried.setting.contextTokens / contextStep)
+  const steps = largest(contextTokensMin / contextStep, most - 1, (step) =>
+    fits(again(question, tried, { contextTokens: step * contextStep })),
+  )
+  if (steps === null) return []
+  return [
+    `${countText(steps * contextStep)} tokens of context instead of ${countText(tried.setting.contextTokens)}`,
+  ]
+}
+
+function fewerSlots(question: FitQuestion, tried: FitTrial): readonly string[] {
+  if (question.engine.memory.kind !== 'whole-context') return []
+  const slots = largest(1, tried.setting.slots - 1, (count) =>
+    fits(again(question, tried, { slots: count })),
+  )
+  return slots === null
+    ? []
+    : [
+        `${slots === 1 ? '1 request' : `${slots} requests`} at a time instead of ${tried.setting.slots}`,
+      ]
+}
+
+function smallerKv(question: FitQuestion, tried: FitTrial): readonly string[] {
+  const { memory } = question.engine
+  if (memory.kind === 'weights-only') return []
+  const [best, ...others] = memory.kvCacheTypes
+  const type = others.find((each) => fits(again(question, tried, { kvCacheType: each })))
+  return type === undefined ? [] : [`a KV cache in ${type} instead of ${best}`]
+}
+
+/** The one with the most bits a weight that fits; all others give up more. */
+function otherVariants(question: FitQuestion, tried: FitTrial): readonly string[] {
+  const { variants } = question.deployment
+  const candidates = variants
+    .filter(({ source, format, facts }) => {
+      const isOther = source !== question.variant.source && facts !== null
+      return isOther && question.engine.weightsFormats.includes(format)
+    })
+    .toSorted((a, b) => (b.facts?.bitsPerWeight ?? 0) - (a.facts?.bitsPerWeight ?? 0))
+  for (const variant of candidates) {
+    const trial = again({ ...question, variant }, tried, {})
+    const small = fits(trial)
+      ? trial
+      : again({ ...question, variant }, tried, { contextTokens: smallContext(question), slots: 1 })
+    if (!fits(small) || variant.facts === null) continue
+    const { quantization, bitsPerWeight } = variant.facts
+    const with_ =
+      small === trial ? '' : `, with ${countText(small.setting.contextTokens)} tokens of context`
+    const poor = bitsPerWeight < poorBits ? '; below 3.5 bits answers get visibly worse' : ''
+    return [
+      `${quantization ?? variant.source} (${bitsPerWeight.toFixed(1)} bits a weight)${with_}${poor}`,
+    ]
+  }
+  return []
+}
+
+const poorBits = 3.5
+
+function smallContext({ deployment }: FitQuestion): number {
+  return deployment.contextTokens ?? contextTokensMin * 2
+}
+
+/** Of the same node: one of another kind, or several of this kind together. */
+function otherDevices(question: FitQuestion, tried: FitTrial): readonly string[] {
+  const { node, devices, engine } = question
+  const [first] = devices
+  const usable = node.devices.filter(({ device }) => device.schedulable)
+  const seen = new Set<string>(devices.map(({ device }) => device.name))
+  for (const other of usable) {
+    if (seen.has(other.device.name) || other.device.vendor !== first?.device.vendor) continue
+    seen.add(other.device.name)
+    if (fits(again({ ...question, devices: [other] }, tried, {}))) {
+      return [`${other.device.name} (${other.id}) on the same node`]
+    }
+  }
+  const alike = usable.filter(({ device }) => device.name === first?.device.name)
+  if (engine.spread === 'single') return []
+  for (let count = devices.length + 1; count <= alike.length; count += 1) {
+    if (fits(again({ ...question, devices: alike.slice(0, count) }, tried, {}))) {
+      return [`${count} × ${first?.device.name} together`]
+    }
+  }
+  return []
+}
+
+function partOnHost(
+  question: FitQuestion,
+  tried: FitTrial,
+  references: SpeedReferences,
+): readonly string[] {
+  const { memory } = question.engine
+  const [first] = question.devices
+  if (memory.kind !== 'whole-context' || memory.offloads === 'nothing') return []
+  if (question.backend === 'cpu' || first === undefined) return []
+  const layers = tried.facts.layerCount
+  const small = { contextTokens: smallContext(question), slots: 1 }
+  const trialWith = (layersOnHost: number, expertLayersOnHost: number) =>
+    again(question, tried, { ...small, offload: { layersOnHost, expertLayersOnHost } })
+  const rate = (trial: FitTrial): string => {
+    const { decodeTokensPerSecond } = fitSpeed(question, trial, references)
+    if (decodeTokensPerSecond === null) return ''
+    const digits = decodeTokensPerSecond < 10 ? 1 : 0
+    return `: about ${decodeTokensPerSecond.toFixed(digits)} tokens/s`
+  }
+  if (tried.facts.experts !== null && memory.offloads === 'layers-and-experts') {
+    const onDevice = largest(0, layers - 1, (count) => fits(trialWith(0, layers - count)))
+    const trial = onDevice === null ? null : trialWith(0, layers - onDevice)
+    if (onDevice !== null && trial !== null) {
+      return [
+        `the experts of ${layers - onDevice} of ${layers} layers in the memory of the machine (${byteText(trial.memory.hostBytes)})${rate(trial)}`,
+      ]
+    }
+  }
+  const onDevice = largest(1, layers - 1, (count) => fits(trialWith(layers - count, 0)))
+  const trial = onDevice === null ? null : trialWith(layers - onDevice, 0)
+  if (onDevice === null || trial === null) return []
+  return [
+    `${onDevice} of ${layers} layers on ${first.device.name}, the others on the CPU (${byteText(trial.memory.hostBytes)})${rate(trial)}`,
+  ]
+}
+
+/** The largest whole number from `low` to `high` for which it holds; it holds for all below it. */
+function largest(low: number, high: number, holds: (count: number) => boolean): number | null {
+  if (high < low || !holds(low)) return null
+  let yes = low
+  let no = high + 1
+  while (yes + 1 < no) {
+    const middle = Math.floor((yes + no) / 2)
+    if (holds(middle)) yes = middle
+    else no = middle
+  }
+  return yes
+}
