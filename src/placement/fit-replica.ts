@@ -70,7 +70,10 @@ function fitReplica(question: FitQuestion, references: SpeedReferences): Fit {
       setting: { ...trial.setting, settings },
       memory: trial.memory,
       speed: fitSpeed(question, trial, references),
-      notes: [...notesOf(question, trial), ...notes.map(({ what }) => what)],
+      notes: [
+        ...notesOf(question, trial),
+        ...notes.filter(({ kind }) => kind === 'warning').map(({ what }) => what),
+      ],
     }
   }
   if (last === null) return { kind: 'no', blockers, memory: null, suggestions: [] }

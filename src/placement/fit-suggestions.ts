@@ -78,14 +78,18 @@ function otherVariants(question: FitQuestion, tried: FitTrial): readonly string[
     const trial = again({ ...question, variant }, tried, {})
     const small = fits(trial)
       ? trial
-      : again({ ...question, variant }, tried, { contextTokens: smallContext(question), slots: 1 })
-    if (!fits(small) || variant.facts === null) continue
+      : smallContexts(question)
+          .map((contextTokens) =>
+            again({ ...question, variant }, tried, { contextTokens, slots: 1 }),
+          )
+          .find(fits)
+    if (!small || variant.facts === null) continue
     const { quantization, bitsPerWeight } = variant.facts
-    const with_ =
+    const less =
       small === trial ? '' : `, with ${countText(small.setting.contextTokens)} tokens of context`
     const poor = bitsPerWeight < poorBits ? '; below 3.5 bits answers get visibly worse' : ''
     return [
-      `${quantization ?? variant.source} (${bitsPerWeight.toFixed(1)} bits a weight)${with_}${poor}`,
+      `${quantization ?? variant.source} (${bitsPerWeight.toFixed(1)} bits a weight)${less}${poor}`,
     ]
   }
   return []
@@ -93,8 +97,10 @@ function otherVariants(question: FitQuestion, tried: FitTrial): readonly string[
 
 const poorBits = 3.5
 
-function smallContext({ deployment }: FitQuestion): number {
-  return deployment.contextTokens ?? contextTokensMin * 2
+/** A question and its answer, and half of it: what is wanted where somebody has said so. */
+function smallContexts({ deployment }: FitQuestion): readonly number[] {
+  const { contextTokens } = deployment
+  return contextTokens === null ? [2 * contextTokensMin, contextTokensMin] : [contextTokens]
 }
 
 /** Of the same node: one of another kind, or several of this kind together. */
@@ -130,7 +136,8 @@ function partOnHost(
   if (memory.kind !== 'whole-context' || memory.offloads === 'nothing') return []
   if (question.backend === 'cpu' || first === undefined) return []
   const layers = tried.facts.layerCount
-  const small = { contextTokens: smallContext(question), slots: 1 }
+  const [contextTokens = contextTokensMin] = smallContexts(question)
+  const small = { contextTokens, slots: 1 }
   const trialWith = (layersOnHost: number, expertLayersOnHost: number) =>
     again(question, tried, { ...small, offload: { layersOnHost, expertLayersOnHost } })
   const rate = (trial: FitTrial): string => {
