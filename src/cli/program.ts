@@ -9,6 +9,7 @@ import { addDetectCommand } from '#cli/commands/detect.ts'
 import { addDoctorCommand } from '#cli/commands/doctor.ts'
 import { addEmulateCommand } from '#cli/commands/emulate.ts'
 import { addEngineCommand } from '#cli/commands/engine.ts'
+import { addFitCommand } from '#cli/commands/fit.ts'
 import { addGatewayCommand } from '#cli/commands/gateway.ts'
 import { addKeyCommand } from '#cli/commands/key.ts'
 import { addModelCommand } from '#cli/commands/model.ts'
@@ -43,6 +44,7 @@ const commands = [
   addBenchmarkCommand,
   addModelsCommand,
   addModelCommand,
+  addFitCommand,
   addWhyCommand,
   addDetectCommand,
   addDoctorCommand,

@@ -80,7 +80,7 @@ function otherVariants(question: FitQuestion, tried: FitTrial): readonly string[
       ? trial
       : smallContexts(question)
           .map((contextTokens) =>
-            again({ ...question, variant }, tried, { contextTokens, slots: 1 }),
+            again({ ...question, variant }, tried, { contextTokens, slots: fewSlots(question) }),
           )
           .find(fits)
     if (!small || variant.facts === null) continue
@@ -89,7 +89,7 @@ function otherVariants(question: FitQuestion, tried: FitTrial): readonly string[
       small === trial ? '' : `, with ${countText(small.setting.contextTokens)} tokens of context`
     const poor = bitsPerWeight < poorBits ? '; below 3.5 bits answers get visibly worse' : ''
     return [
-      `${quantization ?? variant.source} (${bitsPerWeight.toFixed(1)} bits a weight)${less}${poor}`,
+      `${quantization ?? variant.source}, of ${bitsPerWeight.toFixed(1)} bits a weight${less}${poor}`,
     ]
   }
   return []
@@ -101,6 +101,10 @@ const poorBits = 3.5
 function smallContexts({ deployment }: FitQuestion): readonly number[] {
   const { contextTokens } = deployment
   return contextTokens === null ? [2 * contextTokensMin, contextTokensMin] : [contextTokens]
+}
+
+function fewSlots({ deployment }: FitQuestion): number {
+  return deployment.slots ?? 1
 }
 
 /** Of the same node: one of another kind, or several of this kind together. */
@@ -137,7 +141,7 @@ function partOnHost(
   if (question.backend === 'cpu' || first === undefined) return []
   const layers = tried.facts.layerCount
   const [contextTokens = contextTokensMin] = smallContexts(question)
-  const small = { contextTokens, slots: 1 }
+  const small = { contextTokens, slots: fewSlots(question) }
   const trialWith = (layersOnHost: number, expertLayersOnHost: number) =>
     again(question, tried, { ...small, offload: { layersOnHost, expertLayersOnHost } })
   const rate = (trial: FitTrial): string => {

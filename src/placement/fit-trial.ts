@@ -7,7 +7,8 @@ import { byteText, countText } from '#placement/memory/byte-text.ts'
 import { correctMemory } from '#placement/memory/correct-memory.ts'
 import { deviceRoom, hostRoomBytes } from '#placement/memory/device-room.ts'
 import { estimateMemory } from '#placement/memory/estimate-memory.ts'
-import { usualFraction } from '#placement/memory/fraction.ts'
+import { fractionWithoutPool, usualFraction } from '#placement/memory/fraction.ts'
+import { kvShape } from '#placement/memory/kv-cache.ts'
 
 export interface TrialSetting extends FitQuestion {
   readonly contextTokens: number
@@ -41,7 +42,7 @@ export function tryFit(trial: TrialSetting): FitTrial | null {
   const tensorParallel = engine.spread === 'tensor-parallel' ? devices.length : 1
   const kvTypes = engine.memory.kind === 'weights-only' ? [] : engine.memory.kvCacheTypes
   const kvCacheType = trial.kvCacheType ?? kvTypes[0] ?? 'f16'
-  const memoryFraction = fractionOf(trial, rooms)
+  const memoryFraction = fractionOf(trial, tensorParallel, rooms)
   const { contextTokens, slots, offload } = trial
   const estimated = estimateMemory({
     facts,
@@ -98,12 +99,17 @@ export function tryFit(trial: TrialSetting): FitTrial | null {
 }
 
 function fractionOf(
-  { engine: { memory }, limits }: TrialSetting,
+  { engine: { memory }, limits, variant: { facts }, backend, slots }: TrialSetting,
+  tensorParallel: number,
   rooms: readonly { readonly totalBytes: number; readonly usableBytes: number }[],
 ): number | null {
   if (memory.kind !== 'fraction') return null
   if (limits.memoryFraction !== null) return limits.memoryFraction
   if (memory.covers === 'kv-of-rest') return memory.fractionUsual
+  if (facts !== null && kvShape(facts, 'f16')?.bytesPerTokenByLayer.length === 0) {
+    const smallest = Math.min(...rooms.map(({ totalBytes }) => totalBytes))
+    return fractionWithoutPool(memory, { facts, backend, slots, tensorParallel }, smallest)
+  }
   return Math.min(
     ...rooms.map(({ totalBytes, usableBytes }) => usualFraction(memory, totalBytes, usableBytes)),
   )

@@ -2,22 +2,19 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { dataDirectoryFailure, weightsDirectory } from '#cli/data-directory.ts'
-import { hubSettings } from '#cli/hub-settings.ts'
+import { weightsDirectory } from '#cli/data-directory.ts'
 import { findModel, findModelOrFail } from '#cli/model-names.ts'
 import { factsText, modelListText } from '#cli/model-text.ts'
 import { PullProgress } from '#cli/pull-progress.ts'
 import { bytesText } from '#cli/quantity.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
+import { findFiles, stoppedExitCode, withWeights } from '#cli/weights-session.ts'
 import { widthOf } from '#cli/width.ts'
 import { systemClock } from '#std/clock.ts'
 import { weightsCaches } from '#weights/caches/index.ts'
-import { openHttpClient } from '#weights/http-client.ts'
-import { type InspectedFile, inspectFiles, resolvedFiles, storedFiles } from '#weights/inspect.ts'
+import { inspectFiles, storedFiles } from '#weights/inspect.ts'
 import { pullWeights } from '#weights/pull.ts'
 import { parseReference, referenceText } from '#weights/reference.ts'
-import type { SourceContext } from '#weights/source.ts'
-import { resolveWeights } from '#weights/sources/index.ts'
 import { modelBytes, openStore } from '#weights/store.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
@@ -132,23 +129,6 @@ async function inspect(
   })
 }
 
-/** A model that is here needs no network; what it is called comes before what it may refer to. */
-async function findFiles(
-  text: string,
-  context: SourceContext,
-): Promise<{ reference: string; files: readonly InspectedFile[] }> {
-  const store = openStore(weightsDirectory())
-  const models = await store.models()
-  const named = findModel(models, text)
-  if (named !== null) return { reference: named.reference, files: storedFiles(named, store) }
-  const isReference = /^(hf:|https?:|file:|node:|\.{0,2}\/|~\/|[A-Za-z]:[\\/])|\.gguf$/i.test(text)
-  if (!isReference && !/^[\w.-]+\/[\w.-]+$/.test(text)) findModelOrFail(models, text)
-  const isBareFile = /\.gguf$/i.test(text) && !/^\w+:|^[.~/]/.test(text)
-  const reference = parseReference(isBareFile ? `./${text}` : text)
-  const { files } = await resolveWeights(reference, context)
-  return { reference: referenceText(reference), files: resolvedFiles(files, context) }
-}
-
 async function list({ json }: { json?: boolean }): Promise<void> {
   await withWeights(async () => {
     const store = openStore(weightsDirectory())
@@ -201,55 +181,6 @@ async function remove(name: string, { json }: { json?: boolean }): Promise<void>
     }
   })
 }
-
-/** Ends what is under way on Ctrl-C, and turns what goes wrong into the exit codes of commands. */
-async function withWeights(run: (context: SourceContext) => Promise<void>): Promise<void> {
-  const abort = new AbortController()
-  const onSignal = () => abort.abort(new Error('stopped'))
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const signal of signals) process.once(signal, onSignal)
-  const http = openHttpClient({ env: process.env })
-  try {
-    await run({
-      http,
-      clock: systemClock,
-      chance: Math.random,
-      signal: abort.signal,
-      onWait: () => {},
-      nodeHeaders: {},
-      ...hubSettings(process.env),
-    })
-  } catch (error) {
-    if (abort.signal.aborted) {
-      process.exitCode = stoppedExitCode
-      return
-    }
-    if (!(error instanceof WeightsError)) throw error
-    throw (
-      dataDirectoryFailure(error.cause) ??
-      new CommandFailure(failureKinds[error.code], error.message, { cause: error })
-    )
-  } finally {
-    for (const signal of signals) process.off(signal, onSignal)
-    await http.close()
-  }
-}
-
-/** What shells expect of a command that Ctrl-C has ended. */
-const stoppedExitCode = 130
-
-const failureKinds = {
-  wrong_reference: 'wrong',
-  not_found: 'no',
-  not_allowed: 'unreachable',
-  unreachable: 'unreachable',
-  wrong_content: 'unreachable',
-  bad_file: 'no',
-  no_header: 'no',
-  disk_full: 'no',
-  disk_failed: 'unreachable',
-  in_use: 'no',
-} as const satisfies Record<WeightsError['code'], ConstructorParameters<typeof CommandFailure>[0]>
 
 function nodeUrl(text: string): string {
   const url = /^https?:\/\//.test(text) ? text : `http://${text}`

@@ -83,7 +83,7 @@ const requestsMax = 256
 /** A Python server with its engine and tokenizer processes, resident. */
 const hostBytes = 4 * 2 ** 30
 
-export function batchTokensOf({ batchTokens }: Fraction, memoryBytes: number): number {
+function batchTokensOf({ batchTokens }: Fraction, memoryBytes: number): number {
   return batchTokens.findLast(({ fromMemoryBytes }) => memoryBytes >= fromMemoryBytes)?.tokens ?? 0
 }
 
@@ -109,6 +109,26 @@ function budgetOf(
 }
 
 /**
+ * Just enough for a model that keeps no tokens: more would be taken and never used. A twentieth of
+ * the weights is for what allocators lose.
+ */
+export function fractionWithoutPool(
+  engine: Fraction,
+  question: Pick<MemoryQuestion, 'facts' | 'backend' | 'slots' | 'tensorParallel'>,
+  totalBytes: number,
+): number {
+  const { facts, backend, slots, tensorParallel } = question
+  const batchTokens = batchTokensOf(engine, totalBytes)
+  const requests = Math.min(slots, requestsMax)
+  const bytes =
+    (1.05 * facts.tensorBytes) / tensorParallel +
+    stepBytes(facts, batchTokens, requests, tensorParallel) +
+    engine.graphBytes +
+    (engine.processBytes[backend] ?? 0)
+  return Math.min(engine.fractionUsual, Math.ceil((100 * bytes) / Math.max(1, totalBytes)) / 100)
+}
+
+/**
  * As the engine usually does, or less where others have taken their part: an engine of this kind ends
  * at start when its fraction is not free.
  */
@@ -126,7 +146,7 @@ function stateBytes(shape: KvShape, slots: number): number {
 }
 
 /** The longest request that a pool holds: layers with a window stop growing. */
-export function tokensOf(shape: KvShape, poolBytes: number, blockTokens: number): number {
+function tokensOf(shape: KvShape, poolBytes: number, blockTokens: number): number {
   const bytesAt = (tokens: number) =>
     kvRequestBytes(shape, { contextTokens: tokens, paddingTokens: blockTokens, batchTokens: 0 })
   let low = 0

@@ -32,8 +32,9 @@ const stateNumberBytes = 4
 export function kvShape(facts: ModelFacts, type: KvCacheType): KvShape | null {
   const { layerCount, latentAttention, embeddingLength } = facts
   const none = { windowByLayer: [], stateByLayer: [] }
-  // Encoders see a text once and keep nothing of it.
-  if (facts.pooling === 'mean' || facts.pooling === 'cls') {
+  // Encoders see a text once and keep nothing of it; rankers may be encoders or not, and headers tell.
+  const isEncoder = facts.pooling === 'mean' || facts.pooling === 'cls'
+  if (isEncoder || (facts.pooling === 'rank' && facts.attention.length === 0)) {
     return { ...none, bytesPerTokenByLayer: [], why: 'an encoder keeps no tokens' }
   }
   const numberBytes = kvCacheBytes[type]

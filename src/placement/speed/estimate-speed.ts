@@ -64,8 +64,9 @@ export function estimateSpeed(question: SpeedQuestion, references: SpeedReferenc
     const { promptTokensPerSecond, decodeTokensPerSecond } = own
     return { promptTokensPerSecond, decodeTokensPerSecond, startMs, basis: 'measured' }
   }
-  // Weights alone say little about speech and embeddings.
-  if (question.memory.kind === 'weights-only') {
+  // Weights alone say little about speech, embeddings and ranking.
+  const writes = facts.attention.length > 0 || facts.latentAttention !== null
+  if (question.memory.kind === 'weights-only' || facts.pooling !== null || !writes) {
     return { promptTokensPerSecond: null, decodeTokensPerSecond: null, startMs, basis: 'unknown' }
   }
   const active = activeWeights(facts)

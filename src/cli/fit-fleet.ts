@@ -1,0 +1,130 @@
+/** The machines that `motley fit` looks at: named devices, a file, the fleet, or this machine. */
+import { readFileSync } from 'node:fs'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { askGateway, type GatewayOptions } from '#cli/gateway-client.ts'
+import type { Device } from '#core/device.ts'
+import { deviceIds } from '#core/device-ids.ts'
+import { detect } from '#hardware/detect.ts'
+import { probes } from '#hardware/index.ts'
+import { liveMachine } from '#hardware/machine/live-machine.ts'
+import { deviceKinds } from '#hardware/probe-device-kinds.ts'
+import { namedDevices } from '#hardware/probe-named-device.ts'
+import type { Inventory, PlacementNode } from '#placement/inventory.ts'
+import { fleetPicture, readInventory } from '#placement/read-inventory.ts'
+import { systemClock } from '#std/clock.ts'
+import { closest } from '#std/closest.ts'
+import { parseJson } from '#std/parse-json.ts'
+
+export interface FleetOptions extends GatewayOptions {
+  readonly on?: string
+  readonly inventory?: string
+}
+
+/** @throws {CommandFailure} */
+export async function fitFleet(options: FleetOptions): Promise<Inventory> {
+  const { on, inventory } = options
+  if (on !== undefined && inventory !== undefined) {
+    throw new CommandFailure(
+      'wrong',
+      'devices are named (--on) or in a file (--inventory), not both',
+    )
+  }
+  if (on !== undefined) return onlyNode(namedNode(on))
+  if (inventory !== undefined) return inventoryOfFile(inventory)
+  return (await fleetOfController(options)) ?? onlyNode(await thisMachine())
+}
+
+function onlyNode(node: PlacementNode): Inventory {
+  return { nodes: [node], replicas: [], memory: [], speeds: [] }
+}
+
+/** @throws {CommandFailure} */
+export function namedNode(text: string): PlacementNode {
+  const named = namedDevices(text)
+  if (named === null) throw new CommandFailure('wrong', unknownDevice(text))
+  const os = named.kind.vendor === 'apple' ? 'macos' : 'linux'
+  return nodeOf(text, os, named.devices)
+}
+
+function unknownDevice(text: string): string {
+  const ids = deviceKinds.map(({ id }) => id)
+  const name = text
+    .trim()
+    .replace(/^\d+\s*[x×]\s*/, '')
+    .split(/[\s:]/)[0]
+    ?.toLowerCase()
+  if (name !== undefined && ids.includes(name)) {
+    return `--on "${text}": say how much memory it has, as "${name} 24GiB"`
+  }
+  const meant = closest(name ?? text, ids)
+  const hint = meant === null ? '' : `did you mean ${meant}? `
+  return `--on "${text}": there is no such device; ${hint}Known are ${ids.join(', ')}`
+}
+
+function inventoryOfFile(path: string): Inventory {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read'
+    throw new CommandFailure(
+      'wrong',
+      `--inventory ${path}: ${why}; "motley nodes --json" prints one`,
+    )
+  }
+  return pictureOf(parseJson(text), `--inventory ${path}`)
+}
+
+function pictureOf(json: unknown, where: string): Inventory {
+  const parsed = fleetPicture.safeParse(json)
+  if (parsed.success) return readInventory(parsed.data)
+  const [issue] = parsed.error.issues
+  const place = issue?.path.join('.') || 'the top'
+  throw new CommandFailure(
+    'wrong',
+    `${where}: it is not what "motley nodes --json" prints: at ${place}: ${issue?.message}`,
+  )
+}
+
+/** Null where no controller answers: then this machine is all there is. */
+async function fleetOfController(options: GatewayOptions): Promise<Inventory | null> {
+  const isNamed = options.url !== undefined || process.env['MOTLEY_URL'] !== undefined
+  try {
+    const answer = await askGateway('/admin/v1/nodes', options, 'an admin key')
+    return answer === null ? null : pictureOf(answer, 'the controller')
+  } catch (error) {
+    if (!isNamed && error instanceof CommandFailure && error.exitCode === 3) return null
+    throw error
+  }
+}
+
+async function thisMachine(): Promise<PlacementNode> {
+  const { inventory } = await detect(probes, liveMachine({ env: process.env }), {
+    clock: systemClock,
+  })
+  const os = ({ darwin: 'macos', win32: 'windows' } as const)[inventory.os as 'darwin'] ?? 'linux'
+  return nodeOf('this machine', os, inventory.devices)
+}
+
+function nodeOf(name: string, os: PlacementNode['os'], devices: readonly Device[]): PlacementNode {
+  const ids = deviceIds(devices)
+  return {
+    id: name,
+    name,
+    os,
+    osVersion: null,
+    containers: null,
+    presence: 'ready',
+    draining: false,
+    labels: {},
+    taints: [],
+    devices: devices.map((device, index) => ({
+      id: ids[index] ?? `${device.vendor}-${index}`,
+      device,
+      // Whatever it holds now is not ours.
+      foreignBytes: device.usedMemoryBytes ?? 0,
+    })),
+    ...{ engines: null, weights: [], freeDiskBytes: null },
+    ...{ diskBytesPerSecond: null, networkBytesPerSecond: null },
+  }
+}

@@ -1,0 +1,226 @@
+/** What `motley fit` prints: a table for each place, and why nothing fits where nothing does. */
+import type { FitAnswer, FitPlace } from '#cli/fit-answers.ts'
+import type { FitModel } from '#cli/fit-model.ts'
+import { barLegend, memoryBar } from '#cli/memory-bar.ts'
+import { durationText, memoryText, parametersText } from '#cli/quantity.ts'
+import { type Column, tableLines } from '#cli/table.ts'
+import { paint } from '#cli/terminal.ts'
+import { wrapped } from '#cli/wrapped.ts'
+import type { Fit, MemoryNeed, MemoryTerm } from '#placement/fit.ts'
+
+const width = 80
+const barWidth = 16
+
+export interface PlaceAnswers {
+  readonly place: FitPlace
+  readonly answers: readonly FitAnswer[]
+}
+
+/** Below this many bits a weight, answers get visibly worse: shown where nothing better fits. */
+const poorBits = 4
+
+/** `elsewhere`: devices that nobody here has and that would do, for a model that fits nowhere. */
+export function fitText(
+  model: FitModel,
+  places: readonly PlaceAnswers[],
+  elsewhere: readonly string[] = [],
+): string {
+  const context =
+    model.contextTokens === null ? '' : `, up to ${tokensText(model.contextTokens)} tokens`
+  return [
+    paint('bold', `${model.name}: ${parametersText(model.parameterCount)} parameters${context}`),
+    ...places.flatMap((each) => ['', ...placeLines(each)]),
+    ...(elsewhere.length === 0 ? [] : ['', ...wrapped(elsewhereText(elsewhere), width, '  ')]),
+    '',
+    paint('dim', barLegend),
+  ].join('\n')
+}
+
+function elsewhereText(names: readonly string[]): string {
+  return `It would fit, with ${elsewhereBits}, on ${names.join(', ')}.`
+}
+
+function placeLines({ place, answers }: PlaceAnswers): string[] {
+  const shown = shownAnswers(answers)
+  const title = `${placeName(place)}: ${memoryText(place.usableBytes)} of ${memoryText(place.totalBytes)} usable`
+  if (shown.length === 0) {
+    return [paint('bold', title), '  no engine reads any of its files for this task there']
+  }
+  const possible = shown.filter(({ fit }) => fit.kind === 'fits' || isMemory(fit))
+  const rows = possible.map((answer) => row(answer, place))
+  const lines = tableLines(columns, rows)
+  const best = shown.find(({ fit }) => fit.kind === 'fits')
+  return [
+    paint('bold', title),
+    ...(possible.length === 0 ? [] : lines.map((line) => `  ${line}`)),
+    ...shown.flatMap((answer) => (possible.includes(answer) ? [] : blockedLines(answer))),
+    ...(best === undefined ? refusalLines(answers) : sumLines(best)),
+  ]
+}
+
+function isMemory(fit: Fit): boolean {
+  return fit.kind === 'no' && fit.blockers.every(({ check }) => check === 'memory')
+}
+
+function blockedLines({ variant, fit }: FitAnswer): string[] {
+  const [first] = fit.kind === 'no' ? fit.blockers.filter(({ check }) => check !== 'memory') : []
+  const files = variant.facts?.quantization ?? variant.format
+  return first === undefined ? [] : noteLines(`${files} cannot run there: ${first.what}`)
+}
+
+/** Few bits only where nothing better fits, and then the most of them. */
+function shownAnswers(answers: readonly FitAnswer[]): readonly FitAnswer[] {
+  const isPoor = ({ variant }: FitAnswer) => (variant.facts?.bitsPerWeight ?? 16) < poorBits
+  const good = answers.filter((answer) => !isPoor(answer))
+  if (good.some(({ fit }) => fit.kind === 'fits')) return good
+  const poor = answers.find((answer) => isPoor(answer) && answer.fit.kind === 'fits')
+  return poor === undefined ? good : [...good, poor]
+}
+
+const columns: readonly Column[] = [
+  { title: 'FILES', maxWidth: 12 },
+  { title: 'ENGINE', maxWidth: 15 },
+  { title: 'CONTEXT', align: 'right' },
+  { title: 'SLOTS', align: 'right' },
+  { title: 'MEMORY' },
+  { title: 'NEEDS', align: 'right' },
+  { title: 'TOK/S', align: 'right' },
+]
+
+function row({ variant, engine, fit }: FitAnswer, place: FitPlace): string[] {
+  const files = variant.facts?.quantization ?? variant.format
+  const need = neededBytes(fit.memory)
+  const bar = fit.memory === null ? '' : memoryBar(allTerms(fit.memory), place.totalBytes, barWidth)
+  const needs = fit.memory === null ? '?' : memoryText(need)
+  if (fit.kind === 'no') return [files, engine.id, '-', '-', bar, needs, 'no']
+  const { setting, speed } = fit
+  const hasContext = fit.memory.kvCacheTokens !== null
+  return [
+    files,
+    engine.id,
+    hasContext ? tokensText(setting.contextTokens) : '-',
+    String(setting.slots),
+    bar,
+    needs,
+    speed.decodeTokensPerSecond === null ? '-' : rateText(speed.decodeTokensPerSecond),
+  ]
+}
+
+/** The sum of the best one, so that a person can add it up again. */
+function sumLines({ variant, fit }: FitAnswer): string[] {
+  if (fit.kind !== 'fits') return []
+  const { memory, speed, notes } = fit
+  const files = variant.facts?.quantization ?? variant.format
+  const prompt = speed.promptTokensPerSecond
+  const facts = [
+    `${files}: ${sumText(memory)}`,
+    ...(prompt === null ? [] : [`reads prompts at ${rateText(prompt)} tokens/s`]),
+    ...(speed.startMs === null
+      ? []
+      : [`first answer ${durationText(speed.startMs)} after a start`]),
+    `${memory.confidence}, speed by ${speedBasis[speed.basis]}`,
+  ]
+  const lines = wrapped(facts.join('; '), width - 4, '')
+  return [
+    ...lines.map((line) => `  ${line}`),
+    ...notes.flatMap((note) => noteLines(`note: ${note}`)),
+  ]
+}
+
+const speedBasis = {
+  measured: 'measurement on this node',
+  similar: 'published measurements of such devices',
+  bandwidth: 'the bandwidth of its memory',
+  unknown: 'nothing that is known',
+} as const
+
+/** Of the usual quantization, and of the one that comes closest: why not, and what would do. */
+function refusalLines(answers: readonly FitAnswer[]): string[] {
+  const refused = answers.filter(({ fit }) => isMemory(fit))
+  const [closest] = refused.toSorted((a, b) => distance(a.fit) - distance(b.fit))
+  const usual = refused.find(({ variant }) => variant.facts?.quantization === usualQuantization)
+  // What needs hardly less than the usual one tells nothing new.
+  const isNews = (each: FitAnswer | undefined) =>
+    usual === undefined ||
+    each === undefined ||
+    neededBytes(each.fit.memory) < newsRatio * neededBytes(usual.fit.memory)
+  const told = [usual, ...(isNews(closest) ? [closest] : [])].filter((each) => each !== undefined)
+  return told.flatMap(({ variant, fit }) => {
+    if (fit.kind !== 'no') return []
+    const files = variant.facts?.quantization ?? variant.format
+    const { blockers, suggestions, memory } = fit
+    const sum = memory === null ? '' : `: ${sumText(memory)}`
+    return [
+      ...blockers.slice(0, 2).flatMap(({ what }) => noteLines(`${files}: ${what}`)),
+      ...noteLines(`${files}${sum}`),
+      ...suggestions.flatMap((text) => noteLines(`would fit (${files}): ${text}`)),
+    ]
+  })
+}
+
+const newsRatio = 0.8
+
+/** What people mean by 4 bits. */
+const usualQuantization = 'Q4_K_M'
+
+/** For a refused model the devices are looked for that hold it without visible loss. */
+const elsewhereBits = '4 bits a weight'
+
+function distance(fit: Fit): number {
+  if (fit.kind === 'fits') return 0
+  if (fit.memory === null) return Number.POSITIVE_INFINITY
+  const blocked = fit.blockers.some(({ check }) => check !== 'memory')
+  return neededBytes(fit.memory) * (blocked ? 1e3 : 1)
+}
+
+function noteLines(text: string): string[] {
+  return wrapped(text, width - 4, '  ').map((line) => `  ${line}`)
+}
+
+export function placeName({ node, devices }: FitPlace): string {
+  const name = devices[0]?.device.name ?? 'no device'
+  const what = devices.length > 1 ? `${devices.length} × ${name}` : name
+  return node.devices.length === devices.length && node.name !== 'this machine'
+    ? `${node.name} (${what})`
+    : `${what} of ${node.name}`
+}
+
+/** `weights 4.3G + KV cache 1G = 5.3G` */
+function sumText(memory: MemoryNeed): string {
+  const terms = byName(allTerms(memory)).map(([name, bytes]) => `${name} ${memoryText(bytes)}`)
+  return `${terms.join(' + ')} = ${memoryText(neededBytes(memory))}`
+}
+
+export function neededBytes(memory: MemoryNeed | null): number {
+  return (memory?.devices ?? []).reduce((sum, { needBytes }) => sum + needBytes, 0)
+}
+
+function allTerms(memory: MemoryNeed): readonly MemoryTerm[] {
+  return memory.devices.flatMap(({ terms }) => terms)
+}
+
+const termTitles: Readonly<Record<MemoryTerm['name'], string>> = {
+  weights: 'weights',
+  'kv-cache': 'KV cache',
+  compute: 'buffers',
+  overhead: 'process',
+  projector: 'projector',
+  state: 'states',
+  correction: 'correction',
+}
+
+function byName(terms: readonly MemoryTerm[]): readonly (readonly [string, number])[] {
+  const sums = new Map<string, number>()
+  for (const { name, bytes } of terms) {
+    sums.set(termTitles[name], (sums.get(termTitles[name]) ?? 0) + bytes)
+  }
+  return [...sums]
+}
+
+export function tokensText(tokens: number): string {
+  return String(tokens).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
+export function rateText(rate: number): string {
+  return rate < 10 ? rate.toFixed(1) : String(Math.round(rate))
+}
