@@ -25,6 +25,13 @@ export type Refusal =
   | { readonly kind: 'cooling'; readonly untilMs: number }
   | ConstraintRefusal
   | { readonly kind: 'full'; readonly inFlight: number; readonly maxInFlight: number }
+  /** The rest are predictions of `fastest`. It owes answers, and nothing comes. */
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'kv-cache'; readonly neededTokens: number; readonly kvTokens: number }
+  | { readonly kind: 'ttft'; readonly predictedMs: number; readonly leftMs: number }
+  | { readonly kind: 'tpot'; readonly predictedMs: number; readonly targetMs: number }
+  /** So many answers that are being written there would miss their targets. */
+  | { readonly kind: 'stall'; readonly stallMs: number; readonly answersLost: number }
 
 export interface Filter {
   readonly name: string

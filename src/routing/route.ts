@@ -4,6 +4,7 @@
  */
 import type { EndpointView } from '#core/endpoint.ts'
 import type { CandidateRecord, Decision, DecisionRecord, WhyNone } from '#routing/decision.ts'
+import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { Filter, Refusal, RouteRequest } from '#routing/filter.ts'
 import { available } from '#routing/filters/available.ts'
 import { hasRoom } from '#routing/filters/has-room.ts'
@@ -35,7 +36,7 @@ export function route<Endpoint extends EndpointView>(
     return because === null ? { kind: 'wait', record } : { kind: 'refuse', because, record }
   }
   const preferred = preferredOf(request, eligible)
-  const pick = pickAmong(request, eligible, preferred, picker, chance)
+  const pick = pickAmong(eligible, preferred, (among) => picker.pick(among, request, chance))
   return {
     kind: 'forward',
     endpoint: eligible[pick.chosen] as Endpoint,
@@ -44,7 +45,7 @@ export function route<Endpoint extends EndpointView>(
 }
 
 /** Those that lack least of what rules prefer; all of them where no rule prefers any. */
-function preferredOf<Endpoint extends EndpointView>(
+export function preferredOf<Endpoint extends EndpointView>(
   { constraint }: RouteRequest,
   eligible: readonly Endpoint[],
 ): readonly Endpoint[] {
@@ -56,23 +57,27 @@ function preferredOf<Endpoint extends EndpointView>(
 }
 
 /** The pick in terms of all who are eligible; who is not preferred was not looked at. */
-function pickAmong(
-  request: RouteRequest,
-  eligible: readonly EndpointView[],
-  preferred: readonly EndpointView[],
-  picker: Picker,
-  chance: () => number,
+export function pickAmong<Endpoint extends EndpointView>(
+  eligible: readonly Endpoint[],
+  preferred: readonly Endpoint[],
+  pickPreferred: (preferred: readonly Endpoint[]) => Pick,
 ): Pick {
-  const pick = picker.pick(preferred, request, chance)
+  const pick = pickPreferred(preferred)
   if (preferred === eligible) return pick
   const scores = new Map(preferred.map((endpoint, index) => [endpoint, pick.scores[index] ?? null]))
   return {
-    chosen: eligible.indexOf(preferred[pick.chosen] as EndpointView),
+    chosen: eligible.indexOf(preferred[pick.chosen] as Endpoint),
     scores: eligible.map((endpoint) => scores.get(endpoint) ?? null),
   }
 }
 
-function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | null {
+/** The question that filters are asked about a request. */
+export function routeRequest(request: DispatchRequest, nowMs: number): RouteRequest {
+  const { model, excluded, constraint } = request
+  return { model, nowMs, tried: excluded, turnNow: 0, constraint }
+}
+
+export function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | null {
   for (const filter of filters) {
     const refusal = filter.refuse(request, endpoint)
     if (refusal !== null) return refusal
@@ -84,7 +89,7 @@ function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | 
  * Null when waiting helps: some endpoint is only full, loading or being probed. Otherwise the
  * reason, the most hopeful one first.
  */
-function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
+export function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
   let coolingUntilMs = Number.POSITIVE_INFINITY
   let tried = false
   let constrained = 0
@@ -104,11 +109,11 @@ function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
   return { kind: 'none-ready' }
 }
 
-function recordOf(
+export function recordOf(
   request: RouteRequest,
   endpoints: readonly EndpointView[],
   refusals: readonly (Refusal | null)[],
-  picker: Picker,
+  picker: { readonly name: string; readonly scoreMeaning: string },
   pick: Pick | null,
 ): DecisionRecord {
   const runnerUp = pick === null ? -1 : runnerUpOf(pick)

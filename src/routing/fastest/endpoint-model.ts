@@ -1,0 +1,261 @@
+/**
+ * What one endpoint is thought to be doing, and what it would do with one request more.
+ *
+ * All of it is counted from the streams that went there: how many decode, how much context they
+ * have, which prompts wait for their first token. Nothing here needs the engine to say anything;
+ * what it does say shows what others sent it.
+ */
+import type { EndpointLoad } from '#core/endpoint.ts'
+import type { EndpointId } from '#core/ids.ts'
+import type { DispatchEndpoint } from '#routing/dispatcher.ts'
+import { BalanceSheet } from '#routing/fastest/balance-sheet.ts'
+import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
+import type { Stream } from '#routing/fastest/stream.ts'
+import { ewma } from '#std/ewma.ts'
+
+/** vLLM's default, for an engine that says nothing of itself. */
+const unknownBatchTokens = 2048
+/** A chunk is never smaller than a block, however many streams decode. */
+const chunkTokensMin = 16
+/** The first waiting prompt is never thought to be further than this while its token is awaited. */
+const headDoneRatioMax = 0.9
+/** A report counts for so much of what is thought of others: reports are old, and counts jump. */
+const reportWeight = 0.3
+/** Silent for longer than this, and than ten steps, an endpoint with work is not to be trusted. */
+const silenceMsMin = 2_000
+const silenceSteps = 10
+
+export class EndpointModel {
+  readonly id: EndpointId
+  told: DispatchEndpoint
+  readonly speed: SpeedEstimate
+  readonly balances = new BalanceSheet()
+  readonly decoding: Stream[] = []
+  /** In the order in which they were sent, which is the order in which engines compute them. */
+  readonly prefilling: Stream[] = []
+  /** Prompt and answer tokens of the decoding streams. */
+  contextTokens = 0
+  /** Whole prompts of the prefilling ones: what they take of the KV cache. */
+  promptTokens = 0
+  /** What is to be computed of them. */
+  prefillTokens = 0
+  prefillPairs = 0
+  /** Requests there that were sent by others, and the KV cache they take. */
+  otherRequests = 0
+  otherTokens = 0
+  /** Counts what happened here: predictions made at the same count and time are the same. */
+  version = 0
+  /** When anything came from there last. */
+  #progressAtMs = 0
+  /** Since when the first of `prefilling` is being computed. */
+  #headSinceMs = 0
+  /** Since when nothing but decoding happened. */
+  #decodesOnlySinceMs = 0
+
+  constructor(told: DispatchEndpoint) {
+    this.told = told
+    this.id = told.view.id
+    this.speed = new SpeedEstimate(told.speed)
+  }
+
+  tell(told: DispatchEndpoint): void {
+    this.told = told
+    this.speed.tell(told.speed)
+    this.version++
+  }
+
+  get inFlight(): number {
+    return this.decoding.length + this.prefilling.length
+  }
+
+  /** Requests it may have at a time; fewer while it recovers. */
+  get seats(): number {
+    const { limits, view } = this.told
+    const seats = Math.min(
+      limits.seats ?? Number.POSITIVE_INFINITY,
+      view.maxInFlight ?? Number.POSITIVE_INFINITY,
+    )
+    return view.slowStartRatio < 1 && seats < Number.POSITIVE_INFINITY
+      ? Math.max(1, seats * view.slowStartRatio)
+      : seats
+  }
+
+  get kvTokens(): number {
+    return this.told.limits.kvTokens ?? Number.POSITIVE_INFINITY
+  }
+
+  /** KV cache that is taken, or will be when the prompts there are computed. */
+  get takenTokens(): number {
+    return this.contextTokens + this.promptTokens + this.otherTokens
+  }
+
+  get #decodes(): number {
+    return this.decoding.length + this.otherRequests
+  }
+
+  get #context(): number {
+    return this.contextTokens + this.otherTokens
+  }
+
+  get #chunkTokens(): number {
+    return Math.max(
+      chunkTokensMin,
+      (this.told.limits.batchTokens ?? unknownBatchTokens) - this.#decodes,
+    )
+  }
+
+  /** A step when all that is there decodes, and one more with it. */
+  fullStepMs(promptTokens: number): number {
+    return this.speed.decodeMs(
+      this.inFlight + this.otherRequests + 1,
+      this.takenTokens + promptTokens,
+    )
+  }
+
+  /** A step as they are now, without prompts. */
+  stepMs(): number {
+    return this.speed.decodeMs(this.#decodes, this.#context)
+  }
+
+  /** Prompts of so many tokens, in chunks, beside what decodes now. */
+  prefillMs(tokens: number, pairs: number): number {
+    const decodes = this.#decodes
+    const chunk = this.#chunkTokens
+    const full = Math.floor(tokens / chunk)
+    const rest = tokens - full * chunk
+    let ms = this.speed.pairsMs(pairs)
+    if (full > 0) ms += full * this.speed.chunkMs(decodes, chunk)
+    if (rest > 0) ms += this.speed.chunkMs(decodes, rest)
+    return ms + Math.ceil(tokens / chunk) * this.stepMs()
+  }
+
+  /** What a prompt takes when nothing else is there. */
+  aloneMs(newTokens: number, pairs: number): number {
+    const chunk = this.told.limits.batchTokens ?? unknownBatchTokens
+    const full = Math.floor(newTokens / chunk)
+    const rest = newTokens - full * chunk
+    let ms = this.speed.pairsMs(pairs) + Math.ceil(newTokens / chunk) * this.speed.decodeMs(0, 0)
+    if (full > 0) ms += full * this.speed.chunkMs(0, chunk)
+    if (rest > 0) ms += this.speed.chunkMs(0, rest)
+    return ms
+  }
+
+  /** What is left of the prompts that were sent before. */
+  pendingMs(nowMs: number): number {
+    const head = this.prefilling[0]
+    if (head === undefined) return 0
+    const headMs = this.prefillMs(head.newTokens, head.pairs)
+    const doneMs = Math.min(nowMs - this.#headSinceMs, headDoneRatioMax * headMs)
+    return this.prefillMs(this.prefillTokens, this.prefillPairs) - doneMs
+  }
+
+  /** What a prompt adds to that. */
+  addedMs(newTokens: number, pairs: number): number {
+    if (this.prefilling.length === 0) return this.prefillMs(newTokens, pairs)
+    return (
+      this.prefillMs(this.prefillTokens + newTokens, this.prefillPairs + pairs) -
+      this.prefillMs(this.prefillTokens, this.prefillPairs)
+    )
+  }
+
+  /** Until the step ends that is under way now; half of it, as nobody knows when it began. */
+  currentMs(): number {
+    if (this.prefilling.length > 0) {
+      const chunk = Math.min(this.#chunkTokens, this.prefillTokens)
+      return (this.stepMs() + this.speed.chunkMs(this.#decodes, chunk)) / 2
+    }
+    return this.#decodes > 0 ? this.stepMs() / 2 : 0
+  }
+
+  /** Whether it owes an answer for so long that it may have stopped. */
+  isSilent(nowMs: number): boolean {
+    if (this.inFlight === 0) return false
+    const silentMs = nowMs - this.#progressAtMs
+    if (silentMs < silenceMsMin) return false
+    const expectedMs = this.prefilling.length > 0 ? 3 * this.pendingMs(nowMs) : 0
+    return silentMs > Math.max(silenceSteps * this.stepMs(), expectedMs)
+  }
+
+  begin(stream: Stream, nowMs: number): void {
+    this.version++
+    if (this.inFlight === 0) this.#progressAtMs = nowMs
+    if (this.prefilling.length === 0) this.#headSinceMs = nowMs
+    this.#decodesOnlySinceMs = Number.POSITIVE_INFINITY
+    this.prefilling.push(stream)
+    this.promptTokens += stream.request.promptTokens
+    this.prefillTokens += stream.newTokens
+    this.prefillPairs += stream.pairs
+  }
+
+  firstToken(stream: Stream, nowMs: number): void {
+    this.#progressAtMs = nowMs
+    this.speed.learnPrefill(nowMs - stream.sentAtMs, stream.predictedTtftMs, stream.prefillShare)
+    this.#endPrefill(stream, nowMs)
+    stream.firstAtMs = nowMs
+    stream.lastAtMs = nowMs
+    stream.tokens = 1
+    stream.place = this.decoding.length
+    this.decoding.push(stream)
+    this.contextTokens += stream.request.promptTokens + 1
+  }
+
+  tokens(stream: Stream, count: number, nowMs: number): void {
+    // One stream speaks for all: they are in the same steps.
+    if (
+      stream.place === 0 &&
+      stream.lastAtMs >= this.#decodesOnlySinceMs &&
+      nowMs > stream.lastAtMs
+    ) {
+      this.speed.learnDecode((nowMs - stream.lastAtMs) / count, this.stepMs())
+    }
+    this.version++
+    this.#progressAtMs = nowMs
+    stream.tokens += count
+    stream.lastAtMs = nowMs
+    this.contextTokens += count
+  }
+
+  end(stream: Stream, nowMs: number): void {
+    this.#progressAtMs = nowMs
+    if (stream.firstAtMs === null) {
+      this.#endPrefill(stream, nowMs)
+      return
+    }
+    this.version++
+    const last = this.decoding.pop() as Stream
+    if (last !== stream) {
+      this.decoding[stream.place] = last
+      last.place = stream.place
+    }
+    this.contextTokens -= stream.request.promptTokens + stream.tokens
+  }
+
+  /** What the engine counts beyond what was sent there from here, others have sent. */
+  report(load: EndpointLoad): void {
+    this.version++
+    if (load.runningRequests !== null) {
+      const all = load.runningRequests + (load.waitingRequests ?? 0)
+      this.otherRequests = ewma(this.otherRequests, Math.max(0, all - this.inFlight), reportWeight)
+    }
+    const { kvTokens } = this.told.limits
+    if (load.kvCacheUsageRatio !== null && kvTokens !== null) {
+      const own = this.contextTokens + this.promptTokens
+      this.otherTokens = ewma(
+        this.otherTokens,
+        Math.max(0, load.kvCacheUsageRatio * kvTokens - own),
+        reportWeight,
+      )
+    }
+  }
+
+  #endPrefill(stream: Stream, nowMs: number): void {
+    this.version++
+    const at = this.prefilling.indexOf(stream)
+    this.prefilling.splice(at, 1)
+    this.promptTokens -= stream.request.promptTokens
+    this.prefillTokens -= stream.newTokens
+    this.prefillPairs -= stream.pairs
+    if (at === 0) this.#headSinceMs = nowMs
+    if (this.prefilling.length === 0) this.#decodesOnlySinceMs = nowMs
+  }
+}

@@ -1,0 +1,66 @@
+/** Why `fastest` chose as it did: every endpoint with what was predicted for it. */
+import type { CandidateRecord, DecisionRecord } from '#routing/decision.ts'
+import type { DispatchRequest } from '#routing/dispatcher.ts'
+import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import { judge, newJudgement, refusalOf } from '#routing/fastest/judge.ts'
+import { firstRefusal, routeRequest } from '#routing/route.ts'
+
+type Facts = Parameters<typeof judge>[3]
+
+export function predictionRecord(
+  models: readonly EndpointModel[],
+  decision: {
+    readonly request: DispatchRequest
+    readonly chosen: EndpointModel
+    readonly nowMs: number
+    readonly facts: (model: EndpointModel) => Facts
+  },
+): DecisionRecord {
+  const { request, chosen, nowMs } = decision
+  const candidates = models.map((model) => candidateOf(model, decision))
+  const runnerUp = candidates
+    .filter(({ verdict, score }) => verdict === 'eligible' && score !== null)
+    .sort((left, right) => (left.score as number) - (right.score as number))[0]
+  return {
+    atMs: nowMs,
+    model: request.model,
+    strategy: 'fastest',
+    scoreMeaning: 'predicted milliseconds until the answer is complete',
+    candidates: candidates.map((candidate) => {
+      if (candidate.endpoint === chosen.id) return { ...candidate, verdict: 'chosen' }
+      return candidate === runnerUp ? { ...candidate, verdict: 'runner-up' } : candidate
+    }),
+  }
+}
+
+function candidateOf(
+  model: EndpointModel,
+  {
+    request,
+    nowMs,
+    facts,
+  }: {
+    readonly request: DispatchRequest
+    readonly nowMs: number
+    readonly facts: (model: EndpointModel) => Facts
+  },
+): CandidateRecord {
+  const { view } = model.told
+  const judgement = newJudgement()
+  const known = facts(model)
+  judge(judgement, model, request, known)
+  const refusal =
+    firstRefusal(routeRequest(request, nowMs), view) ??
+    (model.isSilent(nowMs) ? { kind: 'silent' } : refusalOf(judgement, model, request, known))
+  return {
+    endpoint: model.id,
+    verdict: refusal === null ? 'eligible' : 'refused',
+    refusal,
+    score: judgement.ttftMs + known.expectedTokens * judgement.tpotMs,
+    state: view.state,
+    inFlight: model.inFlight,
+    weight: view.weight,
+    slowStartRatio: view.slowStartRatio,
+    ttftMs: judgement.ttftMs,
+  }
+}

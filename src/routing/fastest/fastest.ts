@@ -1,0 +1,415 @@
+/**
+ * `fastest`: requests wait in one place until an endpoint is predicted to serve them in time, and
+ * go to the one that is predicted to be done first.
+ *
+ *   arrival ──▶ live, by deadline ──fits somewhere──▶ the earliest predicted end
+ *                 │ time is over
+ *                 ▼
+ *               late ──its turn (a small share), or room nobody wants──▶ the same
+ *                 │ waited too long
+ *                 ▼
+ *               refused
+ *
+ * An event only makes the endpoint that it came from worth another look: the others were found
+ * too busy at their own last event, and time alone does not change that.
+ */
+import type { EndpointLoad } from '#core/endpoint.ts'
+import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type { DecisionRecord } from '#routing/decision.ts'
+import type {
+  Dispatch,
+  DispatchCounts,
+  DispatchEndpoint,
+  Dispatcher,
+  DispatcherOptions,
+  DispatchOutcome,
+  DispatchRequest,
+} from '#routing/dispatcher.ts'
+import { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
+import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import { predictionRecord } from '#routing/fastest/explain.ts'
+import { type Judgement, judge, newJudgement, type Urgency } from '#routing/fastest/judge.ts'
+import { OutputLengths } from '#routing/fastest/output-lengths.ts'
+import type { Stream } from '#routing/fastest/stream.ts'
+import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
+import { type Waiting, WaitingRoom } from '#routing/fastest/waiting-room.ts'
+import type { Refusal, RouteRequest } from '#routing/filter.ts'
+import { PrefixIndex } from '#routing/prefix-index.ts'
+import { firstRefusal, routeRequest, whyNone } from '#routing/route.ts'
+import { ewma } from '#std/ewma.ts'
+
+/** While requests wait, predictions are looked at again at least this often. */
+const wakeEveryMs = 50
+/** How often late requests are looked through for those that waited too long. */
+const capCheckMs = 500
+/** One prompt moves the mean by a hundredth. */
+const meanPromptWeight = 0.01
+/** Late requests leave seldom: ten of them say how fast. */
+const lateIntervalWeight = 0.1
+const retryAfterMsMin = 1_000
+const retryAfterMsMax = 60_000
+/** What an engine of unknown size may hold of prefixes, tokens: that of a large GPU. */
+const unknownKvTokens = 500_000
+
+export class Fastest implements Dispatcher {
+  readonly name = 'fastest'
+  readonly #tuning: FastestTuning
+  readonly #chance: () => number
+  readonly #explain: boolean
+  readonly #endpoints = new Map<EndpointId, EndpointModel>()
+  readonly #groups = new Map<ModelName, EndpointGroup>()
+  readonly #room = new WaitingRoom()
+  readonly #streams = new Map<RequestId, Stream>()
+  readonly #lengths = new OutputLengths()
+  readonly #prefixes = new PrefixIndex()
+  /** Endpoints to look at again. */
+  readonly #touched = new Set<EndpointModel>()
+  readonly #judgement = newJudgement()
+  readonly #best = newJudgement()
+  #lateCredit = 0
+  #lateIntervalMs = 0
+  #lateSentAtMs = 0
+  #nextCapCheckMs = 0
+  #meanPromptTokens = 1_000
+
+  constructor({ chance, explain }: DispatcherOptions, tuning: Partial<FastestTuning> = {}) {
+    this.#chance = chance
+    this.#explain = explain
+    this.#tuning = { ...defaultTuning, ...tuning }
+  }
+
+  get waiting(): number {
+    return this.#room.size
+  }
+
+  endpoints(endpoints: readonly DispatchEndpoint[], nowMs: number): void {
+    const names = new Set(endpoints.map(({ view }) => view.id))
+    for (const [id, model] of this.#endpoints) {
+      if (names.has(id)) continue
+      this.#endpoints.delete(id)
+      this.#touched.delete(model)
+      this.#prefixes.forget(id)
+    }
+    for (const told of endpoints) {
+      const { id, state } = told.view
+      const known = this.#endpoints.get(id)
+      if (known === undefined) this.#endpoints.set(id, new EndpointModel(told))
+      else known.tell(told)
+      // What starts anew has nothing in its cache.
+      if (state === 'failed' || state === 'loading') this.#prefixes.forget(id)
+    }
+    this.#groups.clear()
+    this.#room.refresh()
+    this.#nextCapCheckMs = nowMs
+  }
+
+  arrive(request: DispatchRequest, nowMs: number): void {
+    const { ttftMs } = request.targets
+    const lateAtMs =
+      ttftMs === null || request.service === 'batch'
+        ? Number.POSITIVE_INFINITY
+        : request.arrivedAtMs + this.#tuning.ttftRatioMax * ttftMs
+    this.#meanPromptTokens = ewma(this.#meanPromptTokens, request.promptTokens, meanPromptWeight)
+    this.#room.add(request, lateAtMs, nowMs)
+  }
+
+  leave(id: RequestId): void {
+    this.#room.remove(id)
+  }
+
+  next(nowMs: number): Dispatch | null {
+    const room = this.#room
+    if (room.size === 0) {
+      this.#touched.clear()
+      return null
+    }
+    room.expire(nowMs)
+    const { live, late } = room
+    const { liveWindow, lateWindow, lateShare } = this.#tuning
+    if (this.#lateCredit >= 1 && late[0] !== undefined) {
+      const dispatch = this.#try(late[0], 'late-turn', nowMs)
+      if (dispatch !== null) {
+        this.#lateCredit--
+        return dispatch
+      }
+    }
+    for (let at = 0; at < live.length && at < liveWindow; at++) {
+      const waiting = live[at] as Waiting
+      const urgency = waiting.request.service === 'batch' ? 'leftover' : 'live'
+      const dispatch = this.#try(waiting, urgency, nowMs)
+      if (dispatch !== null) {
+        this.#lateCredit = Math.min(1, this.#lateCredit + lateShare)
+        return dispatch
+      }
+      // It was found to be late already.
+      if (live[at] !== waiting) at--
+    }
+    for (let at = 0; at < late.length && at < lateWindow; at++) {
+      const dispatch = this.#try(late[at] as Waiting, 'leftover', nowMs)
+      if (dispatch !== null) return dispatch
+    }
+    const refused = this.#refuseOld(nowMs)
+    if (refused === null) this.#touched.clear()
+    return refused
+  }
+
+  firstToken(id: RequestId, nowMs: number): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined || stream.firstAtMs !== null) return
+    stream.endpoint.firstToken(stream, nowMs)
+    this.#touch(stream.endpoint, nowMs)
+  }
+
+  tokens(id: RequestId, count: number, nowMs: number): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    if (stream.firstAtMs === null) this.firstToken(id, nowMs)
+    stream.endpoint.tokens(stream, count, nowMs)
+    if (this.#room.size > 0) this.#touched.add(stream.endpoint)
+  }
+
+  done(id: RequestId, outcome: DispatchOutcome, nowMs: number): void {
+    const stream = this.#streams.get(id)
+    if (stream === undefined) return
+    this.#streams.delete(id)
+    stream.endpoint.end(stream, nowMs)
+    if (outcome.kind === 'answered' && stream.tokens > 0) {
+      this.#lengths.add(stream.request, stream.tokens)
+    }
+    this.#touch(stream.endpoint, nowMs)
+  }
+
+  report(endpoint: EndpointId, load: EndpointLoad, nowMs: number): void {
+    const model = this.#endpoints.get(endpoint)
+    if (model === undefined) return
+    model.report(load)
+    this.#touch(model, nowMs)
+  }
+
+  wakeAtMs(nowMs: number): number | null {
+    if (this.#room.size === 0) return null
+    const nextLateMs = this.#room.nextLateAtMs
+    return nextLateMs > nowMs ? Math.min(nowMs + wakeEveryMs, nextLateMs) : nowMs + wakeEveryMs
+  }
+
+  counts(endpoint: EndpointId): DispatchCounts | null {
+    const model = this.#endpoints.get(endpoint)
+    if (model === undefined) return null
+    const { inFlight, prefillTokens, contextTokens, promptTokens } = model
+    return { inFlight, prefillTokens, contextTokens: contextTokens + promptTokens }
+  }
+
+  /** Something happened there: waiting requests may fit now, or fit better elsewhere. */
+  #touch(model: EndpointModel, nowMs: number): void {
+    if (!this.#endpoints.has(model.id)) return
+    if (this.#room.size > 0) this.#touched.add(model)
+    for (const group of this.#groups.values()) {
+      if (!group.isSmall) group.move(model, this.#usualCostMs(model, nowMs))
+    }
+  }
+
+  /** What a request of mean size would take there. */
+  #usualCostMs(model: EndpointModel, nowMs: number): number {
+    const tokens = this.#meanPromptTokens
+    if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
+    if (model.takenTokens + tokens > model.kvTokens) return Number.POSITIVE_INFINITY
+    return (
+      model.currentMs() +
+      model.pendingMs(nowMs) +
+      model.addedMs(tokens, (tokens * tokens) / 2) +
+      this.#lengths.usualMean * model.fullStepMs(tokens)
+    )
+  }
+
+  #groupOf(name: ModelName, nowMs: number): EndpointGroup {
+    let group = this.#groups.get(name)
+    if (group === undefined) {
+      const serving = [...this.#endpoints.values()].filter(
+        ({ told }) => told.models?.has(name) ?? true,
+      )
+      group = new EndpointGroup(serving, (model) => this.#usualCostMs(model, nowMs))
+      this.#groups.set(name, group)
+    }
+    return group
+  }
+
+  /** Sends it if an endpoint that is worth a look may take it. */
+  #try(waiting: Waiting, urgency: Urgency, nowMs: number): Dispatch | null {
+    const { request } = waiting
+    if (!waiting.fresh && this.#touched.size === 0) return null
+    const { fresh } = waiting
+    waiting.fresh = false
+    const candidates = fresh ? this.#freshCandidates(request, nowMs) : this.#touched
+    const asked = routeRequest(request, nowMs)
+    const facts = {
+      heldTokens: 0,
+      expectedTokens: this.#lengths.mean(request),
+      urgency,
+      nowMs,
+      tuning: this.#tuning,
+    }
+    let best: EndpointModel | null = null
+    let bestCostMs = Number.POSITIVE_INFINITY
+    let bestFits = false
+    let bestMisses = 0
+    let mayWait = false
+    const { hold } = this.#tuning
+    for (const model of candidates) {
+      if (!fresh && !(model.told.models?.has(request.model) ?? true)) continue
+      if (firstRefusal(asked, model.told.view) !== null) continue
+      mayWait = true
+      if (model.isSilent(nowMs)) continue
+      facts.heldTokens = this.#heldTokens(model, request)
+      const judgement = this.#judgement
+      judge(judgement, model, request, facts)
+      const fits = judgement.gate === 'none'
+      if (!fits && (hold || bestFits)) continue
+      const misses = request.constraint?.misses(model.id) ?? 0
+      const costMs = judgement.ttftMs + facts.expectedTokens * judgement.tpotMs
+      if (best !== null && fits === bestFits) {
+        if (misses > bestMisses || (misses === bestMisses && costMs >= bestCostMs)) continue
+      }
+      best = model
+      bestMisses = misses
+      bestCostMs = costMs
+      bestFits = fits
+      Object.assign(this.#best, judgement)
+    }
+    if (best !== null) return this.#send(waiting, best, this.#best, urgency, nowMs)
+    if (!fresh) return null
+    if (!mayWait) return this.#refuseIfHopeless(waiting, asked, nowMs)
+    if (urgency === 'live') this.#giveUpIfTooSlow(waiting, candidates, nowMs)
+    return null
+  }
+
+  #freshCandidates(request: DispatchRequest, nowMs: number): Iterable<EndpointModel> {
+    const group = this.#groupOf(request.model, nowMs)
+    if (group.isSmall) return group.all
+    const holders: EndpointModel[] = []
+    if (request.prefixBlocks.length > 0) {
+      for (const { endpoint } of this.#prefixes.matches(request.prefixBlocks)) {
+        const model = this.#endpoints.get(endpoint)
+        if (model !== undefined) holders.push(model)
+      }
+    }
+    return group.candidates(holders, this.#chance)
+  }
+
+  #heldTokens(model: EndpointModel, request: DispatchRequest): number {
+    const { prefixBlocks, prefixBlockTokens, promptTokens } = request
+    if (prefixBlocks.length === 0) return 0
+    const held = this.#prefixes.held(model.id, prefixBlocks) * prefixBlockTokens
+    return Math.min(promptTokens - 1, held)
+  }
+
+  #send(
+    waiting: Waiting,
+    model: EndpointModel,
+    { newTokens, pairs, ttftMs }: Judgement,
+    urgency: Urgency,
+    nowMs: number,
+  ): Dispatch {
+    const { request } = waiting
+    const record = this.#explain ? this.#record(request, model, urgency, nowMs) : null
+    const promptMs = model.prefillMs(newTokens, pairs)
+    const stream: Stream = {
+      request,
+      endpoint: model,
+      sentAtMs: nowMs,
+      newTokens,
+      pairs,
+      expectedTokens: this.#lengths.mean(request),
+      predictedTtftMs: ttftMs,
+      prefillShare: promptMs === 0 ? 0 : 1 - Math.min(1, model.stepMs() / promptMs),
+      firstAtMs: null,
+      lastAtMs: nowMs,
+      tokens: 0,
+      place: -1,
+    }
+    if (waiting.late) {
+      this.#lateIntervalMs = ewma(
+        this.#lateIntervalMs,
+        Math.min(retryAfterMsMax, nowMs - this.#lateSentAtMs),
+        lateIntervalWeight,
+      )
+      this.#lateSentAtMs = nowMs
+    }
+    this.#room.send(waiting, nowMs)
+    this.#streams.set(request.id, stream)
+    model.begin(stream, nowMs)
+    if (request.prefixBlocks.length > 0) {
+      const kvTokens = model.told.limits.kvTokens ?? unknownKvTokens
+      this.#prefixes.add(
+        model.id,
+        request.prefixBlocks,
+        Math.ceil(kvTokens / request.prefixBlockTokens),
+      )
+    }
+    this.#touch(model, nowMs)
+    return { kind: 'send', request, endpoint: model.id, record }
+  }
+
+  /** Nobody can take it, and waiting would not help: refuses it. */
+  #refuseIfHopeless(waiting: Waiting, asked: RouteRequest, nowMs: number): Dispatch | null {
+    const { request } = waiting
+    const refusals: Refusal[] = []
+    for (const { told } of this.#groupOf(request.model, nowMs).all) {
+      const refusal = firstRefusal(asked, told.view)
+      if (refusal === null) return null
+      refusals.push(refusal)
+    }
+    const because = whyNone(refusals)
+    if (because === null) return null
+    this.#room.remove(request.id)
+    return { kind: 'reject', request, because }
+  }
+
+  /** A prompt that no endpoint could read in time is late from the start. */
+  #giveUpIfTooSlow(waiting: Waiting, candidates: Iterable<EndpointModel>, nowMs: number): void {
+    const { request } = waiting
+    const { ttftMs } = request.targets
+    if (ttftMs === null || !this.#groupOf(request.model, nowMs).isSmall) return
+    const leftMs = ttftMs - (nowMs - request.arrivedAtMs)
+    for (const model of candidates) {
+      const newTokens = Math.max(1, request.promptTokens - this.#heldTokens(model, request))
+      const pairs = newTokens * (request.promptTokens - newTokens / 2)
+      if (!model.speed.isKnown || model.aloneMs(newTokens, pairs) <= leftMs) return
+    }
+    this.#room.giveUp(waiting)
+  }
+
+  /** Late requests that waited as long as they may. */
+  #refuseOld(nowMs: number): Dispatch | null {
+    if (nowMs < this.#nextCapCheckMs) return null
+    for (const { request } of this.#room.late) {
+      const capMs = this.#tuning.lateCapRatio * (request.targets.ttftMs ?? Number.POSITIVE_INFINITY)
+      if (nowMs - request.arrivedAtMs < capMs) continue
+      this.#room.remove(request.id)
+      const drainMs = this.#room.late.length * this.#lateIntervalMs
+      const retryAfterMs = Math.min(retryAfterMsMax, Math.max(retryAfterMsMin, drainMs))
+      return { kind: 'reject', request, because: { kind: 'overload', retryAfterMs } }
+    }
+    this.#nextCapCheckMs = nowMs + capCheckMs
+    return null
+  }
+
+  #record(
+    request: DispatchRequest,
+    chosen: EndpointModel,
+    urgency: Urgency,
+    nowMs: number,
+  ): DecisionRecord {
+    return predictionRecord(this.#groupOf(request.model, nowMs).all, {
+      request,
+      chosen,
+      nowMs,
+      facts: (model) => ({
+        heldTokens: this.#heldTokens(model, request),
+        expectedTokens: this.#lengths.mean(request),
+        urgency,
+        nowMs,
+        tuning: this.#tuning,
+      }),
+    })
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * May this request go to that endpoint now? All gates are predictions, none is a count of
+ * requests; the first that says no is the reason that is kept.
+ */
+import type { DispatchRequest } from '#routing/dispatcher.ts'
+import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import type { FastestTuning } from '#routing/fastest/tuning.ts'
+import type { Refusal } from '#routing/filter.ts'
+
+/** Streams keep writing after they were admitted: so much of their answers is kept room for. */
+const growthRatio = 0.35
+/** Blocks are not quite full, and counts of tokens are estimates. */
+const kvRatioMax = 0.98
+
+/** How urgent a request is; decides what a prediction of its TTFT is held against. */
+export type Urgency =
+  /** It can still start in time. */
+  | 'live'
+  /** It is late, and it is its turn. */
+  | 'late-turn'
+  /** It is late, or never has a deadline: it may have what nobody else wants. */
+  | 'leftover'
+
+/** What one endpoint would do with one request. Reused from call to call. */
+export interface Judgement {
+  gate: 'none' | 'seats' | 'kv-cache' | 'ttft' | 'tpot' | 'stall'
+  /** From now to the first token. */
+  ttftMs: number
+  tpotMs: number
+  newTokens: number
+  pairs: number
+  stallMs: number
+  /** Answers that are expected to end badly because of it. */
+  loss: number
+}
+
+export function newJudgement(): Judgement {
+  return { gate: 'none', ttftMs: 0, tpotMs: 0, newTokens: 0, pairs: 0, stallMs: 0, loss: 0 }
+}
+
+/** Fills `judgement` in. `ttftMs`, `tpotMs`, tokens and pairs are always set. */
+export function judge(
+  judgement: Judgement,
+  model: EndpointModel,
+  request: DispatchRequest,
+  facts: {
+    readonly heldTokens: number
+    readonly expectedTokens: number
+    readonly urgency: Urgency
+    readonly nowMs: number
+    readonly tuning: FastestTuning
+  },
+): void {
+  const { heldTokens, nowMs, tuning, urgency } = facts
+  const { promptTokens, targets } = request
+  const newTokens = Math.max(1, promptTokens - heldTokens)
+  const pairs = newTokens * (promptTokens - newTokens / 2)
+  const addedMs = model.addedMs(newTokens, pairs)
+  const pendingMs = model.pendingMs(nowMs)
+  judgement.newTokens = newTokens
+  judgement.pairs = pairs
+  judgement.ttftMs = model.currentMs() + pendingMs + addedMs
+  judgement.tpotMs = model.fullStepMs(promptTokens)
+  judgement.stallMs = addedMs
+  judgement.loss = 0
+  judgement.gate = 'none'
+  const inFlight = model.inFlight
+  if (inFlight + model.otherRequests + 1 > model.seats) {
+    judgement.gate = 'seats'
+    return
+  }
+  if (neededTokens(model, request, facts.expectedTokens) > kvRatioMax * model.kvTokens) {
+    judgement.gate = 'kv-cache'
+    return
+  }
+  // What rests on a guess holds nobody back, and an idle endpoint has nobody to protect.
+  if (!model.speed.isKnown) return
+  if (judgement.ttftMs > ttftLimitMs(request, urgency, nowMs, tuning)) {
+    if (urgency !== 'leftover' || inFlight > 0) {
+      judgement.gate = 'ttft'
+      return
+    }
+  }
+  if (inFlight === 0) return
+  if (targets.tpotMs !== null && judgement.tpotMs > tuning.tpotRatioMax * targets.tpotMs) {
+    judgement.gate = 'tpot'
+    return
+  }
+  if (model.decoding.length === 0) return
+  model.balances.update(model.decoding, model.stepMs(), model.version, nowMs)
+  judgement.loss = model.balances.loss(pendingMs + addedMs) - model.balances.loss(pendingMs)
+  if (judgement.loss > tuning.lossMax) judgement.gate = 'stall'
+}
+
+/** KV cache in use there once the request is there, with room for what is still to be written. */
+function neededTokens(
+  model: EndpointModel,
+  { promptTokens }: DispatchRequest,
+  expectedTokens: number,
+): number {
+  return model.takenTokens + promptTokens + (model.inFlight + 1) * growthRatio * expectedTokens
+}
+
+/** Where nobody says how soon, leftovers are what the usual interactive request would not notice. */
+const leftoverMs = 600
+
+/** How long from now the first token may take. */
+function ttftLimitMs(
+  { targets: { ttftMs }, arrivedAtMs }: DispatchRequest,
+  urgency: Urgency,
+  nowMs: number,
+  { ttftRatioMax, lateTtftRatio }: FastestTuning,
+): number {
+  switch (urgency) {
+    case 'live':
+      return ttftMs === null
+        ? Number.POSITIVE_INFINITY
+        : ttftRatioMax * ttftMs - (nowMs - arrivedAtMs)
+    case 'late-turn':
+      return ttftMs ?? Number.POSITIVE_INFINITY
+    case 'leftover':
+      return ttftMs === null ? leftoverMs : lateTtftRatio * ttftMs
+  }
+}
+
+/** The gate in words and numbers, for a decision record. */
+export function refusalOf(
+  { gate, ttftMs, tpotMs, stallMs, loss }: Judgement,
+  model: EndpointModel,
+  request: DispatchRequest,
+  facts: {
+    readonly expectedTokens: number
+    readonly urgency: Urgency
+    readonly nowMs: number
+    readonly tuning: FastestTuning
+  },
+): Refusal | null {
+  switch (gate) {
+    case 'none':
+      return null
+    case 'seats':
+      return { kind: 'full', inFlight: model.inFlight, maxInFlight: model.seats }
+    case 'kv-cache':
+      return {
+        kind: 'kv-cache',
+        neededTokens: Math.round(neededTokens(model, request, facts.expectedTokens)),
+        kvTokens: model.kvTokens,
+      }
+    case 'ttft':
+      return {
+        kind: 'ttft',
+        predictedMs: ttftMs,
+        leftMs: ttftLimitMs(request, facts.urgency, facts.nowMs, facts.tuning),
+      }
+    case 'tpot':
+      return { kind: 'tpot', predictedMs: tpotMs, targetMs: request.targets.tpotMs ?? 0 }
+    case 'stall':
+      return { kind: 'stall', stallMs, answersLost: loss }
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * How long steps take on one endpoint: what is said of it, corrected by what was seen there.
+ *
+ * Two corrections, because the two halves of an engine's work err apart: reading weights and KV
+ * cache (memory), which every step does, and computing prompts on top of that (arithmetic).
+ *
+ *   step = decodeCorrection × (fixed + linear(decodes) + context)
+ *        + prefillCorrection × (linear(decodes + prompt) − linear(decodes) + pairs)
+ */
+import { linearMs, linearTable, type StepSpeed } from '#routing/step-speed.ts'
+
+/** A guess for an endpoint of which nothing is known: a middling GPU. It learns from there. */
+const unknownSpeed: StepSpeed = {
+  fixedMs: 2,
+  linearMs: [
+    [1, 20],
+    [64, 24],
+    [512, 120],
+    [2048, 460],
+  ],
+  decodeMsPerContextToken: 0.0002,
+  prefillMsPerTokenPair: 0.000005,
+}
+
+/** One sample moves a correction by so much of its error: dozens of steps, a second or two. */
+const decodeWeight = 0.03
+/** First tokens are rarer than steps, and each tells of many. */
+const prefillWeight = 0.1
+/** A single sample is never believed to be further off: a network that stalls is no slow device. */
+const ratioMin = 0.25
+const ratioMax = 4
+/** Corrections stay within these: beyond, the endpoint is something else than it is said to be. */
+const correctionMin = 0.02
+const correctionMax = 100
+/** From so many samples on, an endpoint of which nothing was said is judged by what was seen. */
+const samplesEnough = 8
+
+export class SpeedEstimate {
+  decodeCorrection = 1
+  prefillCorrection = 1
+  #speed: StepSpeed
+  #linear: Float64Array
+  #guessed: boolean
+  #decodeSamples = 0
+  #prefillSamples = 0
+
+  constructor(told: StepSpeed | null) {
+    this.#guessed = told === null
+    this.#speed = told ?? unknownSpeed
+    this.#linear = linearTable(this.#speed)
+  }
+
+  /** What is said of its speed changed; what was seen there still counts. */
+  tell(told: StepSpeed | null): void {
+    const speed = told ?? unknownSpeed
+    if (speed === this.#speed) return
+    this.#guessed = told === null
+    this.#speed = speed
+    this.#linear = linearTable(speed)
+  }
+
+  /** Whether predictions rest on anything but a guess. */
+  get isKnown(): boolean {
+    return (
+      !this.#guessed ||
+      (this.#decodeSamples >= samplesEnough && this.#prefillSamples >= samplesEnough)
+    )
+  }
+
+  /** A step in which so many answers with so much context get a token. */
+  decodeMs(decodes: number, contextTokens: number): number {
+    const speed = this.#speed
+    return (
+      this.decodeCorrection *
+      (speed.fixedMs +
+        linearMs(this.#linear, decodes) +
+        speed.decodeMsPerContextToken * contextTokens)
+    )
+  }
+
+  /** What so many prompt tokens add to such a step. */
+  chunkMs(decodes: number, tokens: number): number {
+    return (
+      this.prefillCorrection *
+      (linearMs(this.#linear, decodes + tokens) - linearMs(this.#linear, decodes))
+    )
+  }
+
+  pairsMs(pairs: number): number {
+    return this.prefillCorrection * this.#speed.prefillMsPerTokenPair * pairs
+  }
+
+  learnDecode(observedMs: number, predictedMs: number): void {
+    this.#decodeSamples++
+    this.decodeCorrection = corrected(
+      this.decodeCorrection,
+      observedMs / predictedMs,
+      Math.max(decodeWeight, this.#guessed ? 1 / (this.#decodeSamples + 1) : 0),
+    )
+  }
+
+  /** `share` of the prediction was for prompts: only for that much is it evidence. */
+  learnPrefill(observedMs: number, predictedMs: number, share: number): void {
+    this.#prefillSamples++
+    this.prefillCorrection = corrected(
+      this.prefillCorrection,
+      observedMs / predictedMs,
+      share * Math.max(prefillWeight, this.#guessed ? 1 / (this.#prefillSamples + 1) : 0),
+    )
+  }
+}
+
+function corrected(correction: number, ratio: number, weight: number): number {
+  const believed = Math.min(ratioMax, Math.max(ratioMin, ratio))
+  const next = correction * (1 + weight * (believed - 1))
+  return Math.min(correctionMax, Math.max(correctionMin, next))
+}

@@ -1,0 +1,121 @@
+/**
+ * Requests that are not bound yet: live ones, which may still start in time or have no deadline,
+ * in the order of their urgency; and late ones, which missed it, in the order of their turns.
+ */
+import type { RequestId } from '#core/ids.ts'
+import type { DispatchRequest } from '#routing/dispatcher.ts'
+import { FairTurns } from '#routing/fastest/fair-turns.ts'
+import { serviceRank } from '#routing/service-class.ts'
+
+export interface Waiting {
+  readonly request: DispatchRequest
+  /** When its turn comes; its arrival, unless its client asks for more than a share. */
+  readonly turnAtMs: number
+  /** When it turns from live to late; infinite without a TTFT target. */
+  readonly lateAtMs: number
+  /** Whether it has not been compared with every endpoint since one of them changed state. */
+  fresh: boolean
+  late: boolean
+}
+
+export class WaitingRoom {
+  readonly live: Waiting[] = []
+  readonly late: Waiting[] = []
+  readonly #byId = new Map<RequestId, Waiting>()
+  readonly #turns = new FairTurns()
+  #nextLateAtMs = Number.POSITIVE_INFINITY
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  /** When the next live one turns late, or earlier. */
+  get nextLateAtMs(): number {
+    return this.#nextLateAtMs
+  }
+
+  add(request: DispatchRequest, lateAtMs: number, nowMs: number): void {
+    const waiting: Waiting = {
+      request,
+      turnAtMs: this.#turns.arrive(request.client, request.promptTokens, nowMs),
+      lateAtMs,
+      fresh: true,
+      late: false,
+    }
+    this.#byId.set(request.id, waiting)
+    insert(this.live, waiting)
+    this.#nextLateAtMs = Math.min(this.#nextLateAtMs, lateAtMs)
+  }
+
+  remove(id: RequestId): void {
+    const waiting = this.#byId.get(id)
+    if (waiting === undefined) return
+    this.#byId.delete(id)
+    this.#turns.leave(waiting.request.client)
+    const list = waiting.late ? this.late : this.live
+    list.splice(list.indexOf(waiting), 1)
+  }
+
+  send({ request }: Waiting, nowMs: number): void {
+    this.remove(request.id)
+    if (this.size > 0) this.#turns.served(request.promptTokens, nowMs)
+  }
+
+  /** It cannot start in time wherever it goes. */
+  giveUp(waiting: Waiting): void {
+    this.live.splice(this.live.indexOf(waiting), 1)
+    waiting.late = true
+    insert(this.late, waiting)
+  }
+
+  /** Moves those whose time is over to the late ones. */
+  expire(nowMs: number): void {
+    if (nowMs < this.#nextLateAtMs) return
+    this.#nextLateAtMs = Number.POSITIVE_INFINITY
+    const expired: Waiting[] = []
+    let kept = 0
+    for (const waiting of this.live) {
+      if (waiting.lateAtMs <= nowMs) expired.push(waiting)
+      else {
+        this.#nextLateAtMs = Math.min(this.#nextLateAtMs, waiting.lateAtMs)
+        this.live[kept++] = waiting
+      }
+    }
+    this.live.length = kept
+    for (const waiting of expired) {
+      waiting.late = true
+      insert(this.late, waiting)
+    }
+  }
+
+  /** Endpoints changed: what was compared has to be compared again. */
+  refresh(): void {
+    for (const waiting of this.#byId.values()) waiting.fresh = true
+  }
+}
+
+function insert(list: Waiting[], waiting: Waiting): void {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (order(list[middle] as Waiting, waiting) <= 0) low = middle + 1
+    else high = middle
+  }
+  list.splice(low, 0, waiting)
+}
+
+/** Negative when `left` goes first. */
+function order(left: Waiting, right: Waiting): number {
+  return (
+    serviceRank[left.request.service] - serviceRank[right.request.service] ||
+    right.request.priority - left.request.priority ||
+    deadlineMs(left) - deadlineMs(right) ||
+    left.turnAtMs - right.turnAtMs
+  )
+}
+
+/** When it should start, counted from its turn. */
+function deadlineMs({ request, turnAtMs }: Waiting): number {
+  return turnAtMs + (request.targets.ttftMs ?? 0)
+}

@@ -1,0 +1,250 @@
+/**
+ * A policy as a dispatcher: a request is bound when it arrives, unless every endpoint that could
+ * take it is at its limit. Then it waits in one queue, in the order of arrival, and is bound to
+ * whichever endpoint has room first.
+ */
+import type { EndpointLoad, EndpointState, EndpointView } from '#core/endpoint.ts'
+import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type {
+  Dispatch,
+  DispatchCounts,
+  DispatchEndpoint,
+  Dispatcher,
+  DispatcherOptions,
+  DispatchOutcome,
+  DispatchRequest,
+  EndpointLimits,
+} from '#routing/dispatcher.ts'
+import type { Refusal } from '#routing/filter.ts'
+import type { Candidate, Policy } from '#routing/policy.ts'
+import {
+  firstRefusal,
+  pickAmong,
+  preferredOf,
+  recordOf,
+  routeRequest,
+  whyNone,
+} from '#routing/route.ts'
+import { ewma } from '#std/ewma.ts'
+
+/** One new TTFT moves the average by a fifth: about ten requests are remembered. */
+const ttftWeight = 0.2
+
+class Counted implements Candidate {
+  #told: DispatchEndpoint
+  inFlight = 0
+  prefillTokens = 0
+  contextTokens = 0
+  turn = 0
+  ttftMs: number | null = null
+  load: EndpointLoad | null = null
+
+  constructor(told: DispatchEndpoint) {
+    this.#told = told
+  }
+
+  tell(told: DispatchEndpoint): void {
+    this.#told = told
+  }
+
+  serves(model: ModelName): boolean {
+    return this.#told.models?.has(model) ?? true
+  }
+
+  get id(): EndpointId {
+    return this.#told.view.id
+  }
+  get state(): EndpointState {
+    return this.#told.view.state
+  }
+  get weight(): number {
+    return this.#told.view.weight
+  }
+  get slowStartRatio(): number {
+    return this.#told.view.slowStartRatio
+  }
+  get maxInFlight(): number | null {
+    return this.#told.view.maxInFlight
+  }
+  get probeInFlight(): boolean {
+    return this.#told.view.probeInFlight
+  }
+  get coolingUntilMs(): EndpointView['coolingUntilMs'] {
+    return this.#told.view.coolingUntilMs
+  }
+  get labels(): EndpointView['labels'] {
+    return this.#told.view.labels
+  }
+  get limits(): EndpointLimits {
+    return this.#told.limits
+  }
+}
+
+interface Sent {
+  readonly request: DispatchRequest
+  readonly endpoint: Counted
+  tokens: number
+  started: boolean
+}
+
+export class QueuedDispatcher implements Dispatcher {
+  readonly name: string
+  readonly #policy: Policy
+  readonly #chance: () => number
+  readonly #explain: boolean
+  readonly #endpoints = new Map<EndpointId, Counted>()
+  readonly #serving = new Map<ModelName, readonly Counted[]>()
+  readonly #waiting = new Map<RequestId, DispatchRequest>()
+  readonly #sent = new Map<RequestId, Sent>()
+  /** Requests that found no room since room was last made. */
+  readonly #stuck = new Set<RequestId>()
+  /** Groups of requests whose oldest found no room: none behind it would. */
+  readonly #full = new Set<string>()
+
+  constructor(policy: Policy, { chance, explain }: DispatcherOptions) {
+    this.name = policy.name
+    this.#policy = policy
+    this.#chance = chance
+    this.#explain = explain
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  endpoints(endpoints: readonly DispatchEndpoint[]): void {
+    const names = new Set(endpoints.map(({ view }) => view.id))
+    for (const id of this.#endpoints.keys()) {
+      if (names.has(id)) continue
+      this.#endpoints.delete(id)
+      this.#policy.forget?.(id)
+    }
+    for (const told of endpoints) {
+      const known = this.#endpoints.get(told.view.id)
+      if (known === undefined) this.#endpoints.set(told.view.id, new Counted(told))
+      else known.tell(told)
+      if (told.view.state === 'failed' || told.view.state === 'loading') {
+        this.#policy.forget?.(told.view.id)
+      }
+    }
+    this.#serving.clear()
+    this.#roomMade()
+  }
+
+  arrive(request: DispatchRequest): void {
+    this.#waiting.set(request.id, request)
+  }
+
+  leave(id: RequestId): void {
+    if (this.#waiting.delete(id)) this.#roomMade()
+  }
+
+  next(nowMs: number): Dispatch | null {
+    for (const request of this.#waiting.values()) {
+      const group = groupOf(request)
+      if (group === null ? this.#stuck.has(request.id) : this.#full.has(group)) continue
+      const dispatch = this.#look(request, nowMs)
+      if (dispatch !== null) return dispatch
+      if (group === null) this.#stuck.add(request.id)
+      else this.#full.add(group)
+    }
+    return null
+  }
+
+  firstToken(id: RequestId, nowMs: number): void {
+    const sent = this.#sent.get(id)
+    if (sent === undefined || sent.started) return
+    sent.started = true
+    sent.endpoint.prefillTokens -= sent.request.promptTokens
+    sent.endpoint.ttftMs = ewma(sent.endpoint.ttftMs, nowMs - sent.request.arrivedAtMs, ttftWeight)
+    this.tokens(id, 1)
+  }
+
+  tokens(id: RequestId, count: number): void {
+    const sent = this.#sent.get(id)
+    if (sent === undefined) return
+    sent.tokens += count
+    sent.endpoint.contextTokens += count
+  }
+
+  done(id: RequestId, _outcome: DispatchOutcome): void {
+    const sent = this.#sent.get(id)
+    if (sent === undefined) return
+    this.#sent.delete(id)
+    const { endpoint, request } = sent
+    endpoint.inFlight--
+    endpoint.contextTokens -= request.promptTokens + sent.tokens
+    if (!sent.started) endpoint.prefillTokens -= request.promptTokens
+    this.#roomMade()
+  }
+
+  report(endpoint: EndpointId, load: EndpointLoad): void {
+    const known = this.#endpoints.get(endpoint)
+    if (known !== undefined) known.load = load
+  }
+
+  wakeAtMs(nowMs: number): number | null {
+    if (this.#waiting.size === 0) return null
+    let wakeAtMs = Number.POSITIVE_INFINITY
+    for (const { coolingUntilMs } of this.#endpoints.values()) {
+      for (const untilMs of coolingUntilMs.values()) {
+        if (untilMs > nowMs) wakeAtMs = Math.min(wakeAtMs, untilMs)
+      }
+    }
+    return wakeAtMs === Number.POSITIVE_INFINITY ? null : wakeAtMs
+  }
+
+  counts(endpoint: EndpointId): DispatchCounts | null {
+    return this.#endpoints.get(endpoint) ?? null
+  }
+
+  #roomMade(): void {
+    this.#full.clear()
+    this.#stuck.clear()
+  }
+
+  #look(request: DispatchRequest, nowMs: number): Dispatch | null {
+    const asked = routeRequest(request, nowMs)
+    const all = this.#servingOf(request.model)
+    const eligible: Counted[] = []
+    const refusals: (Refusal | null)[] = []
+    for (const endpoint of all) {
+      const refusal = firstRefusal(asked, endpoint)
+      refusals.push(refusal)
+      if (refusal === null) eligible.push(endpoint)
+    }
+    if (eligible.length === 0) {
+      const because = whyNone(refusals)
+      if (because === null) return null
+      this.#waiting.delete(request.id)
+      return { kind: 'reject', request, because }
+    }
+    const pick = pickAmong(eligible, preferredOf(asked, eligible), (among) =>
+      this.#policy.pick(among, request, { nowMs, chance: this.#chance }),
+    )
+    const endpoint = eligible[pick.chosen] as Counted
+    const record = this.#explain ? recordOf(asked, all, refusals, this.#policy, pick) : null
+    this.#waiting.delete(request.id)
+    this.#sent.set(request.id, { request, endpoint, tokens: 0, started: false })
+    endpoint.inFlight++
+    endpoint.prefillTokens += request.promptTokens
+    endpoint.contextTokens += request.promptTokens
+    this.#policy.sent?.(endpoint, request)
+    return { kind: 'send', request, endpoint: endpoint.id, record }
+  }
+
+  #servingOf(model: ModelName): readonly Counted[] {
+    let serving = this.#serving.get(model)
+    if (serving === undefined) {
+      serving = [...this.#endpoints.values()].filter((endpoint) => endpoint.serves(model))
+      this.#serving.set(model, serving)
+    }
+    return serving
+  }
+}
+
+/** Requests of one group may use the same endpoints; null for one that stands for itself. */
+function groupOf({ model, excluded, constraint }: DispatchRequest): string | null {
+  if (excluded.length > 0) return null
+  return constraint === null ? model : `${model} ${constraint.group}`
+}
