@@ -244,6 +244,10 @@ describe.skipIf(process.platform !== 'linux')('motley doctor and record', () => 
       "motley: --rootfs /no/such/root: there is no such folder; mount the host's root there\n",
     ],
     [
+      ['detect', '--rootfs', folder],
+      `motley: --rootfs ${folder}: it holds neither /proc nor /sys; mount the host's root there\n`,
+    ],
+    [
       ['detect', '--timeout', 'soon'],
       'motley: --timeout takes seconds, 1 to 3600, and not "soon"\n',
     ],

@@ -30,7 +30,8 @@ export function detectText({ devices, problems }: Inventory): string {
 }
 
 function deviceLines(devices: readonly Device[]): string[] {
-  const rows = devices.map(row)
+  const ids = uniqueIds(devices)
+  const rows = devices.map((device, index) => row(device, ids[index] ?? ''))
   const [titles = '', ...lines] = tableLines(fitted(rows), rows)
   const body = devices.flatMap(({ reason }, index) => {
     const line = lines[index] ?? ''
@@ -48,18 +49,29 @@ function fitted(rows: readonly (readonly string[])[]): Column[] {
   return columns.map((column, index) => (index === nameColumn ? { ...column, maxWidth } : column))
 }
 
-function row(device: Device): string[] {
+function row(device: Device, id: string): string[] {
   const { memoryBytes, usedMemoryBytes, unifiedMemory, vendor } = device
   // A tilde says that the CPU and the GPU share it.
   const shares = unifiedMemory === true && vendor !== 'cpu' ? '~' : ''
   return [
-    idOf(device),
+    id,
     device.name,
     memoryBytes === null ? '?' : `${shares}${memoryText(memoryBytes)}`,
     usedMemoryBytes === null ? '-' : memoryText(usedMemoryBytes),
     device.architecture ?? '?',
     runtimeText(device),
   ]
+}
+
+/** Slices of the same size on one GPU are counted: nvidia:0/1g.10gb, then nvidia:0/1g.10gb:2. */
+function uniqueIds(devices: readonly Device[]): readonly string[] {
+  const counts = new Map<string, number>()
+  return devices.map((device) => {
+    const id = idOf(device)
+    const count = (counts.get(id) ?? 0) + 1
+    counts.set(id, count)
+    return count === 1 ? id : `${id}:${count}`
+  })
 }
 
 /** nvidia:0, or nvidia:0/3g.40gb for a slice of it. */

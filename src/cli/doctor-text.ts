@@ -15,12 +15,15 @@ export function doctorText(inventory: Inventory, problems: readonly Problem[]): 
   return [...head, '', verdict, ...problems.flatMap(problemLines)].join('\n')
 }
 
-function deviceLine({ name, schedulable, reason, memoryBytes }: Device): string {
+function deviceLine({ name, partition, schedulable, reason, memoryBytes }: Device): string {
+  const slice = partition === null ? '' : `, ${partition}`
   const size = memoryBytes === null ? '' : `, ${Number((memoryBytes / 2 ** 30).toFixed(1))} GiB`
   const verdict = schedulable ? 'usable' : `not used: ${reason}`
-  return wrapped(`${schedulable ? '+' : '-'} ${name}${size}: ${verdict}`, terminalWidth, '  ').join(
-    '\n',
-  )
+  return wrapped(
+    `${schedulable ? '+' : '-'} ${name}${slice}${size}: ${verdict}`,
+    terminalWidth,
+    '  ',
+  ).join('\n')
 }
 
 function countText(problems: readonly Problem[]): string {

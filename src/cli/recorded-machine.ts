@@ -45,13 +45,16 @@ export function machineOf({ rootfs, recording }: MachineOptions): Machine {
     )
   }
   if (recording !== undefined) return readRecording(recording)
-  if (rootfs !== undefined && !isDirectory(rootfs)) {
-    throw new CommandFailure(
-      'wrong',
-      `--rootfs ${rootfs}: there is no such folder; mount the host's root there`,
-    )
-  }
+  if (rootfs !== undefined) checkRoot(rootfs)
   return liveMachine({ env: process.env, ...(rootfs === undefined ? {} : { root: rootfs }) })
+}
+
+/** @throws {CommandFailure} A typing error would read as a machine of which nothing is known. */
+function checkRoot(rootfs: string): void {
+  const isRoot = ['proc', 'sys'].some((name) => isDirectory(join(rootfs, name)))
+  if (isRoot) return
+  const why = isDirectory(rootfs) ? 'it holds neither /proc nor /sys' : 'there is no such folder'
+  throw new CommandFailure('wrong', `--rootfs ${rootfs}: ${why}; mount the host's root there`)
 }
 
 function isDirectory(path: string): boolean {

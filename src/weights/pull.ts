@@ -20,11 +20,11 @@ import { download } from '#weights/download.ts'
 import { FirstLook, refusalOf, startOf } from '#weights/first-look.ts'
 import { readableFormats, weightsFormatOf } from '#weights/formats/weights-format.ts'
 import { tryLock } from '#weights/lock.ts'
+import { nearLocations } from '#weights/near-locations.ts'
 import { PartialFile, readJournal } from '#weights/partial-file.ts'
 import { referenceText, type WeightsReference } from '#weights/reference.ts'
 import type { HttpLocation, LocalLocation, ResolvedFile, SourceContext } from '#weights/source.ts'
 import { resolveWeights } from '#weights/sources/index.ts'
-import { nodeLocation, readList } from '#weights/sources/node.ts'
 import type { StoredModel, WeightsStore } from '#weights/store.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
@@ -66,8 +66,6 @@ export interface PullResult {
 
 /** What must stay free: headers, journals, and what others write meanwhile. */
 const reserveBytes = 64 * 1024 * 1024
-/** Nodes are in the same house. */
-const nodeAnswerMsMax = 3_000
 /** How often it is looked whether another process has finished the same download. */
 const lockPollMs = 500
 
@@ -145,8 +143,12 @@ class Pull {
       else stored.set(file, sha256)
     }
     await this.#checkRoom(missing)
-    for (const file of await this.#withNodes(missing)) {
-      stored.set(file.original, await this.#fetch(file))
+    const { nodes, onEvent } = this.#context
+    const onNote = (text: string) => onEvent({ kind: 'note', text })
+    const near = await nearLocations(missing, nodes, this.#source, onNote)
+    for (const file of missing) {
+      const locations = [...(near.get(file) ?? []), ...file.locations]
+      stored.set(file, await this.#fetch({ ...file, locations }))
     }
   }
 
@@ -273,41 +275,6 @@ class Pull {
       'disk_full',
       `${this.#text} needs ${gigabytes(neededBytes)} more, and ${gigabytes(freeBytes)} are free at ${store.directory}: free some, or set MOTLEY_DATA_DIR to another disk`,
     )
-  }
-
-  /** Files that a node of the fleet has come from there first: it is near, and free of limits. */
-  async #withNodes(
-    missing: readonly ResolvedFile[],
-  ): Promise<readonly (ResolvedFile & { readonly original: ResolvedFile })[]> {
-    const { nodes, onEvent, signal } = this.#context
-    const wanted = missing.some(({ digest }) => digest?.kind === 'sha256')
-    const shelves = (wanted ? nodes : []).map(async (url) => {
-      try {
-        // A node that is off must not hold up a pull.
-        const near = AbortSignal.any([signal, AbortSignal.timeout(nodeAnswerMsMax)])
-        const list = await readList(url, { ...this.#source, onWait: () => {}, signal: near })
-        const hashes = list.models.flatMap(({ files }) => files.map(({ sha256 }) => sha256))
-        return { url, hashes: new Set(hashes) }
-      } catch (error) {
-        signal.throwIfAborted()
-        const isSilent = error instanceof DOMException && error.name === 'TimeoutError'
-        if (!isSilent && !(error instanceof WeightsError)) throw error
-        const why = isSilent ? `node ${new URL(url).host} does not answer` : error.message
-        onEvent({ kind: 'note', text: `${why}; going on without it` })
-        return { url, hashes: new Set<string>() }
-      }
-    })
-    const found = await Promise.all(shelves)
-    return missing.map((file) => {
-      const { digest } = file
-      const near =
-        digest?.kind === 'sha256'
-          ? found
-              .filter(({ hashes }) => hashes.has(digest.hex))
-              .map(({ url }) => nodeLocation(url, digest.hex, this.#source))
-          : []
-      return { ...file, locations: [...near, ...file.locations], original: file }
-    })
   }
 
   /** Downloads it, or waits for another process that does. */
