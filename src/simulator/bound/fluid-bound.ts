@@ -1,0 +1,28 @@
+import {
+  type BoundEndpoint,
+  fluidProgram,
+  type LatencyTarget,
+} from '#simulator/bound/fluid-program.ts'
+import { bucketsOf, type RequestSize } from '#simulator/bound/request-bucket.ts'
+import { solveProgram } from '#simulator/bound/solve-program.ts'
+
+/** Six lengths of prompt by four of answer: finer ones change the bound by less than a percent. */
+const promptParts = 6
+const outputParts = 4
+
+/** Far more than it takes, so that a solver that goes astray does not hang a run. */
+const timeLimitSeconds = 60
+
+/**
+ * Requests per second of a mix that no policy can exceed on a fleet within the targets. Without a
+ * prefix cache: where prompts share beginnings, give the sizes that are left with all of them known,
+ * or it is no bound.
+ */
+export async function fluidBound(
+  endpoints: readonly BoundEndpoint[],
+  requests: readonly RequestSize[],
+  target: LatencyTarget,
+): Promise<number> {
+  const buckets = bucketsOf(requests, promptParts, outputParts)
+  return solveProgram(fluidProgram(endpoints, buckets, target), timeLimitSeconds)
+}
