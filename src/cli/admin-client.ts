@@ -3,7 +3,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { askGateway, type GatewayOptions } from '#cli/gateway-client.ts'
 
 export interface AdminAsk {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly body?: unknown
   readonly withinMs?: number
 }

@@ -17,6 +17,7 @@ import { readYaml, type YamlDocument } from '#cli/config-yaml.ts'
 import { contradictions, type MotleyConfig, motleyConfig } from '#core/config/document.ts'
 import { gatewayConfig } from '#core/config/gateway.ts'
 import { type ConfigSchema, schemaAt } from '#core/config/json-schema.ts'
+import { catalogNames } from '#weights/catalog/model-catalog.ts'
 
 /** Settings that options of `motley gateway` and `motley up` give. */
 export interface ConfigFlags {
@@ -78,7 +79,8 @@ export function configuredListen(
 export function readConfig(request: ConfigRequest): MotleyConfig {
   const file = findConfigFile(request)
   const text = file === null ? '' : readText(resolve(request.cwd, file), file)
-  return parseConfig(text, { ...request, path: file ?? undefined })
+  const catalog = request.catalog ?? new Set(catalogNames())
+  return parseConfig(text, { ...request, path: file ?? undefined, catalog })
 }
 
 /**

@@ -11,6 +11,8 @@ import { agentOptions } from '#cli/agent-options.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory, dataDirectoryFailure } from '#cli/data-directory.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
+import { engineCatalog, planLocally } from '#cli/local-planner.ts'
+import { wishesOf } from '#cli/wishes-from-config.ts'
 import { answerAdmin } from '#controller/admin.ts'
 import { type Controller, startController } from '#controller/controller.ts'
 import { StoreError } from '#controller/event-store.ts'
@@ -18,7 +20,9 @@ import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
 import { engineIds } from '#core/engine-id.ts'
 import type { AdminPages } from '#gateway/admin-pages.ts'
+import type { Gateway } from '#gateway/gateway.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
+import type { Sleepers } from '#gateway/sleepers.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
 import { systemClock } from '#std/clock.ts'
 import { makeFolderSync } from '#std/make-folder.ts'
@@ -27,6 +31,12 @@ import { type Certificate, makeCertificate, readCertificate } from '#std/self-si
 export interface ControllerPart {
   readonly controller: Controller
   readonly admin: AdminPages
+  /** Models of deployments, which a request may wake. */
+  readonly sleepers: Sleepers
+  /** Takes what a configuration says of deployments and nodes. */
+  configure(config: MotleyConfig): void
+  /** From now on this gateway tells who asks for which model. */
+  listenTo(gateway: Pick<Gateway, 'demand'>): void
   /** Replicas and attached engines that gateways should know, as endpoints. */
   endpoints(): EndpointConfig[]
   /** Of replicas that their agents have told of. */
@@ -48,6 +58,8 @@ export async function startControllerPart(
   const directory = join(dataDirectory(), 'controller')
   const { host, port } = controllerAddress(config)
   let controller: Controller
+  let current = config
+  let demand: Gateway['demand'] = () => []
   try {
     controller = await startController({
       directory,
@@ -56,7 +68,14 @@ export async function startControllerPart(
       port,
       clock: systemClock,
       log,
+      planning: {
+        makePlan: planLocally,
+        settings: () => ({ engines: engineCatalog, reserve: current.controller.reserve }),
+        replaceAfterMs: () => current.controller.replaceAfterMs,
+        demand: () => demand(),
+      },
     })
+    controller.configure(wishesOf(config))
   } catch (error) {
     const storeFailure =
       error instanceof StoreError
@@ -75,6 +94,18 @@ export async function startControllerPart(
   return {
     controller,
     admin: (request) => answerAdmin(controller, request),
+    sleepers: {
+      find: (model) => controller.sleeping(model),
+      wake: (model) => controller.wake(model),
+      models: () => controller.deployedModels(),
+    },
+    configure(next) {
+      current = next
+      controller.configure(wishesOf(next))
+    },
+    listenTo(gateway) {
+      demand = () => gateway.demand()
+    },
     endpoints: () => fleetEndpoints(controller, log),
     alarms: () =>
       controller

@@ -35,7 +35,6 @@ test('every command that reads has --json', () => {
     'motley engine ls',
     'motley model ls',
     'motley model inspect',
-    'motley load',
   ]
   const withJson = everyCommand(createProgram())
     .filter(({ command }) => command.options.some(({ long }) => long === '--json'))

@@ -12,10 +12,10 @@ import { addEngineCommand } from '#cli/commands/engine.ts'
 import { addFitCommand } from '#cli/commands/fit.ts'
 import { addGatewayCommand } from '#cli/commands/gateway.ts'
 import { addKeyCommand } from '#cli/commands/key.ts'
-import { addLoadCommand } from '#cli/commands/load.ts'
 import { addModelCommand } from '#cli/commands/model.ts'
 import { addModelsCommand } from '#cli/commands/models.ts'
 import { addDrainCommand, addNodesCommand } from '#cli/commands/nodes.ts'
+import { addApplyCommand, addPlanCommand, addWhyNotCommand } from '#cli/commands/plan.ts'
 import { addRecordCommand } from '#cli/commands/record.ts'
 import {
   addBenchmarkCommand,
@@ -46,14 +46,16 @@ const commands = [
   addModelsCommand,
   addModelCommand,
   addFitCommand,
+  addPlanCommand,
+  addApplyCommand,
   addWhyCommand,
+  addWhyNotCommand,
   addDetectCommand,
   addDoctorCommand,
   addRecordCommand,
   addConfigCommand,
   addKeyCommand,
   addEngineCommand,
-  addLoadCommand,
   addEmulateCommand,
   addDemoCommand,
 ]

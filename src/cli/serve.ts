@@ -75,6 +75,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       onSuspect: (endpoint) => checkNow(endpoint),
       admin: options.controllerPart?.admin,
       replicaAlarms: options.controllerPart?.alarms,
+      sleepers: options.controllerPart?.sleepers,
     })
   } catch (error) {
     await script?.close()
@@ -82,6 +83,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     throw listenFailure(error, config.gateway.listen)
   }
   gateway.useScript(script)
+  options.controllerPart?.listenTo(gateway)
   const news = new EndpointNews()
   const unheard = new Set(ownEndpoints.map((endpoint) => endpointId(endpointName(endpoint))))
   const { promise: allHeard, resolve: noteAllHeard } = Promise.withResolvers<void>()
@@ -108,6 +110,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const read = await reloadConfig(request, withOwn, gateway, update)
     if (read === null) return
     fromFile = read.config
+    options.controllerPart?.configure(read.config)
     const before = script
     script = read.script
     gateway.useScript(script)

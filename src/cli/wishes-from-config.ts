@@ -8,11 +8,6 @@ import type { ModelVariant } from '#core/deployment.ts'
 import type { WeightsFormat } from '#core/engine-build.ts'
 import { catalogModel, catalogNames } from '#weights/catalog/model-catalog.ts'
 
-/** Models that deployments may name without saying where their weights are. */
-export function knownModels(): ReadonlySet<string> {
-  return new Set(catalogNames())
-}
-
 export function wishesOf({ deployments, models, nodes }: MotleyConfig): Wishes {
   return {
     deployments: Object.entries(deployments).map(([name, written]) =>

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Agent, type AgentOptions, startAgent } from '#agent/agent.ts'
-import { type Controller, startController } from '#controller/controller.ts'
+import { type Controller, type ControllerOptions, startController } from '#controller/controller.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
-import { systemClock } from '#std/clock.ts'
+import { type Clock, systemClock } from '#std/clock.ts'
 import { makeCertificate } from '#std/self-signed-certificate.ts'
 import { openHttpClient } from '#weights/http-client.ts'
 import { openStore, type WeightsStore } from '#weights/store.ts'
@@ -22,7 +22,10 @@ export async function temporaryFolder(later: Later = afterTest): Promise<string>
   return folder
 }
 
-export async function controller(later: Later = afterTest): Promise<Controller> {
+export async function controller(
+  later: Later = afterTest,
+  more: Partial<ControllerOptions> = {},
+): Promise<Controller> {
   const started = await startController({
     directory: await temporaryFolder(later),
     certificate: await makeCertificate('test-controller', Date.now()),
@@ -30,6 +33,7 @@ export async function controller(later: Later = afterTest): Promise<Controller> 
     port: 0,
     clock: systemClock,
     log: () => {},
+    ...more,
   })
   later(() => started.close())
   return started
@@ -43,6 +47,15 @@ export interface TestNode {
   readonly store: WeightsStore
 }
 
+export interface NodeOptions {
+  readonly hubUrl?: string
+  readonly later?: Later
+  readonly clock?: Clock
+  /** That of a node that was there before; left out: one of its own. */
+  readonly directory?: string
+  readonly onRefused?: AgentOptions['onRefused']
+}
+
 /** An agent that has joined; what it started is ended with the test. */
 export async function node(
   fleet: Controller,
@@ -50,14 +63,12 @@ export async function node(
   {
     hubUrl = 'http://127.0.0.1:1',
     later = afterTest,
+    clock = systemClock,
+    directory: given,
     onRefused = () => {},
-  }: {
-    readonly hubUrl?: string
-    readonly later?: Later
-    readonly onRefused?: AgentOptions['onRefused']
-  } = {},
+  }: NodeOptions = {},
 ): Promise<TestNode> {
-  const directory = await temporaryFolder(later)
+  const directory = given ?? (await temporaryFolder(later))
   const store = openStore(join(directory, 'weights'))
   const http = openHttpClient()
   const [secret = ''] = fleet.createToken(60_000).token.split('.')
@@ -75,7 +86,7 @@ export async function node(
     runsEngines: true,
     weights: {
       http,
-      clock: systemClock,
+      clock,
       chance: Math.random,
       nodeHeaders: {},
       store,
@@ -95,7 +106,7 @@ export async function node(
     },
     isInstalled: (command) => command === process.execPath,
     containerRuntime: 'docker',
-    clock: systemClock,
+    clock,
     chance: Math.random,
     log: () => {},
     onWelcome: () => welcome.resolve(),

@@ -98,7 +98,7 @@ function displacedStop(
     holding: keep,
     because: why,
     evictedFor: name,
-    mayInterrupt: isHigher,
+    mayInterrupt: isHigher || now === null,
     isWanted: true,
     priority: unit.wish.priority,
   }

@@ -5,8 +5,18 @@ import type { Wish } from '#placement/planner/problem.ts'
 import type { Search } from '#placement/planner/search.ts'
 import { takenBlockers } from '#placement/planner/taken.ts'
 
-/** Reasons are for reading: those of the fewest nodes are told last, or not at all. */
+/** Reasons are for reading: those that tell least are told last, or not at all. */
 const reasonsMax = 6
+
+/**
+ * What somebody has asked for tells less than what is in the way of it, and which engines are not
+ * meant least of all. Of a kind, what holds for the most nodes comes first.
+ */
+const asked = ['nodes', 'format', 'task', 'engines']
+
+function weightOf({ check }: Blocker): number {
+  return asked.indexOf(check) + 1
+}
 
 export function whyNowhere(search: Search, wish: Wish): Blocker[] {
   const { problem } = search
@@ -35,7 +45,7 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
     }
   }
   return [...counts.values()]
-    .toSorted((a, b) => b.nodes - a.nodes)
+    .toSorted((a, b) => weightOf(a.blocker) - weightOf(b.blocker) || b.nodes - a.nodes)
     .slice(0, reasonsMax)
     .map(({ blocker }) => blocker)
 }

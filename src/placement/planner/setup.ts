@@ -96,15 +96,15 @@ const leastContextTokens = 2_048
 /** Below this, what an engine holds beside the weights is the most of what it was given. */
 const leastFraction = 0.1
 
-/** Fine enough to leave no more than a fifth of a device unused, coarse enough to try them all. */
-const fractionStep = 0.8
-
 function tighterLimits({ setting }: Fits, canShrinkContext: boolean): FitLimits[] {
   const none = { contextTokens: null, slots: null, memoryFraction: null }
   const limits: FitLimits[] = []
   if (setting.memoryFraction !== null) {
-    const first = setting.memoryFraction * fractionStep
-    for (let fraction = first; fraction >= leastFraction; fraction *= fractionStep) {
+    for (
+      let fraction = setting.memoryFraction - 0.05;
+      fraction >= leastFraction;
+      fraction -= 0.05
+    ) {
       limits.push({ ...none, memoryFraction: Math.round(fraction * 100) / 100 })
     }
     return limits
@@ -166,11 +166,31 @@ export function setupsOf(
         }
         continue
       }
-      for (const backend of backendsHere(
+      const built = backendsHere(
         deployment,
         engine,
         usable.map((kind) => kind.example),
-      )) {
+      )
+      if (built.length === 0 && deployment.constraints.backends === null) {
+        // It is built for none of these devices: what that is called, compatibility knows.
+        for (const { example, locals } of usable) {
+          const fit = fitReplica({
+            deployment,
+            variant,
+            engine,
+            backend: backendsOfVendor[example.device.vendor][0] ?? 'cpu',
+            kind: 'native',
+            node,
+            devices: [example],
+            promisedBytes: {},
+            limits: { contextTokens: null, slots: null, memoryFraction: null },
+            memory: [],
+            speeds: [],
+          })
+          if (fit.kind === 'no') refused.push({ locals: [locals[0]!], blockers: fit.blockers, fit })
+        }
+      }
+      for (const backend of built) {
         const kinds = usable.filter(({ example }) =>
           backendsOfVendor[example.device.vendor].includes(backend),
         )

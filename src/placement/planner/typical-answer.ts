@@ -27,10 +27,3 @@ export function busyTokensPerSecond(speed: SpeedEstimate, slots: number): number
   if (decodeTokensPerSecond === null) return null
   return Math.min(decodeTokensPerSecond * slots, promptTokensPerSecond ?? Infinity)
 }
-
-/** From the request to the last token, with nobody else there. */
-export function answerSeconds(speed: SpeedEstimate): number | null {
-  const first = ttftMs(speed)
-  const next = tpotMs(speed)
-  return first === null || next === null ? null : (first + next * answerTokens) / 1_000
-}

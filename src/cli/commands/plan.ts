@@ -1,0 +1,156 @@
+import { createInterface } from 'node:readline/promises'
+import type { Command } from 'commander'
+import { askController } from '#cli/admin-client.ts'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { withGatewayOptions } from '#cli/gateway-client.ts'
+import { planLocally } from '#cli/local-planner.ts'
+import {
+  askPlacement,
+  placementQuestion,
+  type Question,
+  type QuestionOptions,
+  questionOf,
+  wishesIn,
+} from '#cli/placement-question.ts'
+import { planText } from '#cli/plan-text.ts'
+import { survivalText } from '#cli/survival-text.ts'
+import { printJson } from '#cli/terminal.ts'
+import { whyNotText } from '#cli/why-not-text.ts'
+import { nodeLosses } from '#placement/survival.ts'
+import { whyNot } from '#placement/why-not.ts'
+
+interface PlanFlags extends QuestionOptions {
+  readonly n1?: boolean
+  readonly json?: boolean
+}
+
+const inventoryHelp = 'plan on what "motley nodes --json" printed, without a controller'
+
+export function addPlanCommand(program: Command): void {
+  withGatewayOptions(program.command('plan'))
+    .description('Show what would run where, and why, and what would have to change for it.')
+    .argument('[file]', 'what should run (default: what the controller has)')
+    .option('--inventory <file>', inventoryHelp)
+    .option(
+      '--what-if <change>',
+      '"add rtx-3090 24GiB", "add … to <node>", "lose <node>"; may be repeated',
+      (text: string, all: readonly string[]) => [...all, text],
+      [],
+    )
+    .option('--n-1', 'what the loss of each node would mean')
+    .option('--json', 'print the plan with every candidate and its numbers')
+    .addHelpText('after', '\nNothing is changed. Exits with 1 when something has no place.')
+    .action(async (file: string | undefined, { n1, json, ...options }: PlanFlags) => {
+      const { input } = await placementQuestion(file, options)
+      const plan = planLocally(input)
+      if (n1) {
+        const losses = nodeLosses(input, plan, planLocally)
+        if (json) printJson({ plan: plan.id, losses })
+        else console.log(survivalText(losses))
+        if (losses.some(({ unplaced }) => unplaced.length > 0)) process.exitCode = 1
+        return
+      }
+      if (json) printJson(plan)
+      else console.log(planText(input, plan))
+      if (plan.unplaced.length > 0) process.exitCode = 1
+    })
+}
+
+export function addApplyCommand(program: Command): void {
+  withGatewayOptions(program.command('apply'))
+    .description('Make the fleet run what a file says; what it no longer names ends.')
+    .argument('[file]', 'its deployments, models and nodes (default: motley.yaml)')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print what has changed, and the plan')
+    .action(apply)
+}
+
+async function apply(
+  file: string | undefined,
+  { yes, json, ...options }: QuestionOptions & { yes?: boolean; json?: boolean },
+): Promise<void> {
+  const wishes = wishesIn(file)
+  const question = questionOf(await askPlacement(options), wishes, [])
+  const plan = planLocally(question.input)
+  if (!json) console.log(planText(question.input, plan))
+  if (yes !== true && !(await agrees())) {
+    throw new CommandFailure('no', 'nothing was applied')
+  }
+  const change = await askController('/admin/v1/deployments', options, {
+    method: 'PUT',
+    body: wishes,
+  })
+  if (json) printJson({ ...(change as object), plan })
+  else console.log(`\n${changeText(change)}`)
+  if (plan.unplaced.length > 0) process.exitCode = 1
+}
+
+/** @throws {CommandFailure} where there is nobody to ask. */
+async function agrees(): Promise<boolean> {
+  if (process.stdin.isTTY !== true) {
+    throw new CommandFailure('wrong', 'nobody can be asked here: add --yes to apply it')
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(es)?$/i.test((await terminal.question('\nApply this? (y/N) ')).trim())
+  } finally {
+    terminal.close()
+  }
+}
+
+function changeText(change: unknown): string {
+  const { added, changed, removed } = change as Record<'added' | 'changed' | 'removed', string[]>
+  const parts = [
+    ...(added.length > 0 ? [`added ${added.join(', ')}`] : []),
+    ...(changed.length > 0 ? [`changed ${changed.join(', ')}`] : []),
+    ...(removed.length > 0 ? [`removed ${removed.join(', ')}`] : []),
+  ]
+  const what = parts.length === 0 ? 'nothing has changed' : parts.join('; ')
+  return `Applied: ${what}. "motley why <deployment>" says how far it is.`
+}
+
+export function addWhyNotCommand(program: Command): void {
+  withGatewayOptions(program.command('why-not'))
+    .description('Say why a deployment is not on a node: all that is against it there.')
+    .argument('<deployment>')
+    .argument('<node>')
+    .option('--file <file>', 'what should run (default: what the controller has)')
+    .option('--inventory <file>', inventoryHelp)
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExits with 1 when it cannot be there.')
+    .action(
+      async (
+        deployment: string,
+        node: string,
+        { file, json, ...options }: QuestionOptions & { file?: string; json?: boolean },
+      ) => {
+        const question = await placementQuestion(file, options)
+        const { input } = question
+        const of = namesIn(question, deployment, node)
+        const answer = whyNot(input, planLocally(input), planLocally, of)
+        if (json) printJson(answer)
+        else console.log(whyNotText(input, answer, { deployment, node: of.node }))
+        if (answer.verdict === 'refused') process.exitCode = 1
+      },
+    )
+}
+
+/** @throws {CommandFailure} */
+function namesIn(
+  { input }: Question,
+  deployment: string,
+  node: string,
+): { readonly deployment: string; readonly node: string } {
+  const { deployments, inventory } = input
+  if (!deployments.some(({ name }) => name === deployment)) {
+    const there = deployments.map(({ name }) => name).join(', ')
+    throw new CommandFailure(
+      'wrong',
+      `there is no deployment "${deployment}"; there is ${there || 'none'}`,
+    )
+  }
+  const found = inventory.nodes.find(({ id, name }) => name === node || id === node)
+  if (found !== undefined) return { deployment, node: found.id }
+  const there = inventory.nodes.map(({ name }) => name).join(', ')
+  throw new CommandFailure('wrong', `there is no node "${node}"; there is ${there || 'none'}`)
+}

@@ -1,0 +1,57 @@
+/** Why a deployment is not on a node, as a person reads it. */
+import { blockerLines } from '#cli/plan-text.ts'
+import { scoreLines, scoreSum } from '#cli/score-text.ts'
+import { wrapped } from '#cli/wrapped.ts'
+import type { PlanInput } from '#placement/plan.ts'
+import type { WhyNot } from '#placement/why-not.ts'
+
+const columnsMax = 80
+
+export function whyNotText(
+  { inventory }: PlanInput,
+  { verdict, blockers, here, chosen }: WhyNot,
+  of: { readonly deployment: string; readonly node: string },
+): string {
+  const nameOf = (id: string): string => inventory.nodes.find((node) => node.id === id)?.name ?? id
+  const node = nameOf(of.node)
+  const elsewhere = [...new Set(chosen.map((record) => nameOf(record.node)))].join(', ')
+  switch (verdict) {
+    case 'there':
+      return [
+        `${of.deployment} is on ${node}.`,
+        ...(here?.score == null ? [] : ['', ...scoreLines([{ title: node, score: here.score }])]),
+      ].join('\n')
+    case 'refused':
+      return [
+        `${of.deployment} cannot be on ${node}:`,
+        ...blockers.flatMap(blockerLines),
+        ...(blockers.length === 0 ? ['    nothing says why; "motley plan" may'] : []),
+        ...(elsewhere === '' ? [] : ['', `It is planned on ${elsewhere}.`]),
+      ].join('\n')
+    case 'possible': {
+      const [other] = chosen
+      const better =
+        other?.score == null || here?.score == null
+          ? null
+          : scoreSum(here.score) - scoreSum(other.score)
+      const words =
+        better === null
+          ? `${of.deployment} could be on ${node}; all that are wanted have a place.`
+          : better > 0
+            ? `${of.deployment} could be on ${node}; ${elsewhere} is better by ${better.toFixed(1)} s.`
+            : `${of.deployment} could be on ${node}, and runs on ${elsewhere} already: what runs is not moved for ${(-better).toFixed(1)} s.`
+      return [
+        ...wrapped(words, columnsMax, '  '),
+        ...(other?.score == null || here?.score == null
+          ? []
+          : [
+              '',
+              ...scoreLines([
+                { title: nameOf(other.node), score: other.score },
+                { title: node, score: here.score },
+              ]),
+            ]),
+      ].join('\n')
+    }
+  }
+}

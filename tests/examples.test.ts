@@ -1,0 +1,165 @@
+/** The examples say what they promise: planned from their files alone, as anybody can. */
+import { describe, expect, test } from 'vitest'
+import { planLocally } from '#cli/local-planner.ts'
+import { placementQuestion } from '#cli/placement-question.ts'
+import { planText } from '#cli/plan-text.ts'
+import { survivalText } from '#cli/survival-text.ts'
+import { whyNotText } from '#cli/why-not-text.ts'
+import type { Plan, PlanInput } from '#placement/plan.ts'
+import { applyPlan } from '#placement/planner/apply-plan.ts'
+import { nodeLosses } from '#placement/survival.ts'
+import { whyNot } from '#placement/why-not.ts'
+import { packageFile } from './harness/package-file.ts'
+
+async function inputOf(example: string, ...whatIf: string[]): Promise<PlanInput> {
+  const folder = packageFile(`examples/${example}`)
+  const options = { inventory: `${folder}/inventory.json`, whatIf }
+  return (await placementQuestion(`${folder}/motley.yaml`, options)).input
+}
+
+/** Where each deployment is: node and devices. */
+function placesOf({ inventory }: PlanInput, plan: Plan): Record<string, string> {
+  const nameOf = new Map(inventory.nodes.map(({ id, name }) => [id, name]))
+  return Object.fromEntries(
+    plan.replicas.map(({ deployment, setting }) => [
+      deployment,
+      `${nameOf.get(setting.node)} ${setting.devices.join('+')}`,
+    ]),
+  )
+}
+
+function refusalOf(input: PlanInput, deployment: string, nodeName: string) {
+  const node = input.inventory.nodes.find(({ name }) => name === nodeName)?.id ?? ''
+  const answer = whyNot(input, planLocally(input), planLocally, { deployment, node })
+  expect(answer.verdict).toBe('refused')
+  return answer.blockers.map(({ check, code, what }) => ({ name: code ?? check, what }))
+}
+
+function golden(text: string, name: string): Promise<void> {
+  for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+  return expect(`${text}\n`).toMatchFileSnapshot(packageFile(`fixtures/cli/${name}.txt`))
+}
+
+describe('homelab', () => {
+  test('all five workloads are where their owner has them', async () => {
+    const input = await inputOf('homelab')
+    const plan = planLocally(input)
+    expect(placesOf(input, plan)).toEqual({
+      chat: 'khelben amd-0',
+      stt: 'elminster nvidia-0',
+      tts: 'elminster nvidia-0',
+      embeddings: 'drizzt amd-0',
+      reranker: 'danilo intel-0',
+    })
+    expect(plan.unplaced).toEqual([])
+    expect(plan.replicas.find(({ deployment }) => deployment === 'chat')?.setting.engine).toBe(
+      'vllm',
+    )
+    await golden(planText(input, plan), 'plan-homelab')
+  })
+
+  test('the two that share the RTX 2070 have room beside each other', async () => {
+    const input = await inputOf('homelab')
+    const shared = planLocally(input).replicas.filter(({ setting }) =>
+      setting.devices.includes('nvidia-0'),
+    )
+    expect(shared).toHaveLength(2)
+    const taken = shared.reduce((sum, { memory }) => sum + (memory.devices[0]?.needBytes ?? 0), 0)
+    expect(taken).toBeLessThan(8 * 2 ** 30)
+  })
+
+  test('a plan that was carried out leaves nothing to plan', async () => {
+    const input = await inputOf('homelab')
+    const plan = planLocally(input)
+    const after = { ...input, inventory: applyPlan(input.inventory, plan) }
+    const again = planLocally(after)
+    expect(again.steps).toEqual([])
+    await golden(planText(after, again), 'plan-homelab-done')
+  })
+
+  test('nobody but who tolerates it comes to the dedicated machine, whatever is lost', async () => {
+    const names = ['khelben', 'elminster', 'drizzt', 'danilo']
+    const owners = await Promise.all(
+      names.map(async (name) => {
+        const input = await inputOf('homelab', `lose ${name}`)
+        return Object.entries(placesOf(input, planLocally(input)))
+      }),
+    )
+    const onKhelben = owners.flat().filter(([, place]) => place.startsWith('khelben'))
+    expect(new Set(onKhelben.map(([name]) => name))).toEqual(new Set(['chat']))
+  })
+
+  test('the loss of each machine has its own consequence', async () => {
+    const input = await inputOf('homelab')
+    const losses = nodeLosses(input, planLocally(input), planLocally)
+    const unplaced = Object.fromEntries(
+      losses.map(({ name, unplaced: missing }) => [
+        name,
+        missing.map(({ deployment }) => deployment).sort(),
+      ]),
+    )
+    expect(unplaced).toEqual({
+      khelben: [],
+      elminster: ['stt', 'tts'],
+      drizzt: [],
+      danilo: ['reranker'],
+    })
+    await golden(survivalText(losses), 'plan-homelab-n-1')
+  })
+
+  test('one more card is where the chat would go, were it not running already', async () => {
+    const input = await inputOf('homelab', 'add rtx-3090 24GiB')
+    expect(placesOf(input, planLocally(input))['chat']).toBe('new-rtx-3090 nvidia-0')
+  })
+
+  test('why embeddings are not on the dedicated machine', async () => {
+    const input = await inputOf('homelab')
+    const node = input.inventory.nodes.find(({ name }) => name === 'khelben')?.id ?? ''
+    const of = { deployment: 'embeddings', node }
+    const answer = whyNot(input, planLocally(input), planLocally, of)
+    expect(answer.blockers.map(({ check }) => check)).toContain('taints')
+    await golden(whyNotText(input, answer, of), 'why-not-homelab')
+  })
+})
+
+describe('desk', () => {
+  test('70B wants CUDA with 40 GB, which nothing here has', async () => {
+    const input = await inputOf('desk')
+    const plan = planLocally(input)
+    const missing = plan.unplaced.find(({ deployment }) => deployment === 'large')
+    expect(missing?.because.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['minVram', 'backends']),
+    )
+    expect(placesOf(input, plan)['large-anywhere']).toBe('mac-studio apple-0')
+  })
+
+  test('70B in 24 GB with Q4 is answered with the numbers', async () => {
+    const refusals = refusalOf(await inputOf('desk'), 'promised', 'gaming-pc')
+    const memory = refusals.find(({ name }) => name === 'memory')
+    const [, need, room] = /needs ([\d.]+) GiB .* and ([\d.]+) GiB/.exec(memory?.what ?? '') ?? []
+    expect(Number(need)).toBeGreaterThan(39)
+    expect(Number(room)).toBeLessThan(24)
+  })
+
+  test('the plan', async () => {
+    const input = await inputOf('desk')
+    await golden(planText(input, planLocally(input)), 'plan-desk')
+  })
+})
+
+describe('platform: what would fail later is refused by name', () => {
+  test.each([
+    { deployment: 'kernels', node: 'batch-1', name: 'kernel-mismatch', what: /FP8 on gfx90a/ },
+    { deployment: 'assumption', node: 'batch-1', name: 'cuda-assumption', what: /none for rocm/ },
+    { deployment: 'misplaced', node: 'cpu-farm', name: 'targets', what: /tpot .* at most 30 ms/ },
+  ])('$name', async ({ deployment, node, name, what }) => {
+    const refusals = refusalOf(await inputOf('platform'), deployment, node)
+    expect(refusals).toContainEqual({ name, what: expect.stringMatching(what) })
+  })
+
+  test('the same work has a place where it belongs', async () => {
+    const input = await inputOf('platform')
+    expect(placesOf(input, planLocally(input))['latency']).toBe('edge-1 nvidia-0')
+    await golden(planText(input, planLocally(input)), 'plan-platform')
+  })
+})
