@@ -73,6 +73,22 @@ export function fitAnswers(
   )
 }
 
+/** More bits are worth more than speed, down to the context of a conversation. */
+const contextWorth = 8_192
+const bitsWorth = 4
+
+/** The one to take where nothing else is asked for; null where none fits. */
+export function bestFit(answers: readonly FitAnswer[]): FitAnswer | null {
+  const fitting = answers.filter(({ fit }) => fit.kind === 'fits')
+  const good = fitting.find(
+    ({ fit, variant }) =>
+      fit.kind === 'fits' &&
+      (variant.facts?.bitsPerWeight ?? 0) >= bitsWorth &&
+      (fit.memory.kvCacheTokens === null || fit.setting.contextTokens >= contextWorth),
+  )
+  return good ?? fitting.at(0) ?? null
+}
+
 function bestAnswer(
   model: FitModel,
   variant: ModelVariant,

@@ -117,7 +117,7 @@ function sumLines({ variant, fit }: FitAnswer): string[] {
     ...(prompt === null ? [] : [`reads prompts at ${rateText(prompt)} tokens/s`]),
     ...(speed.startMs === null
       ? []
-      : [`first answer ${durationText(speed.startMs)} after a start`]),
+      : [`first answer after ${durationText(speed.startMs)}, download included`]),
     `${memory.confidence}, speed by ${speedBasis[speed.basis]}`,
   ]
   const lines = wrapped(facts.join('; '), width - 4, '')

@@ -35,6 +35,7 @@ test('every command that reads has --json', () => {
     'motley engine ls',
     'motley model ls',
     'motley model inspect',
+    'motley load',
   ]
   const withJson = everyCommand(createProgram())
     .filter(({ command }) => command.options.some(({ long }) => long === '--json'))

@@ -12,6 +12,7 @@ import { addEngineCommand } from '#cli/commands/engine.ts'
 import { addFitCommand } from '#cli/commands/fit.ts'
 import { addGatewayCommand } from '#cli/commands/gateway.ts'
 import { addKeyCommand } from '#cli/commands/key.ts'
+import { addLoadCommand } from '#cli/commands/load.ts'
 import { addModelCommand } from '#cli/commands/model.ts'
 import { addModelsCommand } from '#cli/commands/models.ts'
 import { addDrainCommand, addNodesCommand } from '#cli/commands/nodes.ts'
@@ -56,6 +57,7 @@ const commands = [
   addConfigCommand,
   addKeyCommand,
   addEngineCommand,
+  addLoadCommand,
   addEmulateCommand,
   addDemoCommand,
 ]

@@ -27,5 +27,3 @@ export interface SpeedReferences {
   readonly kindOf: (device: Device) => DeviceKind | null
   readonly speeds: readonly ReferenceSpeed[]
 }
-
-export const noSpeedReferences: SpeedReferences = { kindOf: () => null, speeds: [] }

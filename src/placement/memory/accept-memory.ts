@@ -2,7 +2,7 @@
 import type { MemoryNeed } from '#placement/fit.ts'
 
 /**
- * The part of what is usable that may be promised. Estimates are within 4 % of every published
+ * The part of what is usable that may be promised. Estimates are within 5 % of every published
  * measurement and promise to be within 10 %; what exceeds a device by then ends in an engine that
  * dies after minutes of loading, while what is left free costs some tokens of context. A correction
  * learnt from the same kind of replica halves the doubt. What was measured on this very setting

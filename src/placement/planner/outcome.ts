@@ -98,7 +98,7 @@ function displacedStop(
     holding: keep,
     because: why,
     evictedFor: name,
-    mayInterrupt: isHigher || now === null,
+    mayInterrupt: isHigher,
     isWanted: true,
     priority: unit.wish.priority,
   }

@@ -4,11 +4,11 @@
  */
 import { type Deployment, priorities } from '#core/deployment.ts'
 import type { FitReplica } from '#placement/fit.ts'
-import type { FailedStart, PlacedReplica } from '#placement/inventory.ts'
+import type { PlacedReplica } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import type { OnRunning } from '#placement/planner/checks/check.ts'
-import { deviceChecks, diskChecks, nodeChecks, wayChecks } from '#placement/planner/checks/index.ts'
-import { nodeRanks } from '#placement/planner/ranks/index.ts'
+import { deviceChecks, nodeChecks, wayChecks } from '#placement/planner/checks/index.ts'
+import { type OpenSite, openSiteCache } from '#placement/planner/open-sites.ts'
 import { type Setups, setupsOf } from '#placement/planner/setup.ts'
 import { type MachineClass, type Site, type Sites, sitesOf } from '#placement/planner/site.ts'
 
@@ -65,19 +65,11 @@ export interface Problem {
   sitesFor(wish: Wish, machineClass: MachineClass): readonly OpenSite[]
 }
 
-export interface OpenSite {
-  readonly site: Site
-  /** By index of the variant; infinite where its weights have no room on the disk. */
-  readonly seconds: readonly number[]
-  /** What was tried there in vain, and is not to be tried yet. */
-  readonly failures: readonly FailedStart[]
-}
-
 export function problemOf(input: PlanInput, fitReplica: FitReplica): Problem {
   const sites = sitesOf(input.inventory)
   const wishes = wishesOf(input)
   const setups = setupCache(input, fitReplica)
-  const open = openSiteCache(input)
+  const open = openSiteCache(input, sites)
   return {
     input,
     sites,
@@ -297,39 +289,4 @@ function shapeKey(deployment: Deployment): string {
     constraints.engines,
     constraints.minVramBytes,
   ])
-}
-
-function openSiteCache({ inventory }: PlanInput): Problem['sitesFor'] {
-  const failures = inventory.failures ?? []
-  const known: (readonly OpenSite[])[][] = []
-  return (wish, machineClass) => {
-    known[wish.index] ??= []
-    const ofWish = known[wish.index]!
-    const open = ofWish[machineClass.index]
-    if (open !== undefined) return open
-    const made = machineClass.sites.flatMap(
-      (site) => openSite(wish.deployment, site, failures) ?? [],
-    )
-    ofWish[machineClass.index] = made
-    return made
-  }
-}
-
-function openSite(
-  deployment: Deployment,
-  site: Site,
-  allFailures: readonly FailedStart[],
-): OpenSite | null {
-  const { node } = site
-  for (const check of nodeChecks) if (check.refuse(deployment, node) !== null) return null
-  const seconds = deployment.variants.map((variant, variantIndex) => {
-    const way = { variant }
-    if (diskChecks.some((check) => check.refuse(deployment, way, node) !== null)) return Infinity
-    return nodeRanks.reduce((sum, rank) => sum + rank.seconds(deployment, variantIndex, node), 0)
-  })
-  const failures =
-    allFailures.length === 0
-      ? allFailures
-      : allFailures.filter((one) => one.deployment === deployment.name && one.node === node.id)
-  return { site, seconds, failures }
 }

@@ -96,15 +96,15 @@ const leastContextTokens = 2_048
 /** Below this, what an engine holds beside the weights is the most of what it was given. */
 const leastFraction = 0.1
 
+/** Fine enough to leave no more than a fifth of a device unused, coarse enough to try them all. */
+const fractionStep = 0.8
+
 function tighterLimits({ setting }: Fits, canShrinkContext: boolean): FitLimits[] {
   const none = { contextTokens: null, slots: null, memoryFraction: null }
   const limits: FitLimits[] = []
   if (setting.memoryFraction !== null) {
-    for (
-      let fraction = setting.memoryFraction - 0.05;
-      fraction >= leastFraction;
-      fraction -= 0.05
-    ) {
+    const first = setting.memoryFraction * fractionStep
+    for (let fraction = first; fraction >= leastFraction; fraction *= fractionStep) {
       limits.push({ ...none, memoryFraction: Math.round(fraction * 100) / 100 })
     }
     return limits

@@ -37,8 +37,7 @@ export function publishedShapeFacts(shape: ModelShape, name: string, bytes: numb
   }
 }
 
-export const tensorNumbers = ['bf16', 'fp8', 'awq 4-bit', 'mxfp4', 'mlx 4-bit'] as const
-export type TensorNumbers = (typeof tensorNumbers)[number]
+export type TensorNumbers = 'bf16' | 'fp8' | 'awq 4-bit' | 'mxfp4' | 'mlx 4-bit'
 
 /** Bits of a weight in the matrices that are quantized, scales and zero points included. */
 const matrixBits: Readonly<Record<TensorNumbers, number>> = {

@@ -1,0 +1,283 @@
+import type { Command } from 'commander'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { askGateway, gatewayUrl, withGatewayOptions } from '#cli/gateway-client.ts'
+import { loadText } from '#cli/load-text.ts'
+import { durationOf, numberOf, sloOf } from '#cli/load-values.ts'
+import { logLine, printJson } from '#cli/terminal.ts'
+import {
+  type Arrival,
+  chatArrivals,
+  type Load,
+  promptLengthArrivals,
+  rampArrivals,
+  stressArrivals,
+  traceArrivals,
+} from '#loadtest/arrival.ts'
+import { loadReport } from '#loadtest/load-report.ts'
+import type { LoadProgress } from '#loadtest/run-load.ts'
+import { judge, readThreshold, thresholdForms } from '#loadtest/threshold.ts'
+import type { Trace } from '#simulator/traces/trace.ts'
+import { seededChance } from '#std/seeded-chance.ts'
+
+interface LoadArguments {
+  readonly url?: string
+  readonly model?: string
+  readonly rate?: string
+  readonly duration?: string
+  readonly promptTokens?: string
+  readonly outputTokens?: string
+  readonly trace?: string
+  readonly timeScale?: string
+  readonly slo?: string
+  readonly threshold?: readonly string[]
+  readonly timeout?: string
+  readonly maxInFlight?: string
+  readonly seed?: string
+  readonly honourEnd?: boolean
+  readonly json?: boolean
+}
+
+const scenarios = {
+  chat: chatArrivals,
+  ramp: rampArrivals,
+  stress: stressArrivals,
+  'prompt-length': promptLengthArrivals,
+} as const
+
+type Scenario = keyof typeof scenarios | 'trace'
+
+const scenarioNames: readonly Scenario[] = ['chat', 'ramp', 'stress', 'prompt-length', 'trace']
+
+export function addLoadCommand(program: Command): void {
+  withGatewayOptions(program.command('load'))
+    .description('Send requests as users do, and measure how fast they are answered.')
+    .argument('[scenario]', `${scenarioNames.join(', ')} (default chat)`)
+    .option('--model <name>', 'what to ask for (default: the only one there is)')
+    .option('--rate <requests/s>', 'how many come (default 1)')
+    .option('--duration <time>', 'how long they come, as 60s or 5m (default 60s)')
+    .option('--prompt-tokens <number>', 'mean length of prompts (default 500)')
+    .option('--output-tokens <number>', 'mean length of answers (default 100)')
+    .option('--trace <file>', 'a recorded trace, for the scenario trace')
+    .option('--time-scale <factor>', 'stretches the times of a trace; 0.5: twice as fast')
+    .option('--slo <targets>', 'what a good answer holds (default "ttft=2s,tpot=100ms")')
+    .option(
+      '--threshold <condition>',
+      'what must hold, as "p95(e2e)<5s"; may be repeated',
+      (value: string, before: readonly string[] = []) => [...before, value],
+    )
+    .option('--timeout <time>', 'when a request is given up (default 300s)')
+    .option('--max-in-flight <number>', 'the most requests at a time (default 2000)')
+    .option('--seed <number>', 'decides when requests come and how long they are (default 1)')
+    .option('--honour-end', 'let answers end where the model ends them')
+    .option('--json', 'print the figures as JSON')
+    .addHelpText(
+      'after',
+      `
+Requests come whether or not earlier ones were answered, and their times start
+when they were due. Exit code 1: a threshold does not hold. Thresholds:
+  p95(ttft)<2s       mean, p50, p90, p95, p99 or max of ttft, tpot or e2e
+  failed<1%          requests that were not answered whole
+  goodput>90%        requests that held --slo
+  output>100         tokens written a second;  rate>5: answers a second`,
+    )
+    .action(load)
+}
+
+async function load(given: string | undefined, options: LoadArguments): Promise<void> {
+  const scenario = scenarioOf(given, options)
+  const slo = sloOf(options.slo ?? 'ttft=2s,tpot=100ms')
+  const thresholds = (options.threshold ?? []).map((text) => {
+    const threshold = readThreshold(text)
+    if (threshold !== null) return threshold
+    throw new CommandFailure('wrong', `"${text}" is no threshold; write ${thresholdForms}`)
+  })
+  const timeoutMs = durationOf(options.timeout ?? '300s', '--timeout')
+  const maxInFlight = numberOf(options.maxInFlight ?? '2000', '--max-in-flight', { whole: true })
+  const arrivals = await arrivalsOf(scenario, options)
+  if (arrivals.length === 0) {
+    throw new CommandFailure(
+      'wrong',
+      'no request is due in that time: raise --rate or --duration, or look at the trace',
+    )
+  }
+  const gateway = { url: options.url }
+  const model = options.model ?? (await onlyModel(gateway))
+  const [{ Agent }, { chatRequest }, { runLoad }, { systemClock }] = await Promise.all([
+    import('undici'),
+    import('#loadtest/chat-request.ts'),
+    import('#loadtest/run-load.ts'),
+    import('#std/clock.ts'),
+  ])
+  const dispatcher = new Agent({ connections: null, pipelining: 1, connectTimeout: timeoutMs })
+  const base = (await gatewayUrl(gateway)).replace(/\/+$/, '').replace(/\/v1$/, '')
+  const target = {
+    url: base,
+    model,
+    apiKey: process.env['MOTLEY_KEY'] || null,
+    dispatcher,
+    timeoutMs,
+    ignoresEnd: options.honourEnd !== true,
+    nowMs: systemClock.nowMs,
+  }
+  const stop = new AbortController()
+  const onSignal = (): void => stop.abort()
+  process.once('SIGINT', onSignal)
+  logLine(beginText(scenario, arrivals, model, base))
+  const progress = progressTo(process.stderr)
+  const run = await runLoad({
+    arrivals,
+    send: (arrival, index, startedAtMs, signal) =>
+      chatRequest(target, arrival, index, startedAtMs, signal),
+    clock: systemClock,
+    maxInFlight,
+    signal: stop.signal,
+    onProgress: progress.show,
+  })
+  progress.end()
+  process.off('SIGINT', onSignal)
+  await dispatcher.destroy()
+  const report = loadReport(run.samples, slo, run.durationMs)
+  const verdicts = thresholds.map((threshold) => judge(threshold, report))
+  const { lateRequests, stopped } = run
+  if (options.json) {
+    const { seed = '1' } = options
+    printJson({ scenario, model, seed, ...report, lateRequests, stopped, thresholds: verdicts })
+  } else {
+    console.log(loadText({ report, verdicts, lateRequests, stopped }))
+  }
+  endWith(report, run.samples, verdicts, base)
+}
+
+function endWith(
+  report: ReturnType<typeof loadReport>,
+  samples: readonly { readonly outcome: { readonly kind: string; readonly detail?: string } }[],
+  verdicts: readonly { readonly threshold: string; readonly holds: boolean }[],
+  base: string,
+): void {
+  const [first] = samples
+  if (report.answered === 0 && first?.outcome.kind === 'unreachable') {
+    throw new CommandFailure(
+      'unreachable',
+      `nothing answers at ${base} (${first.outcome.detail}): start "motley up", or name it with --url`,
+    )
+  }
+  const failed = verdicts.filter(({ holds }) => !holds)
+  if (failed.length > 0) {
+    const which = failed.map(({ threshold }) => threshold).join(', ')
+    throw new CommandFailure(
+      'no',
+      `${failed.length === 1 ? 'a threshold does' : 'thresholds do'} not hold: ${which}`,
+    )
+  }
+  if (report.answered === 0) throw new CommandFailure('no', 'no request was answered')
+}
+
+function scenarioOf(given: string | undefined, { trace }: LoadArguments): Scenario {
+  const name = given ?? (trace === undefined ? 'chat' : 'trace')
+  const scenario = scenarioNames.find((known) => known === name)
+  if (scenario === undefined) {
+    throw new CommandFailure(
+      'wrong',
+      `there is no scenario "${name}"; there are ${scenarioNames.join(', ')}`,
+    )
+  }
+  if (scenario === 'trace' && trace === undefined) {
+    throw new CommandFailure('wrong', 'the scenario trace needs a file: --trace traces/…')
+  }
+  if (scenario !== 'trace' && trace !== undefined) {
+    throw new CommandFailure('wrong', `--trace is for the scenario trace, not for ${scenario}`)
+  }
+  return scenario
+}
+
+async function arrivalsOf(scenario: Scenario, options: LoadArguments): Promise<Arrival[]> {
+  const durationMs = durationOf(options.duration ?? '60s', '--duration')
+  if (scenario === 'trace') {
+    const timeScale = numberOf(options.timeScale ?? '1', '--time-scale')
+    return traceArrivals(await traceRows(options.trace ?? ''), {
+      timeScale,
+      durationMs: options.duration === undefined ? null : durationMs,
+    })
+  }
+  const load: Load = {
+    requestsPerSecond: numberOf(options.rate ?? '1', '--rate'),
+    durationMs,
+    lengths: {
+      promptTokens: numberOf(options.promptTokens ?? '500', '--prompt-tokens', { whole: true }),
+      outputTokens: numberOf(options.outputTokens ?? '100', '--output-tokens', { whole: true }),
+    },
+  }
+  if ((load.requestsPerSecond * durationMs) / 1_000 > requestsMax) {
+    throw new CommandFailure(
+      'wrong',
+      `that is more than ${requestsMax} requests; lower --rate or --duration`,
+    )
+  }
+  const seed = numberOf(options.seed ?? '1', '--seed', { whole: true, zero: true })
+  return scenarios[scenario](load, seededChance(seed))
+}
+
+async function traceRows(path: string): Promise<Trace['requests']> {
+  const [{ loadTrace }, { TraceError }] = await Promise.all([
+    import('#simulator/traces/load-trace.ts'),
+    import('#simulator/traces/parse-trace.ts'),
+  ])
+  try {
+    return (await loadTrace(path)).requests
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error
+    throw new CommandFailure('wrong', error.message, { cause: error })
+  }
+}
+
+/** All of them are drawn before the first goes out. */
+const requestsMax = 1_000_000
+
+async function onlyModel(gateway: { url: string | undefined }): Promise<string> {
+  const list = (await askGateway('/v1/models', gateway, 'any key')) as {
+    readonly data?: readonly { readonly id: string }[]
+  } | null
+  const names = (list?.data ?? []).map(({ id }) => id)
+  const [only] = names
+  if (only !== undefined && names.length === 1) return only
+  throw new CommandFailure(
+    'wrong',
+    names.length === 0
+      ? 'no model is served there: "motley status" says why'
+      : `say which model with --model: ${names.slice(0, 10).join(', ')}`,
+  )
+}
+
+function beginText(
+  scenario: Scenario,
+  arrivals: readonly Arrival[],
+  model: string,
+  base: string,
+): string {
+  const seconds = Math.ceil((arrivals.at(-1)?.atMs ?? 0) / 1_000)
+  return `${scenario}: ${arrivals.length} requests for ${model} at ${base} within ${seconds} s`
+}
+
+/** A line drawn over itself on a terminal; elsewhere one every ten seconds. */
+function progressTo(stream: NodeJS.WriteStream): {
+  show: (progress: LoadProgress) => void
+  end: () => void
+} {
+  let drawn = false
+  let toldMs = 0
+  return {
+    show({ elapsedMs, sent, underWay, answered, failed }) {
+      const text = `${Math.round(elapsedMs / 1_000)} s: ${sent} sent, ${underWay} under way, ${answered} answered, ${failed} failed`
+      if (stream.isTTY) {
+        stream.write(`\r\u001b[K${text}`)
+        drawn = true
+      } else if (elapsedMs - toldMs >= 10_000) {
+        toldMs = elapsedMs
+        stream.write(`${text}\n`)
+      }
+    },
+    end() {
+      if (drawn) stream.write('\r\u001b[K')
+    },
+  }
+}
