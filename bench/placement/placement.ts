@@ -4,12 +4,13 @@
  */
 import { parseArgs } from 'node:util'
 import { loadExactSolver } from '#controller/exact-solver.ts'
+import { speedReferences } from '#hardware/speed-references.ts'
 import { createExactPlanner } from '#placement/exact/exact-planner.ts'
+import { createFitReplica } from '#placement/fit-replica.ts'
 import type { Plan, PlanInput, Planner } from '#placement/plan.ts'
 import { applyPlan } from '#placement/planner/apply-plan.ts'
 import { planSeconds } from '#placement/planner/plan-seconds.ts'
 import { createPlanner } from '#placement/planner/planner.ts'
-import { evenFit } from '#testing/placement-input.ts'
 import { benchFleet } from './fleet.ts'
 
 const { values: options } = parseArgs({
@@ -20,12 +21,15 @@ const { values: options } = parseArgs({
   },
 })
 
+const fitReplica = createFitReplica(speedReferences)
+
 interface SpeedRow {
   readonly nodes: number
   readonly deployments: number
   readonly replicas: number
   readonly placed: number
   readonly firstMs: number
+  readonly firstCpuMs: number
   readonly againMs: number
   readonly heapMebibytes: number
 }
@@ -47,7 +51,10 @@ function measureSpeed(planner: Planner): SpeedRow[] {
     const input = benchFleet({ nodes, deployments, seed: 1 })
     globalThis.gc?.()
     const heapBefore = process.memoryUsage().heapUsed
+    const cpuBefore = process.cpuUsage()
     const [made, firstMs] = timed(() => planner(input))
+    const cpu = process.cpuUsage(cpuBefore)
+    const firstCpuMs = (cpu.user + cpu.system) / 1_000
     const heapMebibytes = (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20
     const settled = { ...input, inventory: applyPlan(input.inventory, made) }
     const [, againMs] = timed(() => planner(settled))
@@ -59,6 +66,7 @@ function measureSpeed(planner: Planner): SpeedRow[] {
       replicas: placed + missing,
       placed,
       firstMs,
+      firstCpuMs,
       againMs,
       heapMebibytes,
     }
@@ -78,7 +86,7 @@ interface GapSummary {
 
 /** Random fleets of 3 to 12 nodes, as full as they come: the search against the solver. */
 async function measureGap(search: Planner, instances: number): Promise<GapSummary> {
-  const exact = createExactPlanner(evenFit, await loadExactSolver(20))
+  const exact = createExactPlanner(fitReplica, await loadExactSolver(20))
   let proven = 0
   let sameUnmet = 0
   let searchMs = 0
@@ -100,8 +108,8 @@ async function measureGap(search: Planner, instances: number): Promise<GapSummar
     proven += 1
     if (unmetText(found, input) !== unmetText(best, input)) continue
     sameUnmet += 1
-    const bestSeconds = planSeconds(input, best, evenFit)
-    if (bestSeconds > 0) gaps.push(planSeconds(input, found, evenFit) / bestSeconds - 1)
+    const bestSeconds = planSeconds(input, best, fitReplica)
+    if (bestSeconds > 0) gaps.push(planSeconds(input, found, fitReplica) / bestSeconds - 1)
   }
   const mean = gaps.reduce((sum, gap) => sum + gap, 0) / Math.max(1, gaps.length)
   return {
@@ -131,15 +139,15 @@ function timed<T>(work: () => T): [T, number] {
   return [result, performance.now() - from]
 }
 
-const planner = createPlanner(evenFit)
+const planner = createPlanner(fitReplica)
 const speed = options.part === 'gap' ? null : measureSpeed(planner)
 const gap = options.part === 'speed' ? null : await measureGap(planner, Number(options.instances))
 if (options.json) console.log(JSON.stringify({ speed, gap }))
 else {
   if (speed !== null) {
-    console.log('nodes deployments replicas placed  first ms  again ms  heap MiB')
+    console.log('nodes deployments replicas placed  first ms    cpu ms  again ms  heap MiB')
     for (const row of speed) {
-      const figures = [row.firstMs, row.againMs, row.heapMebibytes]
+      const figures = [row.firstMs, row.firstCpuMs, row.againMs, row.heapMebibytes]
       const counts = [row.nodes, row.deployments, row.replicas, row.placed]
       const widths = [5, 11, 8, 6]
       const left = counts.map((count, at) => String(count).padStart(widths[at]!)).join(' ')

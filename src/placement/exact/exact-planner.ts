@@ -15,6 +15,7 @@ import type { Planner } from '#placement/plan.ts'
 import { outcomeOf } from '#placement/planner/outcome.ts'
 import { type Arrange, arrangeBySearch, planWith } from '#placement/planner/planner.ts'
 import type { Problem } from '#placement/planner/problem.ts'
+import { rememberedFit } from '#placement/planner/remembered-fit.ts'
 import { Search } from '#placement/planner/search.ts'
 import { compareWorth, type Worth } from '#placement/planner/worth.ts'
 
@@ -26,12 +27,16 @@ const columnsMax = 6_000
 const movedSeconds = 1e4
 
 export function createExactPlanner(fitReplica: FitReplica, solve: SolveLinearProgram): Planner {
-  return (input) => planWith(input, fitReplica, (problem) => arrangeExactly(problem, solve))
+  const remembered = rememberedFit(fitReplica)
+  const arrangeHere: Arrange = (problem) => arrangeExactly(problem, solve)
+  return (input) => planWith(input, fitReplica, remembered, arrangeHere)
 }
 
 function arrangeExactly(problem: Problem, solve: SolveLinearProgram): ReturnType<Arrange> {
   const found = arrangeBySearch(problem)
-  if (problem.sites.sites.length > nodesMax || problem.input.frozen) return found
+  const { frozen, reserve } = problem.input
+  // Whatever runs stays when frozen, and a reserve is no matter of rows.
+  if (problem.sites.sites.length > nodesMax || frozen || reserve !== 'none') return found
   const exact = solveProgram(problem, found.search.worth(), solve)
   if (exact === null) return found
   const { search, gapRatio } = exact

@@ -46,15 +46,13 @@ function columnsOf(search: Search): Column[] {
   const { problem } = search
   const columns: Column[] = []
   for (const wish of problem.wishes) {
-    const unit = problem.units.find((one) => one.wish === wish)
-    if (unit === undefined) continue
+    if (wish.wanted === 0) continue
     for (const { setups, open } of search.groundsOf(wish)) {
       for (const { site, seconds: nodeSeconds, failures } of open) {
         for (const setup of setups) {
           const seconds = setup.seconds + nodeSeconds[setup.variantIndex]!
           if (!Number.isFinite(seconds)) continue
           if (search.whyNotAgain(wish, site, setup, failures) !== null) continue
-          if (search.forbidden(unit, site, setup.locals)) continue
           if (!wish.deployment.share && isStrangers(problem, site, setup)) continue
           for (const [rung, { needBytes, shrunkSeconds }] of setup.ladder.all.entries()) {
             const fits = setup.locals.every(

@@ -28,8 +28,24 @@ export interface KvShape {
 const stateNumbersPerHidden = 256
 const stateNumberBytes = 4
 
+/** Asked for again with every setting that is tried; it follows from the headers alone. */
+const shapes = new WeakMap<ModelFacts, Map<KvCacheType, KvShape | null>>()
+
 /** Null where the headers do not tell enough to say. */
 export function kvShape(facts: ModelFacts, type: KvCacheType): KvShape | null {
+  let ofModel = shapes.get(facts)
+  if (ofModel === undefined) {
+    ofModel = new Map()
+    shapes.set(facts, ofModel)
+  }
+  const known = ofModel.get(type)
+  if (known !== undefined) return known
+  const shape = shapeOf(facts, type)
+  ofModel.set(type, shape)
+  return shape
+}
+
+function shapeOf(facts: ModelFacts, type: KvCacheType): KvShape | null {
   const { layerCount, latentAttention, embeddingLength } = facts
   const none = { windowByLayer: [], stateByLayer: [] }
   // Encoders see a text once and keep nothing of it; rankers may be encoders or not, and headers tell.
@@ -78,12 +94,15 @@ export interface KvRoom {
 
 /** Bytes of one layer for all requests at their longest. */
 export function kvLayerBytes(shape: KvShape, layer: number, room: KvRoom): number {
-  const { contextTokens, slots, paddingTokens, batchTokens } = room
+  return layerBytes(shape, layer, room) * room.slots
+}
+
+function layerBytes(shape: KvShape, layer: number, room: Omit<KvRoom, 'slots'>): number {
+  const { contextTokens, paddingTokens, batchTokens } = room
   const window = shape.windowByLayer[layer] ?? null
   const seen = window === null ? contextTokens : Math.min(contextTokens, window + batchTokens)
   const tokens = Math.ceil(seen / paddingTokens) * paddingTokens
-  const perToken = shape.bytesPerTokenByLayer[layer] ?? 0
-  return perToken * tokens * slots
+  return (shape.bytesPerTokenByLayer[layer] ?? 0) * tokens
 }
 
 export function kvStateBytes(shape: KvShape, layer: number, slots: number): number {
@@ -92,8 +111,9 @@ export function kvStateBytes(shape: KvShape, layer: number, slots: number): numb
 
 /** Of all layers for one request of a length. */
 export function kvRequestBytes(shape: KvShape, room: Omit<KvRoom, 'slots'>): number {
-  return shape.bytesPerTokenByLayer.reduce(
-    (total, _, layer) => total + kvLayerBytes(shape, layer, { ...room, slots: 1 }),
-    0,
-  )
+  let total = 0
+  for (let layer = 0; layer < shape.bytesPerTokenByLayer.length; layer += 1) {
+    total += layerBytes(shape, layer, room)
+  }
+  return total
 }

@@ -4,11 +4,18 @@
  */
 import { type Effort, makeRoom } from '#placement/planner/make-room.ts'
 import type { Unit } from '#placement/planner/problem.ts'
+import { isProtected, reserveRoom } from '#placement/planner/reserve.ts'
 import type { Search } from '#placement/planner/search.ts'
 
 export function arrangeGreedily(search: Search, effort: Effort): void {
   const hopeless = new Set<number>()
+  const keepsReserve = search.problem.input.reserve === 'n-1'
+  let reserved = false
   for (const unit of greedyOrder(search.problem.units)) {
+    if (keepsReserve && !reserved && !isProtected(unit)) {
+      search.forbidden = reserveRoom(search)
+      reserved = true
+    }
     if (search.holding(unit) !== null || hopeless.has(unit.wish.index)) continue
     if (!placeUnit(search, unit, effort)) hopeless.add(unit.wish.index)
   }

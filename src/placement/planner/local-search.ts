@@ -6,6 +6,7 @@
 import { greedyOrder, placeUnit } from '#placement/planner/greedy.ts'
 import { type Effort, makeRoom } from '#placement/planner/make-room.ts'
 import type { Unit } from '#placement/planner/problem.ts'
+import { isProtected } from '#placement/planner/reserve.ts'
 import { type Search, shrunkSeconds } from '#placement/planner/search.ts'
 
 /** Most of what can be gained is gained in the first two; the rest settles what those moved. */
@@ -18,6 +19,7 @@ const leastGainSeconds = 1e-3
 
 export function improve(search: Search, effort: Effort): void {
   const order = greedyOrder(search.problem.units)
+  const keepsReserve = search.problem.input.reserve === 'n-1'
   for (let round = 0; round < roundsMax && effort.trialsLeft > 0; round += 1) {
     let changed = false
     const hopeless = new Set<number>()
@@ -28,6 +30,8 @@ export function improve(search: Search, effort: Effort): void {
     }
     for (const unit of order) {
       if (effort.trialsLeft <= 0) break
+      // Their reserve was reckoned from where they are.
+      if (keepsReserve && isProtected(unit)) continue
       if (moveToBetter(search, unit, effort)) changed = true
     }
     if (!changed) return

@@ -101,7 +101,9 @@ function settle(search: Search, unit: Unit, { site, setup, seconds }: Spot): boo
   for (let position = 0; ; position += 1) {
     const rung = setup.ladder.at(position)
     if (rung === null) break
-    if (!search.after.hasRoom(site, setup.locals, rung.needBytes, rung.hostBytes)) continue
+    const { needBytes, hostBytes } = rung
+    if (!search.after.hasRoom(site, setup.locals, needBytes, hostBytes)) continue
+    if (search.forbidden(unit, site, setup.locals, needBytes)) continue
     const totalSeconds = seconds + company + rung.shrunkSeconds
     search.put(unit, { site, setup, rung: position, seconds, totalSeconds })
     return true
@@ -118,7 +120,6 @@ function spotsFor(search: Search, unit: Unit, count: number, bound: number): Spo
         const seconds = setup.seconds + nodeSeconds[setup.variantIndex]!
         if (seconds >= bound) continue
         if (failures.length > 0 && search.whyNotAgain(unit.wish, site, setup, failures)) continue
-        if (search.forbidden(unit, site, setup.locals)) continue
         const victims = inTheWay(search, unit, site, setup)
         if (victims === null) continue
         let weight = 0

@@ -11,6 +11,7 @@ import type { Effort } from '#placement/planner/make-room.ts'
 import { type Outcome, outcomeOf } from '#placement/planner/outcome.ts'
 import { type Problem, problemOf } from '#placement/planner/problem.ts'
 import { planRecords } from '#placement/planner/records.ts'
+import { type RememberedFit, rememberedFit } from '#placement/planner/remembered-fit.ts'
 import { Search } from '#placement/planner/search.ts'
 import { textDigest } from '#std/text-digest.ts'
 
@@ -27,18 +28,24 @@ export type Arrange = (problem: Problem) => {
 const passesMax = 8
 
 export function createPlanner(fitReplica: FitReplica): Planner {
-  return (input) => planWith(input, fitReplica, arrangeBySearch)
+  const remembered = rememberedFit(fitReplica)
+  return (input) => planWith(input, fitReplica, remembered, arrangeBySearch)
 }
 
-export function planWith(input: PlanInput, fitReplica: FitReplica, arrange: Arrange): Plan {
-  const problem = problemOf(input, fitReplica)
+export function planWith(
+  input: PlanInput,
+  fitReplica: FitReplica,
+  remembered: RememberedFit,
+  arrange: Arrange,
+): Plan {
+  const problem = problemOf(input, fitReplica, remembered)
   const first = arrange(problem)
   let outcome = outcomeOf(first.search)
   let last = first.search
   let plan = planOf(input, outcome, last, first.optimizer)
   for (let pass = 1; pass < passesMax && outcome.steps.length > 0; pass += 1) {
     const applied = { ...input, inventory: applyPlan(input.inventory, plan) }
-    const again = arrange(problemOf(applied, fitReplica))
+    const again = arrange(problemOf(applied, fitReplica, remembered))
     const next = outcomeOf(again.search)
     if (next.steps.length === 0) break
     outcome = joined(outcome, next, input)

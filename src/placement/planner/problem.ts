@@ -9,6 +9,7 @@ import type { PlanInput } from '#placement/plan.ts'
 import type { OnRunning } from '#placement/planner/checks/check.ts'
 import { deviceChecks, nodeChecks, wayChecks } from '#placement/planner/checks/index.ts'
 import { type OpenSite, openSiteCache } from '#placement/planner/open-sites.ts'
+import { type RememberedFit, rememberedFit } from '#placement/planner/remembered-fit.ts'
 import { type Setups, setupsOf } from '#placement/planner/setup.ts'
 import { type MachineClass, type Site, type Sites, sitesOf } from '#placement/planner/site.ts'
 
@@ -65,10 +66,14 @@ export interface Problem {
   sitesFor(wish: Wish, machineClass: MachineClass): readonly OpenSite[]
 }
 
-export function problemOf(input: PlanInput, fitReplica: FitReplica): Problem {
+export function problemOf(
+  input: PlanInput,
+  fitReplica: FitReplica,
+  remembered: RememberedFit = rememberedFit(fitReplica),
+): Problem {
   const sites = sitesOf(input.inventory)
   const wishes = wishesOf(input)
-  const setups = setupCache(input, fitReplica)
+  const setups = setupCache(input, fitReplica, remembered)
   const open = openSiteCache(input, sites)
   return {
     input,
@@ -247,7 +252,11 @@ export function naturalOrder(a: string, b: string): number {
   return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
 }
 
-function setupCache(input: PlanInput, fitReplica: FitReplica): Problem['setupsFor'] {
+function setupCache(
+  input: PlanInput,
+  fitReplica: FitReplica,
+  remembered: RememberedFit,
+): Problem['setupsFor'] {
   // Deployments that differ in name, priority and number alone ask the same.
   const shapes = new Map<string, number>()
   const shapeOf = new Map<number, number>()
@@ -264,7 +273,7 @@ function setupCache(input: PlanInput, fitReplica: FitReplica): Problem['setupsFo
     const ofShape = known[shape]!
     const setups = ofShape[machineClass.index]
     if (setups !== undefined) return setups
-    const made = setupsOf(wish.deployment, machineClass, input, fitReplica)
+    const made = setupsOf(wish.deployment, machineClass, input, fitReplica, remembered)
     ofShape[machineClass.index] = made
     return made
   }

@@ -9,13 +9,16 @@ import { takenBlockers } from '#placement/planner/taken.ts'
 const reasonsMax = 6
 
 /**
- * What somebody has asked for tells less than what is in the way of it, and which engines are not
- * meant least of all. Of a kind, what holds for the most nodes comes first.
+ * How much a reason tells, the most first: what nearly had a place and lacks speed, room or company;
+ * then what is against it by everybody's words about nodes and devices; then engines that do not run
+ * there, and last those that nobody meant or installed. Of a kind, what holds for most nodes.
  */
-const asked = ['nodes', 'format', 'task', 'engines']
+const nearest = ['targets', 'memory', 'share', 'awayFrom', 'disk', 'facts', 'context']
+const furthest = ['backend', 'nodes', 'format', 'task', 'engines', 'installed']
 
 function weightOf({ check }: Blocker): number {
-  return asked.indexOf(check) + 1
+  if (nearest.includes(check)) return -1
+  return furthest.indexOf(check) + 1
 }
 
 export function whyNowhere(search: Search, wish: Wish): Blocker[] {

@@ -1,5 +1,5 @@
 /** The score of a place, term by term: what the search adds up as one number. */
-import { deviceRoom } from '#placement/planner/device-room.ts'
+import { emptyRoom } from '#placement/planner/empty-room.ts'
 import type { Unit } from '#placement/planner/problem.ts'
 import { nodeRanks, ranks } from '#placement/planner/ranks/index.ts'
 import type { Search } from '#placement/planner/search.ts'
@@ -15,8 +15,9 @@ export function placeScore(
 ): Record<string, number> {
   const { deployment } = unit.wish
   const { variantIndex, engineIndex, locals, ladder } = setup
-  const devices = locals.map((local) => site.machineClass.example.devices[local]!)
-  const capacityBytes = devices.reduce((sum, one) => sum + deviceRoom(one).capacityBytes, 0)
+  const { example } = site.machineClass
+  const devices = locals.map((local) => example.devices[local]!)
+  const capacityBytes = devices.reduce((sum, one) => sum + emptyRoom(one, example).capacityBytes, 0)
   const { fit } = ladder.top
   const question = { deployment, variantIndex, engineIndex, devices, capacityBytes, fit }
   const terms: Record<string, number> = {}

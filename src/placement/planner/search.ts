@@ -42,8 +42,13 @@ type Entry =
   | { readonly kind: 'predecessor'; readonly unit: number; readonly holding: Holding }
   | { readonly kind: 'evicted'; readonly unit: number; readonly before: Wish | null }
 
-/** What a search may not do to lower priorities' benefit: see `reserve.ts`. */
-export type Forbidden = (unit: Unit, site: Site, locals: readonly number[]) => boolean
+/** Whether room is kept from a unit, for the loss of a node: see `reserve.ts`. */
+export type Forbidden = (
+  unit: Unit,
+  site: Site,
+  locals: readonly number[],
+  needBytes: readonly number[],
+) => boolean
 
 export class Search {
   readonly problem: Problem
@@ -248,7 +253,6 @@ export class Search {
           if (!this.after.isFree(site, locals, share)) continue
           isAway ??= this.after.isAwayFromOthers(site, wish)
           if (!isAway) break
-          if (this.forbidden(unit, site, locals)) continue
           if (meanwhile && !this.meanwhile.isFree(site, locals, share)) continue
           const company = this.after.companySeconds(site, locals, wish)
           if (seconds + company >= least) continue
@@ -259,6 +263,7 @@ export class Search {
             if (totalSeconds >= least) break
             const { needBytes, hostBytes } = rung
             if (!this.after.hasRoom(site, locals, needBytes, hostBytes)) continue
+            if (this.forbidden(unit, site, locals, needBytes)) continue
             if (meanwhile && !this.meanwhile.hasRoom(site, locals, needBytes, hostBytes)) continue
             best = { site, setup, rung: position, seconds, totalSeconds }
             least = totalSeconds

@@ -3,17 +3,19 @@
  * on which of the devices. Its rungs are settings of falling size, for devices that are shared or
  * partly taken: the planner climbs down as far as it must, and no further.
  */
-import type { Deployment } from '#core/deployment.ts'
+import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import { type Backend, backendsOfVendor, type LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { Blocker, Fit, FitLimits, FitReplica } from '#placement/fit.ts'
 import type { PlacementDevice } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import { deviceChecks, fitChecks, wayChecks } from '#placement/planner/checks/index.ts'
-import { deviceRoom } from '#placement/planner/device-room.ts'
+import { emptyHostBytes, emptyRoom } from '#placement/planner/empty-room.ts'
 import { halvedSeconds } from '#placement/planner/ranks/company.ts'
 import { ranks } from '#placement/planner/ranks/index.ts'
+import type { RememberedFit } from '#placement/planner/remembered-fit.ts'
 import type { MachineClass } from '#placement/planner/site.ts'
+import { gibibytes } from '#placement/planner/words.ts'
 
 export type Fits = Extract<Fit, { kind: 'fits' }>
 
@@ -135,9 +137,14 @@ export function setupsOf(
   deployment: Deployment,
   machineClass: MachineClass,
   input: PlanInput,
-  fitReplica: FitReplica,
+  fit: FitReplica,
+  remembered: RememberedFit,
 ): Setups {
   const node = machineClass.example
+  // What was measured may have changed since, and belongs to one node alone.
+  const askFit: FitReplica = machineClass.wasMeasured
+    ? fit
+    : (question) => remembered(question, machineClass.key)
   const possible: Setup[] = []
   const refused: RefusedSetup[] = []
   const usable = machineClass.kinds.flatMap((kind) => {
@@ -154,6 +161,9 @@ export function setupsOf(
     refused.push({ locals: [local], blockers, fit: null })
   }
 
+  // Engines that take memory alike are alike in speed, as far as anybody has not measured it here:
+  // the first of the catalog that fits speaks for the others.
+  const settled = new Set<string>()
   for (const [variantIndex, variant] of deployment.variants.entries()) {
     for (const [engineIndex, engine] of input.engines.entries()) {
       const blockers = wayChecks.flatMap(
@@ -174,7 +184,7 @@ export function setupsOf(
       if (built.length === 0 && deployment.constraints.backends === null) {
         // It is built for none of these devices: what that is called, compatibility knows.
         for (const { example, locals } of usable) {
-          const fit = fitReplica({
+          const fit = askFit({
             deployment,
             variant,
             engine,
@@ -187,7 +197,11 @@ export function setupsOf(
             memory: [],
             speeds: [],
           })
-          if (fit.kind === 'no') refused.push({ locals: [locals[0]!], blockers: fit.blockers, fit })
+          if (fit.kind === 'no') {
+            // Installing it would not help.
+            const blockers = fit.blockers.filter(({ check }) => check !== 'installed')
+            refused.push({ locals: [locals[0]!], blockers, fit })
+          }
         }
       }
       for (const backend of built) {
@@ -197,11 +211,20 @@ export function setupsOf(
         const tried = new Map<string, 'fits' | 'no'>()
         const attempt = (locals: readonly number[], alike: readonly (readonly number[])[]) => {
           const devices = locals.map((local) => node.devices[local]!)
-          let best: Fits | null = null
+          const alikeKey = `${variantIndex} ${backend} ${engine.memory.kind} ${locals.join()}`
+          if (settled.has(alikeKey)) {
+            tried.set(locals.join(), 'fits')
+            return
+          }
+          const tooLarge = weightsBlocker(variant, engine, machineClass, devices)
+          if (tooLarge !== null) {
+            refused.push({ locals, blockers: [tooLarge], fit: null })
+            return
+          }
           let bestKind: LaunchKind | null = null
           for (const kind of launchKinds(engine, backend, machineClass)) {
             const ask = (limits: FitLimits) =>
-              fitReplica({
+              askFit({
                 deployment,
                 variant,
                 engine,
@@ -221,12 +244,21 @@ export function setupsOf(
                 : fitChecks.flatMap((check) => check.refuse(deployment, fit) ?? [])
             if (fit.kind === 'no' || against.length > 0) {
               refused.push({ locals, blockers: against, fit: fit.kind === 'no' ? fit : null })
+              // Started in another way it needs as much.
+              if (against.every(({ check }) => check === 'memory')) break
               continue
             }
-            best = fit
             bestKind = kind
+            if (!machineClass.wasMeasured) settled.add(alikeKey)
             const ladder = new Ladder(fit, ask, deployment.contextTokens === null)
-            const seconds = classSeconds(deployment, variantIndex, engineIndex, devices, fit)
+            const seconds = classSeconds(
+              deployment,
+              variantIndex,
+              engineIndex,
+              machineClass,
+              devices,
+              fit,
+            )
             for (const same of alike) {
               possible.push({
                 locals: same,
@@ -241,7 +273,6 @@ export function setupsOf(
             break
           }
           tried.set(locals.join(), bestKind === null ? 'no' : 'fits')
-          return best
         }
         for (const kind of kinds) {
           attempt(
@@ -258,6 +289,26 @@ export function setupsOf(
   }
   possible.sort((a, b) => a.seconds - b.seconds)
   return { possible: withoutDominated(possible), refused }
+}
+
+/** Weights alone may say that no setting fits, without trying all of them. */
+function weightsBlocker(
+  { facts, source }: ModelVariant,
+  { memory }: EngineFacts,
+  { example }: MachineClass,
+  devices: readonly PlacementDevice[],
+): Blocker | null {
+  if (facts === null) return null
+  const mayStayOnHost = memory.kind === 'whole-context' && memory.offloads !== 'nothing'
+  const onGpu = devices.some(({ device }) => device.vendor !== 'cpu')
+  const host = mayStayOnHost && onGpu ? emptyHostBytes(example) : 0
+  const room = sum(devices.map((device) => emptyRoom(device, example).capacityBytes)) + host
+  if (facts.tensorBytes <= room) return null
+  return {
+    check: 'memory',
+    what: `${source} is ${gibibytes(facts.tensorBytes)}, and ${devices.map(({ id }) => id).join('+')} hold ${gibibytes(room)}`,
+    unlockedBy: `${gibibytes(facts.tensorBytes - room)} more, or a smaller variant`,
+  }
 }
 
 /** Sets of more than one device that an engine can spread a replica over. */
@@ -322,26 +373,27 @@ function launchKinds(
   backend: Backend,
   { example: { engines, os } }: MachineClass,
 ): LaunchKind[] {
-  const installed = engines?.find((entry) => entry.engine === engine.id)
   const kinds = engine.supports
     .filter((support) => support.backend === backend && support.os.includes(os))
     .flatMap((support) => support.kinds)
-  return [...new Set(kinds)].filter(
-    (kind) =>
-      installed === undefined ||
-      (installed.kinds.includes(kind) &&
-        (kind === 'container' || installed.backends.includes(backend))),
+  const here = engines?.find((one) => one.engine === engine.id)
+  const all = [...new Set(kinds)]
+  // Containers are fetched; a program has to be there. Where neither can be, the refusal says why.
+  const startable = all.filter(
+    (kind) => engines === null || kind === 'container' || here?.kinds.includes(kind),
   )
+  return startable.length > 0 ? startable : all
 }
 
 function classSeconds(
   deployment: Deployment,
   variantIndex: number,
   engineIndex: number,
+  { example }: MachineClass,
   devices: readonly PlacementDevice[],
   fit: Fits,
 ): number {
-  const capacityBytes = sum(devices.map((device) => deviceRoom(device).capacityBytes))
+  const capacityBytes = sum(devices.map((device) => emptyRoom(device, example).capacityBytes))
   const question = { deployment, variantIndex, engineIndex, devices, capacityBytes, fit }
   return ranks.reduce((total, rank) => total + rank.seconds(question), 0)
 }

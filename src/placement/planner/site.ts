@@ -3,7 +3,7 @@
  * into one class. What a model needs on one of a class, it needs on all of them.
  */
 import type { Inventory, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
-import { deviceRoom, hostRoomBytes } from '#placement/planner/device-room.ts'
+import { emptyHostBytes, emptyRoom } from '#placement/planner/empty-room.ts'
 
 export interface Site {
   readonly index: number
@@ -16,6 +16,10 @@ export interface Site {
 /** Nodes with the same devices, engines and rates. Any of them answers for all. */
 export interface MachineClass {
   readonly index: number
+  /** Alike for all of its nodes, in this inventory and the next. */
+  readonly key: string
+  /** Whether something was measured on it: then it is one node, and its key says nothing of that. */
+  readonly wasMeasured: boolean
   readonly example: PlacementNode
   /** Devices that cannot be told apart, as positions among those of the node, largest first. */
   readonly kinds: readonly DeviceKind[]
@@ -53,18 +57,26 @@ export function sitesOf(inventory: Inventory): Sites {
   const siteOfDevice: number[] = []
   const host: number[] = []
   for (const [index, node] of nodes.entries()) {
-    const key = machineKey(node, measured.has(node.id) || measured.has(node.name))
+    const wasMeasured = measured.has(node.id) || measured.has(node.name)
+    const key = machineKey(node, wasMeasured)
     let machineClass = classes.get(key)
     if (machineClass === undefined) {
-      machineClass = { index: classes.size, example: node, kinds: kindsOf(node), sites: [] }
+      machineClass = {
+        index: classes.size,
+        key,
+        wasMeasured,
+        example: emptied(node),
+        kinds: kindsOf(node),
+        sites: [],
+      }
       classes.set(key, machineClass)
     }
     const site: Site = { index, node, machineClass, firstDevice: capacity.length }
     machineClass.sites.push(site)
     sites.push(site)
-    host.push(hostRoomBytes(node) ?? Infinity)
+    host.push(emptyHostBytes(node))
     for (const device of node.devices) {
-      const room = deviceRoom(device)
+      const room = emptyRoom(device, node)
       capacity.push(room.capacityBytes)
       own.push(room.ownBytes)
       siteOfDevice.push(index)
@@ -81,6 +93,11 @@ export function sitesOf(inventory: Inventory): Sites {
   }
 }
 
+/** As if nobody else used it: what others hold differs from node to node, and is reckoned there. */
+function emptied(node: PlacementNode): PlacementNode {
+  return { ...node, devices: node.devices.map((device) => ({ ...device, foreignBytes: 0 })) }
+}
+
 function kindsOf(node: PlacementNode): DeviceKind[] {
   const kinds = new Map<string, { example: PlacementDevice; locals: number[] }>()
   for (const [local, device] of node.devices.entries()) {
@@ -91,7 +108,7 @@ function kindsOf(node: PlacementNode): DeviceKind[] {
     else kind.locals.push(local)
   }
   return [...kinds.values()].toSorted(
-    (a, b) => deviceRoom(b.example).capacityBytes - deviceRoom(a.example).capacityBytes,
+    (a, b) => emptyRoom(b.example, node).capacityBytes - emptyRoom(a.example, node).capacityBytes,
   )
 }
 

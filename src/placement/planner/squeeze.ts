@@ -31,6 +31,7 @@ export function squeezeIn(
   const smallest = rungs.length - 1
   const { needBytes, hostBytes, shrunkSeconds: shrunk } = rungs[smallest]!
   if (!after.hasRoom(site, setup.locals, needBytes, hostBytes)) return false
+  if (search.forbidden(unit, site, setup.locals, needBytes)) return false
   const totalSeconds = seconds + shrunk + after.companySeconds(site, setup.locals, unit.wish)
   search.put(unit, { site, setup, rung: smallest, seconds, totalSeconds })
   raise(search, [...unique, search.holding(unit)!])

@@ -1,10 +1,10 @@
 import type { WayCheck } from '#placement/planner/checks/check.ts'
 
-/** The engines that the deployment and the variant allow, of those that are on the node. */
+/** The engines that the deployment and the variant allow. */
 export const engines: WayCheck = {
   name: 'engines',
   onRunning: 'moves',
-  refuse(deployment, { variant, engine }, node) {
+  refuse(deployment, { variant, engine }) {
     const refused = (what: string, unlockedBy: string) => ({ check: 'engines', what, unlockedBy })
     const allowed = deployment.constraints.engines
     if (allowed !== null && !allowed.includes(engine.id)) {
@@ -18,10 +18,6 @@ export const engines: WayCheck = {
         `${variant.source} is for ${variant.engines.join(', ')}`,
         `engines of that variant with ${engine.id}`,
       )
-    }
-    const installed = node.engines
-    if (installed !== null && !installed.some((entry) => entry.engine === engine.id)) {
-      return refused(`${engine.id} is not on ${node.name}`, `${engine.title} on ${node.name}`)
     }
     return null
   },

@@ -6,6 +6,7 @@ import { fetchTime } from '#placement/planner/ranks/fetch-time.ts'
 import { notes } from '#placement/planner/ranks/notes.ts'
 import { oversize } from '#placement/planner/ranks/oversize.ts'
 import { preferredNodes } from '#placement/planner/ranks/preferred-nodes.ts'
+import { quality } from '#placement/planner/ranks/quality.ts'
 import type { NodeRank, Rank } from '#placement/planner/ranks/rank.ts'
 import { variantOrder } from '#placement/planner/ranks/variant-order.ts'
 
@@ -14,6 +15,7 @@ export const ranks: readonly Rank[] = [
   oversize,
   deviceClass,
   variantOrder,
+  quality,
   engineOrder,
   notes,
 ]
