@@ -70,6 +70,7 @@ function fleetOf({ endpoints }: World): SimulatedEndpoint[] {
       batchTokens: one.batchTokens,
       weight: 1 / one.slowness,
       maxInFlight: one.maxInFlight,
+      tellsLimits: one.told !== 'nothing',
       told:
         one.told === 'nothing'
           ? null

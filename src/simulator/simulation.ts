@@ -41,6 +41,8 @@ export interface SimulatedEndpoint {
   readonly maxInFlight: number | null
   /** What is told of its speed; null when the dispatcher has to find out. */
   readonly told: StepSpeed | null
+  /** Whether seats, KV cache and batch size are told. */
+  readonly tellsLimits: boolean
 }
 
 /** One request of a trace. Only the engine gets to see how long the answer is. */
@@ -195,21 +197,28 @@ class Simulation {
   }
 
   #dispatch(): number {
-    const { hostNowMs } = this.#options
-    const startMs = hostNowMs?.() ?? 0
     for (;;) {
-      const dispatch = this.#dispatcher.next(this.#nowMs)
+      const dispatch = this.#ask()
       if (dispatch === null) break
       this.#obey(dispatch)
     }
     const wakeMs = this.#dispatcher.wakeAtMs(this.#nowMs) ?? Number.POSITIVE_INFINITY
-    if (hostNowMs !== undefined) {
-      const tookMs = hostNowMs() - startMs
-      this.#decisionMs += tookMs
-      this.#decisionMsMax = Math.max(this.#decisionMsMax, tookMs)
-    }
     if (wakeMs <= this.#nowMs) throw new Error('a dispatcher wakes later than now')
     return wakeMs
+  }
+
+  #ask(): Dispatch | null {
+    const { hostNowMs } = this.#options
+    // With nobody waiting there is nothing to decide, and a clock takes longer than that answer.
+    if (hostNowMs === undefined || this.#dispatcher.waiting === 0) {
+      return this.#dispatcher.next(this.#nowMs)
+    }
+    const startMs = hostNowMs()
+    const dispatch = this.#dispatcher.next(this.#nowMs)
+    const tookMs = hostNowMs() - startMs
+    this.#decisionMs += tookMs
+    this.#decisionMsMax = Math.max(this.#decisionMsMax, tookMs)
+    return dispatch
   }
 
   #obey(dispatch: Dispatch): void {
@@ -415,11 +424,9 @@ class Simulation {
         return {
           view,
           models: spec.models === null ? null : new Set(spec.models),
-          limits: {
-            seats: spec.seats,
-            kvTokens: spec.kvTokens,
-            batchTokens: spec.batchTokens,
-          },
+          limits: spec.tellsLimits
+            ? { seats: spec.seats, kvTokens: spec.kvTokens, batchTokens: spec.batchTokens }
+            : { seats: null, kvTokens: null, batchTokens: null },
           speed: spec.told,
         }
       }),

@@ -11,8 +11,8 @@
  */
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 
-const smallGroup = 64
-const looksMax = 48
+const smallGroup = 32
+const looksMax = 24
 const bucketWidth = Math.log2(1.125)
 /** From a millisecond up to hours. */
 const bucketCount = 144

@@ -8,7 +8,6 @@
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
 import type { DispatchEndpoint } from '#routing/dispatcher.ts'
-import { BalanceSheet } from '#routing/fastest/balance-sheet.ts'
 import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { ewma } from '#std/ewma.ts'
@@ -29,7 +28,6 @@ export class EndpointModel {
   readonly id: EndpointId
   told: DispatchEndpoint
   readonly speed: SpeedEstimate
-  readonly balances = new BalanceSheet()
   readonly decoding: Stream[] = []
   /** In the order in which they were sent, which is the order in which engines compute them. */
   readonly prefilling: Stream[] = []
@@ -43,8 +41,6 @@ export class EndpointModel {
   /** Requests there that were sent by others, and the KV cache they take. */
   otherRequests = 0
   otherTokens = 0
-  /** Counts what happened here: predictions made at the same count and time are the same. */
-  version = 0
   /** When anything came from there last. */
   #progressAtMs = 0
   /** Since when the first of `prefilling` is being computed. */
@@ -61,7 +57,6 @@ export class EndpointModel {
   tell(told: DispatchEndpoint): void {
     this.told = told
     this.speed.tell(told.speed)
-    this.version++
   }
 
   get inFlight(): number {
@@ -177,7 +172,6 @@ export class EndpointModel {
   }
 
   begin(stream: Stream, nowMs: number): void {
-    this.version++
     if (this.inFlight === 0) this.#progressAtMs = nowMs
     if (this.prefilling.length === 0) this.#headSinceMs = nowMs
     this.#decodesOnlySinceMs = Number.POSITIVE_INFINITY
@@ -191,6 +185,7 @@ export class EndpointModel {
     this.#progressAtMs = nowMs
     this.speed.learnPrefill(nowMs - stream.sentAtMs, stream.predictedTtftMs, stream.prefillShare)
     this.#endPrefill(stream, nowMs)
+    stream.started = true
     stream.firstAtMs = nowMs
     stream.lastAtMs = nowMs
     stream.tokens = 1
@@ -208,7 +203,6 @@ export class EndpointModel {
     ) {
       this.speed.learnDecode((nowMs - stream.lastAtMs) / count, this.stepMs())
     }
-    this.version++
     this.#progressAtMs = nowMs
     stream.tokens += count
     stream.lastAtMs = nowMs
@@ -217,11 +211,10 @@ export class EndpointModel {
 
   end(stream: Stream, nowMs: number): void {
     this.#progressAtMs = nowMs
-    if (stream.firstAtMs === null) {
+    if (!stream.started) {
       this.#endPrefill(stream, nowMs)
       return
     }
-    this.version++
     const last = this.decoding.pop() as Stream
     if (last !== stream) {
       this.decoding[stream.place] = last
@@ -232,7 +225,6 @@ export class EndpointModel {
 
   /** What the engine counts beyond what was sent there from here, others have sent. */
   report(load: EndpointLoad): void {
-    this.version++
     if (load.runningRequests !== null) {
       const all = load.runningRequests + (load.waitingRequests ?? 0)
       this.otherRequests = ewma(this.otherRequests, Math.max(0, all - this.inFlight), reportWeight)
@@ -249,7 +241,6 @@ export class EndpointModel {
   }
 
   #endPrefill(stream: Stream, nowMs: number): void {
-    this.version++
     const at = this.prefilling.indexOf(stream)
     this.prefilling.splice(at, 1)
     this.promptTokens -= stream.request.promptTokens

@@ -2,7 +2,7 @@
 import type { CandidateRecord, DecisionRecord } from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
-import { judge, newJudgement, refusalOf } from '#routing/fastest/judge.ts'
+import { judge, judgeStall, newJudgement, refusalOf } from '#routing/fastest/judge.ts'
 import { firstRefusal, routeRequest } from '#routing/route.ts'
 
 type Facts = Parameters<typeof judge>[3]
@@ -49,6 +49,7 @@ function candidateOf(
   const judgement = newJudgement()
   const known = facts(model)
   judge(judgement, model, request, known)
+  if (judgement.gate === 'none') judgeStall(judgement, model, nowMs, known.tuning)
   const refusal =
     firstRefusal(routeRequest(request, nowMs), view) ??
     (model.isSilent(nowMs) ? { kind: 'silent' } : refusalOf(judgement, model, request, known))

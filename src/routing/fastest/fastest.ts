@@ -28,7 +28,13 @@ import type {
 import { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import { predictionRecord } from '#routing/fastest/explain.ts'
-import { type Judgement, judge, newJudgement, type Urgency } from '#routing/fastest/judge.ts'
+import {
+  type Judgement,
+  judge,
+  judgeStall,
+  newJudgement,
+  type Urgency,
+} from '#routing/fastest/judge.ts'
 import { OutputLengths } from '#routing/fastest/output-lengths.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
@@ -51,6 +57,10 @@ const retryAfterMsMax = 60_000
 /** What an engine of unknown size may hold of prefixes, tokens: that of a large GPU. */
 const unknownKvTokens = 500_000
 
+interface Sent extends Stream {
+  readonly endpoint: EndpointModel
+}
+
 export class Fastest implements Dispatcher {
   readonly name = 'fastest'
   readonly #tuning: FastestTuning
@@ -59,7 +69,7 @@ export class Fastest implements Dispatcher {
   readonly #endpoints = new Map<EndpointId, EndpointModel>()
   readonly #groups = new Map<ModelName, EndpointGroup>()
   readonly #room = new WaitingRoom()
-  readonly #streams = new Map<RequestId, Stream>()
+  readonly #sent = new Map<RequestId, Sent>()
   readonly #lengths = new OutputLengths()
   readonly #prefixes = new PrefixIndex()
   /** Endpoints to look at again. */
@@ -154,24 +164,24 @@ export class Fastest implements Dispatcher {
   }
 
   firstToken(id: RequestId, nowMs: number): void {
-    const stream = this.#streams.get(id)
-    if (stream === undefined || stream.firstAtMs !== null) return
+    const stream = this.#sent.get(id)
+    if (stream === undefined || stream.started) return
     stream.endpoint.firstToken(stream, nowMs)
     this.#touch(stream.endpoint, nowMs)
   }
 
   tokens(id: RequestId, count: number, nowMs: number): void {
-    const stream = this.#streams.get(id)
+    const stream = this.#sent.get(id)
     if (stream === undefined) return
-    if (stream.firstAtMs === null) this.firstToken(id, nowMs)
+    if (!stream.started) this.firstToken(id, nowMs)
     stream.endpoint.tokens(stream, count, nowMs)
     if (this.#room.size > 0) this.#touched.add(stream.endpoint)
   }
 
   done(id: RequestId, outcome: DispatchOutcome, nowMs: number): void {
-    const stream = this.#streams.get(id)
+    const stream = this.#sent.get(id)
     if (stream === undefined) return
-    this.#streams.delete(id)
+    this.#sent.delete(id)
     stream.endpoint.end(stream, nowMs)
     if (outcome.kind === 'answered' && stream.tokens > 0) {
       this.#lengths.add(stream.request, stream.tokens)
@@ -262,13 +272,15 @@ export class Fastest implements Dispatcher {
       facts.heldTokens = this.#heldTokens(model, request)
       const judgement = this.#judgement
       judge(judgement, model, request, facts)
-      const fits = judgement.gate === 'none'
-      if (!fits && (hold || bestFits)) continue
+      if (judgement.gate !== 'none' && (hold || bestFits)) continue
       const misses = request.constraint?.misses(model.id) ?? 0
       const costMs = judgement.ttftMs + facts.expectedTokens * judgement.tpotMs
-      if (best !== null && fits === bestFits) {
-        if (misses > bestMisses || (misses === bestMisses && costMs >= bestCostMs)) continue
-      }
+      const worse = misses > bestMisses || (misses === bestMisses && costMs >= bestCostMs)
+      if (best !== null && worse && bestFits) continue
+      if (judgement.gate === 'none') judgeStall(judgement, model, nowMs, this.#tuning)
+      const fits = judgement.gate === 'none'
+      if (!fits && (hold || bestFits)) continue
+      if (best !== null && worse && fits === bestFits) continue
       best = model
       bestMisses = misses
       bestCostMs = costMs
@@ -312,7 +324,7 @@ export class Fastest implements Dispatcher {
     const { request } = waiting
     const record = this.#explain ? this.#record(request, model, urgency, nowMs) : null
     const promptMs = model.prefillMs(newTokens, pairs)
-    const stream: Stream = {
+    const stream: Sent = {
       request,
       endpoint: model,
       sentAtMs: nowMs,
@@ -321,7 +333,9 @@ export class Fastest implements Dispatcher {
       expectedTokens: this.#lengths.mean(request),
       predictedTtftMs: ttftMs,
       prefillShare: promptMs === 0 ? 0 : 1 - Math.min(1, model.stepMs() / promptMs),
-      firstAtMs: null,
+      targetMs: request.targets.tpotMs ?? Number.POSITIVE_INFINITY,
+      started: false,
+      firstAtMs: 0,
       lastAtMs: nowMs,
       tokens: 0,
       place: -1,
@@ -335,7 +349,7 @@ export class Fastest implements Dispatcher {
       this.#lateSentAtMs = nowMs
     }
     this.#room.send(waiting, nowMs)
-    this.#streams.set(request.id, stream)
+    this.#sent.set(request.id, stream)
     model.begin(stream, nowMs)
     if (request.prefixBlocks.length > 0) {
       const kvTokens = model.told.limits.kvTokens ?? unknownKvTokens

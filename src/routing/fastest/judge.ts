@@ -3,6 +3,7 @@
  * requests; the first that says no is the reason that is kept.
  */
 import type { DispatchRequest } from '#routing/dispatcher.ts'
+import { answersLost } from '#routing/fastest/answers-lost.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import type { FastestTuning } from '#routing/fastest/tuning.ts'
 import type { Refusal } from '#routing/filter.ts'
@@ -29,13 +30,24 @@ export interface Judgement {
   tpotMs: number
   newTokens: number
   pairs: number
+  /** What is left of prompts that were sent before, and what this one adds. */
+  pendingMs: number
   stallMs: number
   /** Answers that are expected to end badly because of it. */
   loss: number
 }
 
 export function newJudgement(): Judgement {
-  return { gate: 'none', ttftMs: 0, tpotMs: 0, newTokens: 0, pairs: 0, stallMs: 0, loss: 0 }
+  return {
+    gate: 'none',
+    ttftMs: 0,
+    tpotMs: 0,
+    newTokens: 0,
+    pairs: 0,
+    pendingMs: 0,
+    stallMs: 0,
+    loss: 0,
+  }
 }
 
 /** Fills `judgement` in. `ttftMs`, `tpotMs`, tokens and pairs are always set. */
@@ -61,6 +73,7 @@ export function judge(
   judgement.pairs = pairs
   judgement.ttftMs = model.currentMs() + pendingMs + addedMs
   judgement.tpotMs = model.fullStepMs(promptTokens)
+  judgement.pendingMs = pendingMs
   judgement.stallMs = addedMs
   judgement.loss = 0
   judgement.gate = 'none'
@@ -86,10 +99,26 @@ export function judge(
     judgement.gate = 'tpot'
     return
   }
-  if (model.decoding.length === 0) return
-  model.balances.update(model.decoding, model.stepMs(), model.version, nowMs)
-  judgement.loss = model.balances.loss(pendingMs + addedMs) - model.balances.loss(pendingMs)
-  if (judgement.loss > tuning.lossMax) judgement.gate = 'stall'
+}
+
+/**
+ * The last gate, which takes longer than the others together: asked of an endpoint that would be
+ * chosen. Only after {@link judge}, with the same arguments.
+ */
+export function judgeStall(
+  judgement: Judgement,
+  model: EndpointModel,
+  nowMs: number,
+  { lossMax }: FastestTuning,
+): void {
+  if (model.decoding.length === 0 || !model.speed.isKnown) return
+  judgement.loss = answersLost(model.decoding, {
+    stepMs: model.stepMs(),
+    pendingMs: judgement.pendingMs,
+    stallMs: judgement.stallMs,
+    nowMs,
+  })
+  if (judgement.loss > lossMax) judgement.gate = 'stall'
 }
 
 /** KV cache in use there once the request is there, with room for what is still to be written. */

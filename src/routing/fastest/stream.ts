@@ -1,10 +1,8 @@
 import type { DispatchRequest } from '#routing/dispatcher.ts'
-import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 
 /** A request at the endpoint it was sent to. */
 export interface Stream {
   readonly request: DispatchRequest
-  readonly endpoint: EndpointModel
   readonly sentAtMs: number
   /** Prompt tokens that are thought not to be in the prefix cache there, at least 1. */
   readonly newTokens: number
@@ -15,8 +13,11 @@ export interface Stream {
   /** What was predicted when it was sent, and which part of that was for prompts. */
   readonly predictedTtftMs: number
   readonly prefillShare: number
-  /** When the first token came; null before. */
-  firstAtMs: number | null
+  /** Its TPOT target; infinite without one. */
+  readonly targetMs: number
+  /** Whether its first token came, and when. */
+  started: boolean
+  firstAtMs: number
   lastAtMs: number
   /** Tokens of the answer so far. */
   tokens: number
