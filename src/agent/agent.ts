@@ -6,6 +6,7 @@
 import { createServer } from 'node:net'
 import { measureReplica } from '#agent/benchmark-replica.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
+import { containerSoftware } from '#agent/container-software.ts'
 import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
 import { devicesOf } from '#agent/device-key.ts'
 import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
@@ -19,7 +20,7 @@ import {
 import { type Ingress, openIngress } from '#agent/ingress.ts'
 import { inspectWeights } from '#agent/inspect-weights.ts'
 import { installedEngines } from '#agent/installed-engines.ts'
-import { NodeReport } from '#agent/node-report.ts'
+import { type FoundSoftware, NodeReport } from '#agent/node-report.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
 import { PeerNodes } from '#agent/peer-nodes.ts'
 import { probeReplica } from '#agent/probe-replica.ts'
@@ -31,6 +32,7 @@ import { containerLauncher } from '#agent/replicas/engine-container.ts'
 import { processLauncher } from '#agent/replicas/engine-process.ts'
 import { openSupervisor, type Supervisor } from '#agent/replicas/supervisor.ts'
 import { decodeBoundTokensPerSecond, slowDecodeAlarm } from '#core/decode-speed.ts'
+import type { OperatingSystem } from '#core/engine-build.ts'
 import { replicaId } from '#core/ids.ts'
 import { engines } from '#engines/index.ts'
 import { detect, type Inventory } from '#hardware/detect.ts'
@@ -197,15 +199,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   const report = new NodeReport({
     store: options.weights.store,
     supervisor,
-    installedEngines: async () =>
-      options.runsEngines
-        ? await installedEngines({
-            ...options,
-            engines,
-            os: osNames[inventory.os],
-            ownVersion: options.version,
-          })
-        : [],
+    findEngines: () => findSoftware(options, osNames[inventory.os]),
     clock,
     onReplicasMoved: () => looks.soon(),
   })
@@ -301,8 +295,8 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     clock,
     onChange: (found) => link?.reportFound(found),
   })
-  link.reportInventory(report.with(inventory))
   link.reportReplicas(reported())
+  // Who plans with devices alone would count on engines that are not here.
   void report.look().then(() => {
     if (!looks.isClosed) link.reportInventory(report.with(inventory))
   })
@@ -343,6 +337,20 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     }
     options.onRefused('revoked', message)
   }
+}
+
+/** What is only replayed has no programs. */
+async function findSoftware(options: AgentOptions, os: OperatingSystem): Promise<FoundSoftware> {
+  if (!options.runsEngines) return { containers: { kind: 'none' }, engines: [] }
+  const containers = await containerSoftware(options)
+  const found = await installedEngines({
+    ...options,
+    engines,
+    os,
+    ownVersion: options.version,
+    hasContainers: containers.kind === 'there',
+  })
+  return { containers, engines: found }
 }
 
 /** From now on it needs no token, and finds the controller where it has found it now. */

@@ -21,7 +21,7 @@ function optionsWith(
     ownProgram: { command: 'node', args: [], backends: { cpu: [] } },
     ownVersion: '0.1.0',
     isInstalled: (command) => programs.includes(command),
-    containerRuntime: 'docker',
+    hasContainers: false,
     ...more,
   }
 }
@@ -40,7 +40,7 @@ test('a program on the PATH is an engine with its version and the backends it is
 })
 
 test('with a container runtime there are engines that are started in containers, too', async () => {
-  const found = await installedEngines(optionsWith(['docker']))
+  const found = await installedEngines(optionsWith([], { hasContainers: true }))
   const vllm = found.filter(({ engine }) => engine === 'vllm')
   expect(vllm).toMatchObject([{ kinds: ['container'], version: null }])
   expect(vllm[0]?.backends).toEqual(expect.arrayContaining(['cuda', 'rocm']))

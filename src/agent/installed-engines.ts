@@ -15,8 +15,8 @@ export interface InstalledOptions {
   readonly ownProgram: OwnProgram
   readonly ownVersion: string
   readonly isInstalled: (command: string) => boolean
-  /** `docker`, or `podman`. */
-  readonly containerRuntime: string
+  /** Whether containers can be started. */
+  readonly hasContainers: boolean
 }
 
 const ownEngine = 'motley-embedded'
@@ -26,8 +26,7 @@ const versionWithinMs = 8_000
 
 /** One entry for each engine and way to start it. Rejects never. */
 export async function installedEngines(options: InstalledOptions): Promise<ReportedEngine[]> {
-  const { engines, os, isInstalled, containerRuntime } = options
-  const hasContainers = isInstalled(containerRuntime)
+  const { engines, os, isInstalled, hasContainers } = options
   const found = engines.map(async (engine): Promise<ReportedEngine[]> => {
     if (engine.id === ownEngine) return ownEntry(options)
     const here = engine.supports.filter((support) => support.os.includes(os))

@@ -6,6 +6,7 @@ import type { Supervisor } from '#agent/replicas/supervisor.ts'
 import type { ReplicaStatus } from '#core/replica.ts'
 import type { Inventory } from '#hardware/detect.ts'
 import {
+  type ReportedContainers,
   type ReportedEngine,
   type ReportedInventory,
   reportedWeightsMax,
@@ -16,10 +17,15 @@ import type { WeightsStore } from '#weights/store.ts'
 export interface NodeReportOptions {
   readonly store: Pick<WeightsStore, 'models' | 'freeBytes'>
   readonly supervisor: Pick<Supervisor, 'onChange' | 'specOf'>
-  readonly installedEngines: () => Promise<readonly ReportedEngine[]>
+  readonly findEngines: () => Promise<FoundSoftware>
   readonly clock: Clock
   /** Called when a replica has come or gone: then memory is used in another way. */
   readonly onReplicasMoved: () => void
+}
+
+export interface FoundSoftware {
+  readonly containers: ReportedContainers
+  readonly engines: readonly ReportedEngine[]
 }
 
 /**
@@ -33,7 +39,7 @@ export class NodeReport {
   readonly #stopListening: () => void
   /** When the process of each replica was started. */
   readonly #startedAtMs = new Map<string, number>()
-  #engines: readonly ReportedEngine[] | null = null
+  #software: FoundSoftware | null = null
   #weights: readonly string[] = []
   #freeDiskBytes: number | null = null
   #diskBytesPerSecond: number | null = null
@@ -46,13 +52,13 @@ export class NodeReport {
 
   /** Looks again. Rejects never: what cannot be read stays as it was. */
   async look(): Promise<void> {
-    const { store, installedEngines } = this.#options
-    const [engines, models, freeBytes] = await Promise.all([
-      installedEngines(),
+    const { store, findEngines } = this.#options
+    const [software, models, freeBytes] = await Promise.all([
+      findEngines(),
       store.models().catch(() => null),
       store.freeBytes().catch(() => null),
     ])
-    this.#engines = engines
+    this.#software = software
     if (models !== null) {
       this.#weights = models.slice(0, reportedWeightsMax).map(({ reference }) => reference)
     }
@@ -66,7 +72,8 @@ export class NodeReport {
   with(inventory: Inventory): ReportedInventory {
     return {
       ...inventory,
-      engines: this.#engines === null ? null : [...this.#engines],
+      containers: this.#software?.containers ?? null,
+      engines: this.#software === null ? null : [...this.#software.engines],
       weights: [...this.#weights],
       freeDiskBytes: this.#freeDiskBytes,
       diskBytesPerSecond: this.#diskBytesPerSecond,

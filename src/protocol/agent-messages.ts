@@ -167,6 +167,13 @@ const reportedEngines = z
     }),
   )
 
+/** What starts containers, and what it can give devices with, where it can be asked. */
+const reportedContainers = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('none') }),
+  z.object({ kind: z.literal('there'), runtimes: z.array(name).max(100).nullable() }),
+])
+export type ReportedContainers = z.infer<typeof reportedContainers>
+
 /** A disk with thousands of models is a mirror; placement looks for some. */
 export const reportedWeightsMax = 2_000
 
@@ -185,6 +192,7 @@ export const reportedInventory = z.looseObject({
     .max(1_000),
   os: z.string().max(40).optional(),
   /** Null while nobody has looked. */
+  containers: reportedContainers.nullable().optional(),
   engines: reportedEngines.nullable().optional(),
   /** References of weights that lie on its disk in full. */
   weights: z.array(z.string().max(2_000)).max(reportedWeightsMax).optional(),

@@ -112,7 +112,7 @@ function changeText(change: unknown): string {
 export function addWhyNotCommand(program: Command): void {
   withGatewayOptions(program.command('why-not'))
     .description('Say why a deployment is not on a node: all that is against it there.')
-    .argument('<deployment>')
+    .argument('<name>', 'a deployment')
     .argument('<node>')
     .option('--file <file>', 'what should run (default: what the controller has)')
     .option('--inventory <file>', inventoryHelp)

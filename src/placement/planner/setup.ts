@@ -398,11 +398,14 @@ function classSeconds(
   return ranks.reduce((total, rank) => total + rank.seconds(question), 0)
 }
 
-/** A setup that costs more and needs no less of the same devices would never be chosen. */
+/**
+ * A setup that costs more and needs no less of the same devices would never be chosen. Another engine
+ * is kept all the same: it is what is left where the better one does not start.
+ */
 function withoutDominated(setups: readonly Setup[]): Setup[] {
   const leastBySet = new Map<string, number>()
-  return setups.filter(({ locals, ladder }) => {
-    const key = locals.join()
+  return setups.filter(({ locals, engineIndex, ladder }) => {
+    const key = `${locals.join()} ${engineIndex}`
     const least = leastBySet.get(key)
     const need = sum(ladder.top.needBytes)
     if (least !== undefined && need >= least * 0.9) return false

@@ -1,0 +1,213 @@
+/** The words of `motley why` for a deployment or a replica: how it is, and what made it so. */
+import { z } from 'zod'
+import { replicaAnswer } from '#cli/fleet-text.ts'
+import type { Placement } from '#cli/placement-question.ts'
+import { blockerLines, counted } from '#cli/plan-text.ts'
+import { scoreLines } from '#cli/score-text.ts'
+import { paint } from '#cli/terminal.ts'
+import { wrapped } from '#cli/wrapped.ts'
+
+const columnsMax = 80
+
+const blocker = z.object({
+  check: z.string(),
+  what: z.string(),
+  unlockedBy: z.string().nullable(),
+})
+
+const step = z.looseObject({
+  kind: z.enum(['start', 'stop']),
+  step: z.string(),
+  because: z.string(),
+  replica: z.looseObject({ id: z.string(), deployment: z.string().nullable() }),
+})
+
+const candidate = z.looseObject({
+  deployment: z.string(),
+  node: z.string(),
+  devices: z.array(z.string()),
+  verdict: z.string(),
+  score: z.record(z.string(), z.number()).nullable(),
+})
+
+/** What is used of GET /admin/v1/plans. */
+export const plansAnswer = z.object({
+  plans: z.array(
+    z.object({
+      id: z.string(),
+      madeAtMs: z.number(),
+      because: z.string(),
+      steps: z.array(step),
+      unplaced: z.array(
+        z.object({
+          deployment: z.string(),
+          missing: z.number(),
+          because: z.array(blocker),
+          waitsFor: z.array(z.string()),
+        }),
+      ),
+      candidates: z.array(candidate),
+    }),
+  ),
+})
+type KeptPlan = z.output<typeof plansAnswer>['plans'][number]
+
+const shownReplica = replicaAnswer.extend({
+  placed: z
+    .object({
+      deployment: z.string(),
+      devices: z.array(z.string()),
+      engine: z.string(),
+      backend: z.string(),
+      contextTokens: z.number(),
+      slots: z.number(),
+      plan: z.string(),
+      because: z.string(),
+      wantedAtMs: z.number(),
+    })
+    .nullable(),
+})
+type ShownReplica = z.output<typeof shownReplica>
+
+const shownFailure = z.object({ deployment: z.string(), node: z.string(), because: z.string() })
+
+export interface WhyPlacement extends Placement {
+  /** The newest first. */
+  readonly plans: readonly KeptPlan[]
+}
+
+/** Null where there is neither a deployment nor a replica of that name. */
+export function deploymentOf({ page, picture }: WhyPlacement, name: string): string | null {
+  if (page.deployments.some((deployment) => deployment.name === name)) return name
+  const replica = replicasIn(picture.replicas).find(({ spec }) => spec.id === name)
+  return replica?.placed?.deployment ?? null
+}
+
+/** `nowMs`: to say how long ago. */
+export function deploymentWhyText(why: WhyPlacement, deployment: string, nowMs: number): string {
+  const { page, picture, plans } = why
+  const standing = page.standings[deployment]
+  const replicas = replicasIn(picture.replicas).filter(
+    ({ placed }) => placed?.deployment === deployment,
+  )
+  const ready = replicas.filter(({ reported }) => reported?.state === 'ready').length
+  const wanted = standing?.wanted ?? 0
+  const first = `${paint('bold', deployment)}: ${counted(wanted, 'replica')} wanted, ${ready} ready; by ${originText(standing?.origin)}.`
+  return [
+    first,
+    ...(standing?.because == null
+      ? []
+      : wrapped(`It is ${wanted} because ${standing.because}.`, columnsMax, '  ')),
+    ...(standing?.unread ?? []).flatMap(({ source, because }) =>
+      wrapped(
+        `Nobody has read ${source} yet${because === null ? '' : `: ${because}`}`,
+        columnsMax,
+        '  ',
+      ),
+    ),
+    ...replicas.flatMap((replica) => ['', ...replicaLines(why, replica, nowMs)]),
+    ...section('On its way:', underWay(why, deployment)),
+    ...section('Without a place:', unplacedOf(plans[0], deployment)),
+    ...section('Left alone for now:', failuresOf(why, deployment)),
+    ...section('What happened, the newest first:', historyOf(plans, deployment, nowMs)),
+  ].join('\n')
+}
+
+function originText(origin: string | undefined): string {
+  return origin === 'configuration' ? "the controller's configuration" : '"motley apply"'
+}
+
+function replicaLines(why: WhyPlacement, replica: ShownReplica, nowMs: number): string[] {
+  const { spec, nodeName, placed, reported, presence } = replica
+  if (placed === null) return []
+  const state = presence === 'ready' ? (reported?.state ?? 'not told yet') : `node ${presence}`
+  const { engine, backend, contextTokens, slots, devices } = placed
+  const plan = why.plans.find(({ id }) => id === placed.plan)
+  const reason = plan === undefined ? '' : `, made because ${plan.because}`
+  return [
+    `${paint('bold', spec.id)} on ${nodeName} (${devices.join(', ')}): ${state}`,
+    ...indented(`${engine} on ${backend}, context ${contextTokens}, ${counted(slots, 'slot')}`),
+    ...indented(`for ${agoText(nowMs - placed.wantedAtMs)}, by ${placed.plan}${reason}`),
+    ...indented(placed.because),
+    ...(reported?.detail == null ? [] : indented(reported.detail)),
+    ...scoresOf(why, plan, placed.deployment),
+  ]
+}
+
+/** The place that was chosen beside the best of the rest. */
+function scoresOf(why: WhyPlacement, plan: KeptPlan | undefined, deployment: string): string[] {
+  const records = (plan?.candidates ?? []).filter((one) => one.deployment === deployment)
+  const places = records.flatMap(({ node, score }) =>
+    score === null ? [] : [{ title: nodeNameOf(why, node), score }],
+  )
+  return places.length === 0 ? [] : scoreLines(places.slice(0, 3))
+}
+
+function underWay({ page }: WhyPlacement, deployment: string): string[] {
+  const own = (page.plan?.steps ?? []).filter((one) => isOf(one, deployment))
+  const begun = new Set(page.plan?.underWay ?? [])
+  return own.map((one) => `  ${one}${begun.has(one) ? ' (under way)' : ''}`)
+}
+
+/** Steps are named by what is done and to which replica, and those are named by their deployment. */
+function isOf(text: string, deployment: string): boolean {
+  const [, replica = ''] = text.split(' ')
+  return replica.replace(/-\d+$/, '') === deployment
+}
+
+function unplacedOf(plan: KeptPlan | undefined, deployment: string): string[] {
+  return (plan?.unplaced ?? [])
+    .filter((one) => one.deployment === deployment)
+    .flatMap(({ because, waitsFor }) => [
+      ...because.flatMap((one) => blockerLines(one)),
+      ...waitsFor.flatMap((what) => indented(`waits for ${what}`)),
+    ])
+}
+
+function failuresOf(why: WhyPlacement, deployment: string): string[] {
+  return why.picture.failures.flatMap((value) => {
+    const failure = shownFailure.safeParse(value)
+    if (!failure.success || failure.data.deployment !== deployment) return []
+    return indented(`${nodeNameOf(why, failure.data.node)}: ${failure.data.because}`)
+  })
+}
+
+const eventsShown = 8
+
+function historyOf(plans: readonly KeptPlan[], deployment: string, nowMs: number): string[] {
+  const events = plans.flatMap(({ madeAtMs, because, steps }) =>
+    steps
+      .filter(({ replica }) => replica.deployment === deployment)
+      .map((one) => `${agoText(nowMs - madeAtMs)} ago: ${one.step}: ${one.because} (${because})`),
+  )
+  return events.slice(0, eventsShown).flatMap((text) => wrapped(`  ${text}`, columnsMax, '    '))
+}
+
+function replicasIn(values: readonly unknown[]): ShownReplica[] {
+  return values.flatMap((value) => {
+    const parsed = shownReplica.safeParse(value)
+    return parsed.success ? [parsed.data] : []
+  })
+}
+
+function nodeNameOf({ picture }: WhyPlacement, id: string): string {
+  return picture.nodes.find((node) => node.id === id)?.name ?? id
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines]
+}
+
+function indented(text: string): string[] {
+  return wrapped(`    ${text}`, columnsMax, '      ')
+}
+
+/** In one unit. */
+function agoText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000))
+  if (seconds < 120) return `${seconds} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 120) return `${minutes} min`
+  const hours = Math.round(minutes / 60)
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`
+}
