@@ -225,7 +225,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a key where its entry should be, without showing it',
       text: 'gateway: { keys: [sk-geheim-geheim] }',
       said: [
-        'motley.yaml:1: gateway.keys[0]: found "…", allowed: a map of name, key, keyHash, admin, models, rpm, tpm, maxParallel',
+        'motley.yaml:1: gateway.keys[0]: found "…", allowed: a map of name, key, keyHash, admin, models, rpm, tpm, maxParallel, class',
       ],
     },
     {
@@ -244,10 +244,10 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       ],
     },
     {
-      what: 'a strategy of a later version',
-      text: 'routing: { strategy: fastest }',
+      what: 'a strategy that is nearly one',
+      text: 'routing: { strategy: fast }',
       said: [
-        'motley.yaml:1: routing.strategy: found "fastest", allowed: one of least-connections, round-robin, random, power-of-two (this version of motley does not have that strategy yet)',
+        'motley.yaml:1: routing.strategy: found "fast", allowed: one of least-connections, fastest, round-robin, random, power-of-two, two-choices, least-busy, prefix, prefix-load, load-scores, kv-cost, scored',
       ],
     },
     {

@@ -17,9 +17,6 @@ export interface WrittenValues {
   variables(path: ConfigPath): readonly string[]
 }
 
-/** Strategies that the design names and this version does not have. */
-const strategiesToCome: readonly unknown[] = ['fastest', 'prefix']
-
 export function configIssues(issues: readonly Issue[], written: WrittenValues): ConfigIssue[] {
   return issues
     .filter((issue) => !isContradiction(issue))
@@ -71,9 +68,6 @@ function issueTexts(issue: Issue, path: ConfigPath, written: WrittenValues): Con
 /** What was probably meant, or how to write it. */
 function hintFor(path: ConfigPath, found: unknown): string {
   const setting = path.join('.')
-  if (setting === 'routing.strategy' && strategiesToCome.includes(found)) {
-    return ' (this version of motley does not have that strategy yet)'
-  }
   if (setting === 'gateway.listen' && /^:?\d{1,5}$/.test(String(found))) {
     return `; write "127.0.0.1:${String(found).replace(':', '')}"`
   }

@@ -139,18 +139,29 @@ function fleetEndpoints(controller: Controller, log: (line: string) => void): En
     ...((engineIds as readonly (string | null)[]).includes(engine) ? { engine } : {}),
   }))
   // What each of these is and serves is asked again and again: it is somebody else's.
-  const attached = controller.attachedAddresses().map(({ id, ...way }) => ({ ...way, name: id }))
-  return [...replicas, ...attached].flatMap(({ node, fingerprint, held, ...endpoint }) => {
-    const parsed = endpointConfig.safeParse({ ...endpoint, labels: { node } })
-    if (!parsed.success) {
-      log(
-        `${endpoint.name} on ${node} is left out: ${endpoint.url} or what it serves cannot be used`,
-      )
-      return []
-    }
-    const peer = { own: controller.certificate, fingerprint }
-    return [{ ...parsed.data, peer, ...(held === null ? {} : { held }) }]
-  })
+  const attached = controller
+    .attachedAddresses()
+    .map(({ id, ...way }) => ({ ...way, name: id, measured: null }))
+  return [...replicas, ...attached].flatMap(
+    ({ node, fingerprint, held, measured, ...endpoint }) => {
+      const parsed = endpointConfig.safeParse({ ...endpoint, labels: { node } })
+      if (!parsed.success) {
+        log(
+          `${endpoint.name} on ${node} is left out: ${endpoint.url} or what it serves cannot be used`,
+        )
+        return []
+      }
+      const peer = { own: controller.certificate, fingerprint }
+      return [
+        {
+          ...parsed.data,
+          peer,
+          ...(held === null ? {} : { held }),
+          ...(measured === null ? {} : { measured }),
+        },
+      ]
+    },
+  )
 }
 
 /** What agents know this controller by, made once: a new one would leave them all behind. */

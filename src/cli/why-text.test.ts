@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { folded } from '#cli/folded.ts'
 import { type RequestRecord, whyText } from '#cli/why-text.ts'
 
 type Candidate = RequestRecord['decisions'][number]['candidates'][number]
@@ -62,4 +63,60 @@ test('a decision is told with every candidate, its numbers and why it was not ch
 
 test('a request that went nowhere says so', () => {
   expect(whyText({ ...record, attempts: [], status: 503 })).toContain('No endpoint was asked.')
+})
+
+test('what fastest predicted is told beside what came, with the gate that each endpoint failed', async () => {
+  const predicted: RequestRecord = {
+    ...record,
+    answeredModel: 'llama-3.1-8b',
+    decisions: [
+      {
+        model: 'llama-3.1-8b',
+        strategy: 'fastest',
+        scoreMeaning: 'predicted milliseconds until the answer is complete',
+        candidates: [
+          candidate('rtx-4090', {
+            verdict: 'chosen',
+            score: 4_610,
+            ttftMs: 212.4,
+            tpotMs: 22.1,
+            inFlight: 3,
+          }),
+          candidate('mac-studio', {
+            verdict: 'runner-up',
+            score: 7_310,
+            ttftMs: 1_310,
+            tpotMs: 31.2,
+          }),
+          ...(
+            [
+              ['strix', { kind: 'ttft', predictedMs: 4_100, leftMs: 1_790 }],
+              ['arc', { kind: 'tpot', predictedMs: 130, targetMs: 100 }],
+              ['epyc', { kind: 'kv-cache', neededTokens: 41_000, kvTokens: 32_768 }],
+              ['l4', { kind: 'stall', stallMs: 480, answersLost: 2.4 }],
+              ['a100', { kind: 'silent' }],
+              ['t4', { kind: 'work', aheadMs: 2_300 }],
+            ] as const
+          ).map(([endpoint, refusal]) =>
+            candidate(endpoint, { refusal, score: 9_000, ttftMs: 4_100, tpotMs: 40, inFlight: 12 }),
+          ),
+        ],
+      },
+    ],
+    attempts: [
+      {
+        endpoint: 'rtx-4090',
+        model: 'llama-3.1-8b',
+        outcome: 'ok',
+        durationMs: 4_702,
+        ttftMs: 198.2,
+        tpotMs: 22.6,
+        predicted: { ttftMs: 212.4, tpotMs: 22.1 },
+      },
+    ],
+    totalMs: 4_822,
+  }
+  const text = folded(whyText(predicted), { isTTY: true, columns: 80 })
+  await expect(`${text}\n`).toMatchFileSnapshot('../../fixtures/cli/why-fastest.txt')
+  expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
 })

@@ -10,6 +10,14 @@ const refusal = z.looseObject({
   maxInFlight: z.number().optional(),
   rule: z.number().optional(),
   why: z.string().optional(),
+  neededTokens: z.number().optional(),
+  kvTokens: z.number().optional(),
+  predictedMs: z.number().optional(),
+  leftMs: z.number().optional(),
+  targetMs: z.number().optional(),
+  stallMs: z.number().optional(),
+  answersLost: z.number().optional(),
+  aheadMs: z.number().optional(),
 })
 
 /** What is used of GET /admin/v1/decisions/…; a newer gateway may say more. */
@@ -32,6 +40,8 @@ export const requestRecord = z.object({
           inFlight: z.number(),
           weight: z.number(),
           slowStartRatio: z.number(),
+          ttftMs: z.number().nullish(),
+          tpotMs: z.number().nullish(),
         }),
       ),
     }),
@@ -42,6 +52,9 @@ export const requestRecord = z.object({
       model: z.string(),
       outcome: z.string(),
       durationMs: z.number(),
+      ttftMs: z.number().nullish(),
+      tpotMs: z.number().nullish(),
+      predicted: z.object({ ttftMs: z.number(), tpotMs: z.number() }).nullish(),
     }),
   ),
   queueMs: z.number(),
@@ -73,30 +86,51 @@ function decisionText(
   { model, strategy, scoreMeaning, candidates }: RequestRecord['decisions'][number],
   index: number,
 ): string {
+  const predicts = candidates.some(({ tpotMs }) => tpotMs != null)
   const lines = tableLines(
     [
       { title: 'ENDPOINT', maxWidth: 20 },
       { title: 'VERDICT' },
-      { title: 'SCORE', align: 'right' },
+      ...(predicts
+        ? ([
+            { title: 'TOTAL', align: 'right' },
+            { title: 'FIRST', align: 'right' },
+            { title: 'EACH', align: 'right' },
+          ] as const)
+        : ([{ title: 'SCORE', align: 'right' }] as const)),
       { title: 'RUNNING', align: 'right' },
-      { title: 'WEIGHT', align: 'right' },
+      ...(predicts ? [] : ([{ title: 'WEIGHT', align: 'right' }] as const)),
       { title: 'WHY NOT' },
     ],
     candidates.map((candidate) => [
       candidate.endpoint,
       candidate.verdict,
-      candidate.score === null ? '-' : rounded(candidate.score),
+      ...(predicts
+        ? [candidate.score, candidate.ttftMs, candidate.tpotMs].map(durationText)
+        : [candidate.score === null ? '-' : rounded(candidate.score)]),
       String(candidate.inFlight),
-      weightText(candidate),
+      ...(predicts ? [] : [weightText(candidate)]),
       candidate.refusal === null ? '' : refusalText(candidate.refusal),
     ]),
   )
+  const chosen = candidates.some(({ verdict }) => verdict === 'chosen')
+  const meaning = predicts
+    ? 'Predicted: the whole answer, its first token and each further one.'
+    : chosen
+      ? `The score is ${scoreMeaning}; the smallest wins.`
+      : 'There was no place for it yet.'
   return [
     `Decision ${index + 1}: ${model} by ${strategy}`,
-    `The score is ${scoreMeaning}; the smallest wins.`,
+    meaning,
     '',
     ...lines.map(indented),
   ].join('\n')
+}
+
+/** Two digits are all that a prediction is worth. */
+function durationText(ms: number | null | undefined): string {
+  if (ms == null) return '-'
+  return ms < 1_000 ? `${rounded(ms)} ms` : `${rounded(ms / 1_000)} s`
 }
 
 function attemptsText({ attempts }: RequestRecord): string {
@@ -105,11 +139,38 @@ function attemptsText({ attempts }: RequestRecord): string {
     ({ endpoint, model, outcome, durationMs }, index) =>
       `Attempt ${index + 1}: ${model} on ${endpoint}: ${outcome}, after ${milliseconds(durationMs)}.`,
   )
+  attempts.forEach((attempt, index) => {
+    const pace = paceText(attempt)
+    if (pace !== null) lines[index] += `\n${indented(pace)}`
+  })
   return lines.join('\n')
 }
 
-function refusalText({ kind, state, inFlight, maxInFlight, rule, why }: Refusal): string {
+/** What was predicted of an answer, and what came; null where nothing was predicted or came. */
+function paceText({ ttftMs, tpotMs, predicted }: RequestRecord['attempts'][number]): string | null {
+  if (predicted == null || ttftMs == null) return null
+  const first = `first token after ${milliseconds(ttftMs)} (predicted ${milliseconds(predicted.ttftMs)})`
+  if (tpotMs == null) return `${first}.`
+  return `${first}, then ${rounded(tpotMs)} ms each (predicted ${rounded(predicted.tpotMs)} ms).`
+}
+
+function refusalText(refusal: Refusal): string {
+  const { kind, state, inFlight, maxInFlight, rule, why } = refusal
+  const of = (name: 'neededTokens' | 'kvTokens' | 'predictedMs' | 'leftMs' | 'targetMs') =>
+    refusal[name] ?? 0
   switch (kind) {
+    case 'silent':
+      return 'has fallen silent'
+    case 'kv-cache':
+      return `${rounded(of('neededTokens'))}/${rounded(of('kvTokens'))} KV tokens`
+    case 'ttft':
+      return `late: ${durationText(Math.max(0, of('leftMs')))} left`
+    case 'tpot':
+      return `slow: ${durationText(of('targetMs'))} wanted`
+    case 'stall':
+      return `stalls others ${durationText(refusal.stallMs)}`
+    case 'work':
+      return `${durationText(refusal.aheadMs)} of other work`
     case 'tried':
       return 'has failed this request already'
     case 'state':

@@ -9,6 +9,7 @@ import { isMassSilence } from '#controller/presence.ts'
 import { isDesired } from '#controller/replica-wishes.ts'
 import type { EndpointHold } from '#core/config/endpoints.ts'
 import type { NodeId } from '#core/ids.ts'
+import type { MeasuredSpeed } from '#core/measured-speed.ts'
 import type { ReportedReplica } from '#protocol/agent-messages.ts'
 
 /** Where a gateway reaches the engine of a replica that should be there. */
@@ -24,6 +25,8 @@ export interface ReplicaEndpoint {
   readonly engine: string | null
   /** Why nothing new is sent there; null when it may be. */
   readonly held: EndpointHold | null
+  /** What a benchmark found of its kind on its node; null where none was run. */
+  readonly measured: MeasuredSpeed | null
 }
 
 /** Where a gateway reaches an engine that somebody else runs on a node. */
@@ -47,6 +50,7 @@ export function replicaEndpoints(fleet: Fleet): ReplicaEndpoint[] {
       fingerprint,
       engine: reported?.engine ?? null,
       held: held ?? holdOf(reported),
+      measured: measuredSpeed(fleet, { node, model: spec.model, engine: reported?.engine ?? null }),
     }
   })
 }
@@ -63,6 +67,21 @@ export function attachedAddresses(fleet: Fleet): AttachedAddress[] {
       held,
     }
   })
+}
+
+/** The newest of the same engine and model on that node, whatever build it was. */
+function measuredSpeed(
+  fleet: Fleet,
+  of: { readonly node: NodeId; readonly model: string; readonly engine: string | null },
+): MeasuredSpeed | null {
+  const [newest] = Object.values(fleet.state.measurements)
+    .filter(
+      ({ node, model, engine }) => node === of.node && model === of.model && engine === of.engine,
+    )
+    .toSorted((one, other) => other.measuredAtMs - one.measuredAtMs)
+  if (newest === undefined) return null
+  const { promptTokensPerSecond, decodeTokensPerSecond, byConcurrency } = newest
+  return { promptTokensPerSecond, decodeTokensPerSecond, byConcurrency }
 }
 
 /** While its engine listens, gateways ask that how it is; until then, its agent. */

@@ -117,6 +117,12 @@ export const errorCatalog = {
     message: 'Every endpoint of this model is at its limit and the queue is full.',
     hint: 'Wait as long as Retry-After says, or add an endpoint.',
   },
+  overloaded: {
+    status: 429,
+    retryable: true,
+    message: 'More is asked of this model than it can answer in time.',
+    hint: 'Wait as long as Retry-After says, or add an endpoint.',
+  },
   engine_rate_limited: {
     status: 429,
     retryable: true,

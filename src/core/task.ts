@@ -19,3 +19,17 @@ export const tasks = [
 ] as const
 
 export type Task = (typeof tasks)[number]
+
+/** What is answered word by word, from a prompt; of other work nobody counts tokens. */
+const inWords: ReadonlySet<Task> = new Set<Task>([
+  'chat',
+  'completion',
+  'responses',
+  'messages',
+  'ollama-chat',
+  'ollama-generate',
+])
+
+export function isInWords(task: Task): boolean {
+  return inWords.has(task)
+}

@@ -13,9 +13,10 @@ import { connectionFailure } from '#gateway/connection-failure.ts'
 import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
 import { bodyFor, enginePath, requestHeaders } from '#gateway/engine-request.ts'
-import type { Exchange, UnderWay } from '#gateway/exchange.ts'
+import type { AttemptRecord, Exchange, UnderWay } from '#gateway/exchange.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
+import type { SentRequest } from '#gateway/sent-request.ts'
 import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
 import type { FailureKind } from '#routing/retry.ts'
 
@@ -31,11 +32,10 @@ export type AttemptEnd =
 
 export interface AttemptOptions {
   readonly exchange: Exchange
-  readonly endpoint: Endpoint
+  /** Where it goes, and who is told how it goes there. */
+  readonly sent: SentRequest
   readonly model: ModelName
   readonly served: ServedModel
-  /** Counts the request out at its endpoint. */
-  readonly finish: (evidence: Evidence | null) => void
   readonly deadlines: Deadlines
   /** Whether a kept connection that broke at once may be reported as stale. */
   readonly mayResend: boolean
@@ -53,7 +53,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   readonly #options: AttemptOptions
   readonly #resolve: (end: AttemptEnd) => void
   readonly #watchdog: Watchdog
-  readonly #finish: (evidence: Evidence | null) => void
+  readonly #endpoint: Endpoint
   readonly #startedMs: number
   #controller: Dispatcher.DispatchController | null = null
   #relay: AnswerRelay | null = null
@@ -69,14 +69,15 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#options = options
     this.#resolve = resolve
     this.#startedMs = options.nowMs()
-    this.#finish = options.finish
+    this.#endpoint = options.sent.endpoint
     this.#watchdog = new Watchdog(options.deadlines, options.nowMs, (what, limitMs) =>
       this.#expired(what, limitMs),
     )
   }
 
   start(): void {
-    const { exchange, endpoint, served } = this.#options
+    const { exchange, served } = this.#options
+    const endpoint = this.#endpoint
     exchange.underWay = this
     if (exchange.clientGone) {
       this.clientGone()
@@ -103,7 +104,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     }
     this.#controller = controller
     const nowMs = this.#options.nowMs()
-    this.#options.endpoint.stats.connectMs.add(nowMs - this.#startedMs)
+    this.#endpoint.stats.connectMs.add(nowMs - this.#startedMs)
     this.#watchdog.note('first-byte', nowMs)
   }
 
@@ -113,7 +114,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     headers: IncomingHttpHeaders,
   ): void {
     if (this.#over || status < 200) return
-    const { endpoint } = this.#options
+    const endpoint = this.#endpoint
     endpoint.progressAtMs = this.#options.nowMs()
     endpoint.stats.noteStatus(status)
     this.#status = status
@@ -130,7 +131,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#relay = relayFor(
       {
         exchange,
-        endpoint,
+        endpoint: this.#endpoint,
         nowMs,
         rename: served.servedName === model ? null : { from: served.servedName, to: model },
         hidesUsage: this.#asksUsage,
@@ -154,7 +155,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return
-    const { endpoint, exchange } = this.#options
+    const { exchange, sent } = this.#options
+    const endpoint = this.#endpoint
     const nowMs = this.#options.nowMs()
     endpoint.progressAtMs = nowMs
     endpoint.stats.bytesOut += chunk.length
@@ -165,7 +167,9 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     }
     if (this.#watchdog.phase !== 'write-stall') this.#watchdog.note('between-chunks', nowMs)
     if (exchange.ttftMs === null) exchange.ttftMs = nowMs - exchange.startedMs
+    const eventsBefore = exchange.events
     const verdict = this.#relay?.push(chunk) ?? null
+    sent.events(exchange.events - eventsBefore)
     if (verdict !== null) this.#broken(verdict, 'response-error')
   }
 
@@ -224,7 +228,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   /** The answer was whole. */
   #complete(): void {
-    const { endpoint, exchange } = this.#options
+    const { exchange } = this.#options
+    const endpoint = this.#endpoint
     const relay = this.#relay as AnswerRelay
     if (relay.streams && relay.firstByteAtMs !== null) {
       const ttftMs = relay.firstByteAtMs - this.#startedMs
@@ -247,7 +252,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   /** An HTTP error of the engine, whole. */
   #refused(sent: Buffer): void {
-    const { endpoint, model } = this.#options
+    const { model } = this.#options
+    const endpoint = this.#endpoint
     const body = endpoint.withoutItsKey(sent)
     const refusal = readRefusal(this.#status, this.#headers, body, Date.now())
     if (refusal.failure.kind === 'rate-limited') {
@@ -292,7 +298,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#abort()
     relay.interrupt(
       'stream_interrupted',
-      `The engine on "${this.#options.endpoint.id}" stopped in the middle of its answer: ${detail}.`,
+      `The engine on "${this.#endpoint.id}" stopped in the middle of its answer: ${detail}.`,
     )
     this.#resolve({ kind: 'answered' })
   }
@@ -337,6 +343,18 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#resolve({ kind: begun ? 'answered' : 'shut-down' })
   }
 
+  /** How fast a stream came that ends now. */
+  #paceAt(nowMs: number): Pick<AttemptRecord, 'ttftMs' | 'tpotMs'> {
+    const firstAtMs = this.#relay?.streams ? this.#relay.firstByteAtMs : null
+    if (firstAtMs === null) return { ttftMs: null, tpotMs: null }
+    const { exchange, sent } = this.#options
+    const tokens = exchange.usage?.completionTokens ?? sent.eventsSeen
+    return {
+      ttftMs: firstAtMs - this.#startedMs,
+      tpotMs: tokens > 1 ? (nowMs - firstAtMs) / (tokens - 1) : null,
+    }
+  }
+
   #abort(): void {
     this.#controller?.abort(new Error('the attempt is over'))
   }
@@ -345,19 +363,23 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#over = true
     this.#watchdog.stop()
     this.#relay?.release()
-    const { endpoint, exchange, model } = this.#options
+    const { exchange, model, sent } = this.#options
+    const endpoint = this.#endpoint
     exchange.underWay = null
-    const durationMs = this.#options.nowMs() - this.#startedMs
+    const nowMs = this.#options.nowMs()
+    const durationMs = nowMs - this.#startedMs
     exchange.attempts.push({
       endpoint: endpoint.id,
       model,
       outcome: words,
       loggedOutcome: this.#errorBody === null ? words : String(this.#status),
       durationMs,
+      ...this.#paceAt(nowMs),
+      predicted: sent.predicted,
     })
     endpoint.stats.end(outcome)
     endpoint.stats.totalMs.add(durationMs)
-    this.#finish(evidence)
+    sent.end(evidence, exchange.usage)
   }
 }
 

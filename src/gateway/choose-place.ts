@@ -1,33 +1,21 @@
-/** Finds a request a place at an endpoint, now or after waiting in the queue. */
-
-import type { Evidence } from '#core/endpoint-health.ts'
+/** Finds a request a place at an endpoint, now or after waiting for one. */
 import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
-import type { Endpoint } from '#gateway/endpoint.ts'
+import type { Asking, DeskAnswer } from '#gateway/dispatch-desk.ts'
+import { dispatchRequest } from '#gateway/dispatch-request.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
+import type { SentRequest } from '#gateway/sent-request.ts'
 import type { Constraint } from '#routing/constraint.ts'
-import type { DecisionRecord, WhyNone } from '#routing/decision.ts'
-import { pickers } from '#routing/index.ts'
-import { takeTurn } from '#routing/pickers/round-robin.ts'
-import { route } from '#routing/route.ts'
+import type { WhyNone } from '#routing/decision.ts'
+import { waitingRecord } from '#routing/waiting-record.ts'
 
-/** A place at an endpoint, counted in; `finish` counts it out. */
-export interface Place {
-  readonly kind: 'place'
-  readonly endpoint: Endpoint
-  readonly finish: (evidence: Evidence | null) => void
-}
-
-export type NoPlace =
+export type Place =
+  /** Counted in at an endpoint already; `sent.end` counts it out. */
+  | { readonly kind: 'place'; readonly sent: SentRequest }
   | { readonly kind: 'none'; readonly because: WhyNone }
   /** The client left while it waited. */
   | { readonly kind: 'gone' }
-
-/** In the same breath as the decision, so that no other decision counts on the same room. */
-function takePlace(endpoint: Endpoint): Place {
-  return { kind: 'place', endpoint, finish: endpoint.begin() }
-}
 
 export interface PlaceWanted {
   readonly model: ModelName
@@ -49,135 +37,105 @@ export function choosePlace(
   state: GatewayState,
   exchange: Exchange,
   wanted: PlaceWanted,
-): Promise<Place | NoPlace> | Place | NoPlace {
+): Promise<Place> | Place {
   if (exchange.clientGone) return { kind: 'gone' }
   const { model, tried, constraint } = wanted
-  const group =
-    tried.length === 0 ? `${exchange.route.task} ${model} ${constraint?.group ?? ''}` : null
-  if (group !== null && state.queue.length > 0 && state.queue.has(group)) {
-    state.tick()
-    state.queue.wake()
+  state.tick()
+  const asking = state.desk.ask(
+    dispatchRequest(state, exchange, { model, excluded: tried, constraint }),
+  )
+  if (asking.answer !== null) return placeOf(state, exchange, asking.answer)
+  const record = waitingRecord(
+    asking.request,
+    state.fleet.serving(model, exchange.route.task),
+    state.config.routing.strategy,
+    state.nowMs(),
+  )
+  const isHeld = record.candidates.some(({ refusal }) => refusal === null)
+  if (!isHeld) exchange.decisions.push(record)
+  // Who is at work is worth waiting for, whether its limit or a prediction says so.
+  const isDown = !isHeld && record.candidates.every(({ refusal }) => refusal?.kind !== 'full')
+  if (isDown && wanted.hasFallback) {
+    state.desk.leave(asking)
+    return { kind: 'none', because: { kind: 'none-ready' } }
   }
-  if (group === null || state.queue.length === 0 || !state.queue.has(group)) {
-    const found = look(state, exchange, wanted)
-    if ('kind' in found) return found
-    exchange.decisions.push(found)
-    const full = found.candidates.some(({ refusal }) => refusal?.kind === 'full')
-    if (!full && wanted.hasFallback) return { kind: 'none', because: { kind: 'none-ready' } }
+  const { maxRequests } = state.config.gateway.queue
+  if (state.waiting > maxRequests) {
+    state.desk.leave(asking)
+    throw new MotleyError(
+      'queue_full',
+      `Every endpoint of "${model}" is at its limit and ${maxRequests} requests wait already.`,
+      { retryAfterSeconds: 1 },
+    )
   }
-  return waitForPlace(state, exchange, wanted, group)
+  return waitForPlace(state, exchange, wanted, asking)
 }
 
-/** One decision: a place, the reason why there is none, or the record of one that says "wait". */
-function look(
-  state: GatewayState,
-  exchange: Exchange,
-  { model, tried, constraint }: PlaceWanted,
-): Place | NoPlace | DecisionRecord {
-  const nowMs = state.tick()
-  const decision = route(
-    { model, nowMs, tried, turnNow: state.fleet.turnNow, constraint },
-    state.fleet.serving(model, exchange.route.task),
-    pickers[state.config.routing.strategy],
-    state.chance,
+function placeOf(state: GatewayState, exchange: Exchange, answer: DeskAnswer): Place {
+  if (answer.kind === 'sent') {
+    const { sent } = answer
+    if (sent.record !== null) exchange.decisions.push(sent.record)
+    return { kind: 'place', sent }
+  }
+  const { because, request } = answer
+  if (because.kind === 'overload') {
+    throw new MotleyError(
+      'overloaded',
+      `"${request.model}" is asked for more than it can answer: ${state.waiting} requests wait, and this one would not start in time.`,
+      { retryAfterSeconds: because.retryAfterMs / 1_000 },
+    )
+  }
+  exchange.decisions.push(
+    waitingRecord(
+      request,
+      state.fleet.serving(request.model, request.task),
+      state.config.routing.strategy,
+      state.nowMs(),
+    ),
   )
-  if (decision.kind === 'wait') return decision.record
-  exchange.decisions.push(decision.record)
-  if (decision.kind === 'refuse') return { kind: 'none', because: decision.because }
-  const { endpoint } = decision
-  const { turn, turnNow } = takeTurn(endpoint, state.fleet.turnNow)
-  endpoint.turn = turn
-  state.fleet.turnNow = turnNow
-  return takePlace(endpoint)
+  return { kind: 'none', because }
 }
 
 function waitForPlace(
   state: GatewayState,
   exchange: Exchange,
-  wanted: PlaceWanted,
-  group: string | null,
-): Promise<Place | NoPlace> {
-  const { model } = wanted
+  { model, totalAtMs }: PlaceWanted,
+  asking: Asking,
+): Promise<Place> {
   const startedMs = state.nowMs()
-  const { maxRequests, timeoutMs } = state.config.gateway.queue
+  const timeoutMs = Math.max(
+    0,
+    Math.min(state.config.gateway.queue.timeoutMs, totalAtMs - startedMs),
+  )
   return new Promise((resolve, reject) => {
     const over = (): void => {
+      clearTimeout(timer)
       exchange.underWay = null
       exchange.queueMs += state.nowMs() - startedMs
     }
-    const leave = state.queue.enqueue(
-      {
-        model,
-        group,
-        tryNow() {
-          const again = look(state, exchange, wanted)
-          if (!('kind' in again)) return false
-          over()
-          if (again.kind === 'place') again.endpoint.stats.queueMs.add(exchange.queueMs)
-          resolve(again)
-          return true
-        },
-        onTimeout() {
-          over()
-          reject(waitedInVain(state, exchange, model))
-        },
-      },
-      { maxRequests, timeoutMs: Math.max(0, Math.min(timeoutMs, wanted.totalAtMs - startedMs)) },
-    )
+    asking.onAnswer = (answer) => {
+      over()
+      if (answer.kind === 'sent') answer.sent.endpoint.stats.queueMs.add(exchange.queueMs)
+      try {
+        resolve(placeOf(state, exchange, answer))
+      } catch (error) {
+        reject(error)
+      }
+    }
+    const timer = setTimeout(() => {
+      over()
+      state.desk.leave(asking)
+      reject(waitedInVain(state, exchange, model))
+    }, timeoutMs)
     exchange.underWay = {
       clientGone() {
-        leave()
         over()
+        state.desk.leave(asking)
         resolve({ kind: 'gone' })
       },
       shutDown() {
-        leave()
         over()
-        reject(new MotleyError('draining', null, { retryAfterSeconds: 1 }))
-      },
-    }
-  })
-}
-
-/** How long a request waits for endpoints that were just added to say what they serve. */
-const firstReportsMs = 3_000
-
-/**
- * Resolves when an endpoint serves what was asked, when all have been asked, or when waiting for
- * that takes too long: what a new endpoint serves is known after its first check.
- */
-export function firstReports(state: GatewayState, exchange: Exchange): Promise<void> {
-  const { asked, route } = exchange
-  if (asked === null || !state.fleet.endpoints.some((endpoint) => endpoint.isUnchecked)) {
-    return Promise.resolve()
-  }
-  return new Promise((resolve, reject) => {
-    const over = (): void => {
-      exchange.underWay = null
-      resolve()
-    }
-    const leave = state.queue.enqueue(
-      {
-        model: asked.model,
-        group: null,
-        tryNow() {
-          const served = state.fleet.serving(asked.model, route.task).length > 0
-          const known = !state.fleet.endpoints.some((endpoint) => endpoint.isUnchecked)
-          if (served || known) over()
-          return served || known
-        },
-        onTimeout: over,
-      },
-      { maxRequests: state.config.gateway.queue.maxRequests, timeoutMs: firstReportsMs },
-    )
-    exchange.underWay = {
-      clientGone() {
-        leave()
-        over()
-      },
-      shutDown() {
-        leave()
-        exchange.underWay = null
+        state.desk.leave(asking)
         reject(new MotleyError('draining', null, { retryAfterSeconds: 1 }))
       },
     }

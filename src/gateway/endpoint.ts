@@ -116,6 +116,14 @@ export class Endpoint implements EndpointView {
     return slowStartRatio(this.health, this.#instant.ms, this.#slowStartMs)
   }
 
+  /** Whether it has the model, and might take this task for it. */
+  serves(model: ModelName, task: Task): boolean {
+    const served = this.models?.get(model)
+    if (served === undefined) return false
+    const tasks = served.tasks ?? this.tasks
+    return tasks === null || tasks.has(task)
+  }
+
   /** Why it is not ready, in a few words; null when there is nothing to say. */
   get reason(): string | null {
     if (this.config.held !== undefined) return this.config.held.reason

@@ -20,6 +20,12 @@ export interface AttemptRecord {
   /** The same without the engine's words, which may quote what was asked. */
   readonly loggedOutcome: string
   readonly durationMs: number
+  /** From sending it to the first byte of a stream; null where no stream began. */
+  readonly ttftMs: number | null
+  /** Of each further token of a whole stream. */
+  readonly tpotMs: number | null
+  /** The same as the strategy predicted them; null where it predicts nothing. */
+  readonly predicted: { readonly ttftMs: number; readonly tpotMs: number } | null
 }
 
 /** What the client asked for, once its body was read. */
@@ -34,6 +40,8 @@ export interface AskedFor {
   readonly maxTokens: number | null
   /** Where in the body the model name stands, with its quotes if it has any. */
   readonly modelSpan: { readonly start: number; readonly end: number } | null
+  /** Where in the body its prompt stands; null where it is not looked for. */
+  readonly promptSpan: { readonly start: number; readonly end: number } | null
   /** How to write a model name there. */
   readonly writeModel: (servedName: string) => string
   /** How to ask for a usage event where the client did not; null where that is not possible. */
@@ -59,6 +67,8 @@ export class Exchange {
   key: ApiKey | null = null
   body: RequestBody | null = null
   asked: AskedFor | null = null
+  /** Names of the leading pieces of its prompt; null until somebody wants them. */
+  prefixBlocks: readonly number[] | null = null
   readonly attempts: AttemptRecord[] = []
   /** Attempts over or under way. */
   attemptsBegun = 0

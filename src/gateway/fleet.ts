@@ -95,10 +95,7 @@ export class Fleet {
   serving(model: ModelName, task: Task): readonly Endpoint[] {
     const endpoints = this.#byModel.get(model)
     if (endpoints === undefined) return []
-    const allowed = endpoints.filter((endpoint) => {
-      const tasks = endpoint.models?.get(model)?.tasks ?? endpoint.tasks
-      return tasks === null || tasks.has(task)
-    })
+    const allowed = endpoints.filter((endpoint) => endpoint.serves(model, task))
     return allowed.length === endpoints.length ? endpoints : allowed
   }
 

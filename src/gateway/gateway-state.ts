@@ -1,18 +1,22 @@
 /** What all requests of one gateway share. */
 import type { MotleyConfig } from '#core/config/document.ts'
-import type { EndpointId } from '#core/ids.ts'
+import { type EndpointId, type ModelName, modelName } from '#core/ids.ts'
 import type { AccessLog } from '#gateway/access-log.ts'
 import { AdmissionQueue } from '#gateway/admission-queue.ts'
 import type { DecisionLog } from '#gateway/decision-log.ts'
 import { DemandLog } from '#gateway/demand-log.ts'
+import { DispatchDesk } from '#gateway/dispatch-desk.ts'
 import type { Endpoint, Instant } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { Fleet } from '#gateway/fleet.ts'
 import { KeyRing } from '#gateway/key-ring.ts'
 import type { GatewayMetrics } from '#gateway/metrics.ts'
+import { PromptSizes } from '#gateway/prompt-sizes.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import type { RouteScript } from '#gateway/script/route-script.ts'
 import type { Sleepers } from '#gateway/sleepers.ts'
+import type { EndpointReport } from '#protocol/endpoint-report.ts'
+import type { LatencyTargets } from '#routing/dispatcher.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
 /** A script that fails, fails mostly for every request. */
@@ -29,7 +33,12 @@ export class GatewayState {
   readonly decisions: DecisionLog
   readonly fleet: Fleet
   readonly keys = new KeyRing()
+  /** Who waits for something to be there at all; who waits for room, waits at the desk. */
   readonly queue = new AdmissionQueue()
+  readonly desk: DispatchDesk
+  readonly promptSizes = new PromptSizes()
+  /** What deployments of the configuration promise, by the model that they serve. */
+  deploymentTargets: ReadonlyMap<ModelName, LatencyTargets> = new Map()
   readonly startedMs: number
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
@@ -73,6 +82,12 @@ export class GatewayState {
     this.startedMs = options.nowMs()
     this.#instant = { ms: this.startedMs }
     this.fleet = new Fleet(this.#instant)
+    this.desk = new DispatchDesk({
+      strategy: options.config.routing.strategy,
+      fleet: this.fleet,
+      nowMs: () => this.tick(),
+      chance: options.chance,
+    })
     this.budget = this.#newBudget()
     this.configure(options.config)
   }
@@ -88,7 +103,14 @@ export class GatewayState {
     if (budgetRatio !== retries.budgetRatio || minPerSecond !== retries.minPerSecond) {
       this.budget = this.#newBudget()
     }
+    this.deploymentTargets = new Map(
+      Object.values(config.deployments).map(({ model, targets }) => [
+        modelName(model),
+        { ttftMs: targets.ttftMs ?? null, tpotMs: targets.tpotMs ?? null },
+      ]),
+    )
     this.fleet.configure(config)
+    this.desk.configure(config.routing.strategy)
     this.queue.wake()
   }
 
@@ -98,10 +120,26 @@ export class GatewayState {
     return this.#instant.ms
   }
 
-  /** A request left this endpoint: somebody who waits may have its place. */
-  roomAt(endpoint: Endpoint): void {
+  /** Requests that have no place yet. */
+  get waiting(): number {
+    return this.desk.waiting + this.queue.length
+  }
+
+  waitingFor(model: ModelName): number {
+    return this.desk.waitingFor(model) + this.queue.lengthOf(model)
+  }
+
+  /** An endpoint was heard of, or heard nothing from. */
+  report(report: EndpointReport): void {
     this.tick()
-    if (this.queue.length > 0) this.queue.wake()
+    const endpoint = this.fleet.apply(report)
+    if (endpoint === null) return
+    this.desk.heardOf(endpoint, report.load)
+    this.queue.wake()
+  }
+
+  /** A request has left this endpoint. */
+  leftFrom(endpoint: Endpoint): void {
     if (endpoint.health.draining) this.fleet.forgetLeft()
   }
 

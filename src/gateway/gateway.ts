@@ -104,11 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   return {
     url: listener.url,
-    report(report) {
-      state.tick()
-      const endpoint = state.fleet.apply(report)
-      if (endpoint !== null) state.queue.wake()
-    },
+    report: (report) => state.report(report),
     reload(config) {
       const notes: string[] = []
       const before = state.config.gateway
@@ -157,7 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     get vitals() {
       return {
         inFlight: state.running.size,
-        queued: state.queue.length,
+        queued: state.waiting,
         openConnections: listener.openConnections,
         inFlightByEndpoint: Object.fromEntries(
           [...state.fleet.endpoints, ...state.fleet.leaving].map(({ id, inFlight }) => [

@@ -30,6 +30,7 @@ const endsHere = new Set([
   'expect',
   'origin',
   'x-request-id',
+  'x-motley-class',
 ])
 
 const answerEndsHere = new Set([
@@ -40,6 +41,7 @@ const answerEndsHere = new Set([
   'alt-svc',
   'www-authenticate',
   'x-request-id',
+  'x-motley-class',
 ])
 
 const ours = new Set(

@@ -6,6 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { KeyConfig } from '#core/config/gateway.ts'
 import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
+import type { ServiceClass } from '#core/service-class.ts'
 import { TokenBucket } from '#std/token-bucket.ts'
 
 export interface ApiKey {
@@ -14,6 +15,8 @@ export interface ApiKey {
   readonly models: ReadonlySet<string> | null
   readonly digest: Buffer
   readonly maxParallel: number | null
+  /** How urgent its requests may be at most; null where each says for itself. */
+  readonly service: ServiceClass | null
   readonly usage: KeyUsage
 }
 
@@ -49,6 +52,7 @@ export class KeyRing {
         models: config.models === undefined ? null : new Set(config.models),
         digest: digestOf(config),
         maxParallel: config.maxParallel ?? null,
+        service: config.class ?? null,
         usage,
       }
     })

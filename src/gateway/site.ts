@@ -52,7 +52,7 @@ const pages: Readonly<Record<string, Page>> = {
         type: state.metrics.registry.contentType,
         body: await state.metrics.page({
           endpoints: state.fleet.endpoints,
-          waitingRequests: state.queue.length,
+          waitingRequests: state.waiting,
           logLinesDropped: state.accessLog.dropped,
           replicaAlarms: state.replicaAlarms(),
         }),

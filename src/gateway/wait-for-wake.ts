@@ -69,7 +69,6 @@ function wake(state: GatewayState, exchange: Exchange, model: ModelName): Promis
     const leave = state.queue.enqueue(
       {
         model,
-        group: null,
         tryNow() {
           if (!isAwake(state, exchange, model)) return false
           over()

@@ -5,9 +5,13 @@ import type { Refusal } from '#routing/filter.ts'
 
 /** What to do with a request right now. The gateway obeys it. */
 export type Decision<Endpoint extends EndpointView> =
-  | { readonly kind: 'forward'; readonly endpoint: Endpoint; readonly record: DecisionRecord }
-  | { readonly kind: 'wait'; readonly record: DecisionRecord }
-  | { readonly kind: 'refuse'; readonly because: WhyNone; readonly record: DecisionRecord }
+  | {
+      readonly kind: 'forward'
+      readonly endpoint: Endpoint
+      readonly record: DecisionRecord | null
+    }
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'refuse'; readonly because: WhyNone }
 
 /** Why no endpoint may be chosen, and waiting would not help. */
 export type WhyNone =
@@ -29,7 +33,10 @@ export interface CandidateRecord {
   readonly inFlight: number
   readonly weight: number
   readonly slowStartRatio: number
+  /** Time to first token: predicted where the strategy predicts, else as measured of late. */
   readonly ttftMs: number | null
+  /** Predicted time of each further token; null where the strategy predicts nothing. */
+  readonly tpotMs: number | null
 }
 
 /** Every candidate of one decision with the numbers that decided, as they were then. */

@@ -10,16 +10,11 @@
  */
 import type { EndpointLoad, EndpointView } from '#core/endpoint.ts'
 import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type { ServiceClass } from '#core/service-class.ts'
 import type { Task } from '#core/task.ts'
 import type { Constraint } from '#routing/constraint.ts'
 import type { DecisionRecord, WhyNone } from '#routing/decision.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
-
-/**
- * How a request wants to be treated when not all can be served in time: interactive ones before
- * standard ones, and batch ones with what is left.
- */
-export type ServiceClass = 'interactive' | 'standard' | 'batch'
 
 /** What the answer should keep; null where nothing is asked for. */
 export interface LatencyTargets {
@@ -34,6 +29,13 @@ export interface DispatchRequest {
   readonly id: RequestId
   readonly model: ModelName
   readonly task: Task
+  /** Whether its answer comes token by token; nothing is heard of another until it is over. */
+  readonly streams: boolean
+  /**
+   * How much work it is, for what is not counted in tokens, as sound and pictures. Compared with
+   * others of its task and model only; null where tokens say it.
+   */
+  readonly workUnits: number | null
   /** Counted or estimated; at least 1. */
   readonly promptTokens: number
   /** The longest answer the client allows; null when it does not say. */
@@ -71,8 +73,8 @@ export interface EndpointLimits {
 /** What a dispatcher is told of an endpoint. The view may be a live record; it is only read. */
 export interface DispatchEndpoint {
   readonly view: EndpointView
-  /** Null when it serves every model. */
-  readonly models: ReadonlySet<ModelName> | null
+  /** Whether it has the model, and takes the task for it. */
+  serves(model: ModelName, task: Task): boolean
   readonly limits: EndpointLimits
   /** How fast it is thought to be, before anything was measured; null when nobody knows. */
   readonly speed: StepSpeed | null
@@ -84,6 +86,8 @@ export interface DispatchOutcome {
   readonly kind: 'answered' | 'failed' | 'cancelled'
   /** Prompt tokens that the engine says it did not need to compute; null when it does not say. */
   readonly cachedTokens: number | null
+  /** Tokens of the answer as the engine counted them; null when it does not say. */
+  readonly tokens: number | null
 }
 
 export type Dispatch =

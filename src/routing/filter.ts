@@ -32,6 +32,8 @@ export type Refusal =
   | { readonly kind: 'tpot'; readonly predictedMs: number; readonly targetMs: number }
   /** So many answers that are being written there would miss their targets. */
   | { readonly kind: 'stall'; readonly stallMs: number; readonly answersLost: number }
+  /** Work of other kinds than answers in words is there for so long. */
+  | { readonly kind: 'work'; readonly aheadMs: number }
 
 export interface Filter {
   readonly name: string

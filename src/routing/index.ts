@@ -1,8 +1,7 @@
 /** The strategies there are, by the names that configuration, simulation and records call them. */
-import type { StrategyName } from '#core/config/routing.ts'
+import { strategyNames } from '#core/config/routing.ts'
 import type { Dispatcher, DispatcherOptions } from '#routing/dispatcher.ts'
 import { Fastest } from '#routing/fastest/fastest.ts'
-import type { Picker } from '#routing/picker.ts'
 import { leastConnections } from '#routing/pickers/least-connections.ts'
 import { powerOfTwo } from '#routing/pickers/power-of-two.ts'
 import { random } from '#routing/pickers/random.ts'
@@ -17,28 +16,15 @@ import { twoChoices } from '#routing/policies/two-choices.ts'
 import { pickerPolicy } from '#routing/policy.ts'
 import { QueuedDispatcher } from '#routing/queued-dispatcher.ts'
 
-export const pickers: Readonly<Record<StrategyName, Picker>> = {
+const pickers = {
   'least-connections': leastConnections,
   'round-robin': roundRobin,
   random,
   'power-of-two': powerOfTwo,
 }
 
-export const dispatcherNames = [
-  'fastest',
-  'fastest-immediate',
-  'least-connections',
-  'round-robin',
-  'random',
-  'power-of-two',
-  'two-choices',
-  'least-busy',
-  'prefix',
-  'prefix-load',
-  'load-scores',
-  'kv-cost',
-  'scored',
-] as const
+/** Those a user can choose, and one to compare with. */
+export const dispatcherNames = [...strategyNames, 'fastest-immediate'] as const
 
 export type DispatcherName = (typeof dispatcherNames)[number]
 

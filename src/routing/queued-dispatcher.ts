@@ -5,6 +5,7 @@
  */
 import type { EndpointLoad, EndpointState, EndpointView } from '#core/endpoint.ts'
 import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type { Task } from '#core/task.ts'
 import type {
   Dispatch,
   DispatchCounts,
@@ -15,16 +16,8 @@ import type {
   DispatchRequest,
   EndpointLimits,
 } from '#routing/dispatcher.ts'
-import type { Refusal } from '#routing/filter.ts'
 import type { Candidate, Policy } from '#routing/policy.ts'
-import {
-  firstRefusal,
-  pickAmong,
-  preferredOf,
-  recordOf,
-  routeRequest,
-  whyNone,
-} from '#routing/route.ts'
+import { route, routeRequest } from '#routing/route.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** One new TTFT moves the average by a fifth: about ten requests are remembered. */
@@ -47,8 +40,8 @@ class Counted implements Candidate {
     this.#told = told
   }
 
-  serves(model: ModelName): boolean {
-    return this.#told.models?.has(model) ?? true
+  serves(model: ModelName, task: Task): boolean {
+    return this.#told.serves(model, task)
   }
 
   get id(): EndpointId {
@@ -93,7 +86,8 @@ export class QueuedDispatcher implements Dispatcher {
   readonly #chance: () => number
   readonly #explain: boolean
   readonly #endpoints = new Map<EndpointId, Counted>()
-  readonly #serving = new Map<ModelName, readonly Counted[]>()
+  /** By model and task. */
+  readonly #serving = new Map<string, readonly Counted[]>()
   readonly #waiting = new Map<RequestId, DispatchRequest>()
   readonly #sent = new Map<RequestId, Sent>()
   /** Requests that found no room since room was last made. */
@@ -204,26 +198,19 @@ export class QueuedDispatcher implements Dispatcher {
   }
 
   #look(request: DispatchRequest, nowMs: number): Dispatch | null {
-    const asked = routeRequest(request, nowMs)
-    const all = this.#servingOf(request.model)
-    const eligible: Counted[] = []
-    const refusals: (Refusal | null)[] = []
-    for (const endpoint of all) {
-      const refusal = firstRefusal(asked, endpoint)
-      refusals.push(refusal)
-      if (refusal === null) eligible.push(endpoint)
-    }
-    if (eligible.length === 0) {
-      const because = whyNone(refusals)
-      if (because === null) return null
-      this.#waiting.delete(request.id)
-      return { kind: 'reject', request, because }
-    }
-    const pick = pickAmong(eligible, preferredOf(asked, eligible), (among) =>
-      this.#policy.pick(among, request, { nowMs, chance: this.#chance }),
+    const decision = route(
+      routeRequest(request, nowMs),
+      this.#servingOf(request),
+      this.#policy,
+      (candidates) => this.#policy.pick(candidates, request, { nowMs, chance: this.#chance }),
+      this.#explain,
     )
-    const endpoint = eligible[pick.chosen] as Counted
-    const record = this.#explain ? recordOf(asked, all, refusals, this.#policy, pick) : null
+    if (decision.kind === 'wait') return null
+    if (decision.kind === 'refuse') {
+      this.#waiting.delete(request.id)
+      return { kind: 'reject', request, because: decision.because }
+    }
+    const { endpoint, record } = decision
     this.#waiting.delete(request.id)
     this.#sent.set(request.id, { request, endpoint, tokens: 0, started: false })
     endpoint.inFlight++
@@ -233,18 +220,19 @@ export class QueuedDispatcher implements Dispatcher {
     return { kind: 'send', request, endpoint: endpoint.id, record }
   }
 
-  #servingOf(model: ModelName): readonly Counted[] {
-    let serving = this.#serving.get(model)
+  #servingOf({ model, task }: DispatchRequest): readonly Counted[] {
+    const key = `${task} ${model}`
+    let serving = this.#serving.get(key)
     if (serving === undefined) {
-      serving = [...this.#endpoints.values()].filter((endpoint) => endpoint.serves(model))
-      this.#serving.set(model, serving)
+      serving = [...this.#endpoints.values()].filter((endpoint) => endpoint.serves(model, task))
+      this.#serving.set(key, serving)
     }
     return serving
   }
 }
 
 /** Requests of one group may use the same endpoints; null for one that stands for itself. */
-function groupOf({ model, excluded, constraint }: DispatchRequest): string | null {
+function groupOf({ model, task, excluded, constraint }: DispatchRequest): string | null {
   if (excluded.length > 0) return null
-  return constraint === null ? model : `${model} ${constraint.group}`
+  return `${task} ${model} ${constraint?.group ?? ''}`
 }

@@ -1,20 +1,41 @@
 import { expect, test } from 'vitest'
 import type { EndpointView } from '#core/endpoint.ts'
 import { endpointId, modelName } from '#core/ids.ts'
-import { pickers } from '#routing/index.ts'
-import { takeTurn } from '#routing/pickers/round-robin.ts'
+import type { RouteRequest } from '#routing/filter.ts'
+import type { Picker } from '#routing/picker.ts'
+import { leastConnections } from '#routing/pickers/least-connections.ts'
+import { powerOfTwo } from '#routing/pickers/power-of-two.ts'
+import { random } from '#routing/pickers/random.ts'
+import { roundRobin, takeTurn } from '#routing/pickers/round-robin.ts'
 import { route } from '#routing/route.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 import { endpointView } from '#testing/endpoint-view.ts'
 
+const pickers = {
+  'least-connections': leastConnections,
+  'round-robin': roundRobin,
+  random,
+  'power-of-two': powerOfTwo,
+}
+
 const request = { model: modelName('m'), nowMs: 1000, tried: [], turnNow: 0, constraint: null }
+
+function decide(
+  asked: RouteRequest,
+  endpoints: EndpointView[],
+  strategy: keyof typeof pickers,
+  chance = seededChance(1),
+) {
+  const picker: Picker = pickers[strategy]
+  return route(asked, endpoints, picker, (among) => picker.pick(among, asked, chance), true)
+}
 
 function choose(
   endpoints: EndpointView[],
   strategy: keyof typeof pickers,
   chance = seededChance(1),
 ) {
-  const decision = route(request, endpoints, pickers[strategy], chance)
+  const decision = decide(request, endpoints, strategy, chance)
   return decision.kind === 'forward' ? decision.endpoint.id : decision.kind
 }
 
@@ -57,7 +78,7 @@ test('round-robin takes turns by weight and gives nobody the turns it missed', (
   const order: string[] = []
   const endpoints = [endpointView('a', { weight: 2 }), endpointView('b')]
   const step = (list: EndpointView[]) => {
-    const decision = route({ ...request, turnNow }, list, pickers['round-robin'], seededChance(1))
+    const decision = decide({ ...request, turnNow }, list, 'round-robin')
     if (decision.kind !== 'forward') throw new Error(decision.kind)
     const next = takeTurn(decision.endpoint, turnNow)
     Object.assign(decision.endpoint, { turn: next.turn })
@@ -73,7 +94,7 @@ test('round-robin takes turns by weight and gives nobody the turns it missed', (
 })
 
 test('the record names every candidate with its reason, the chosen one and the runner-up', () => {
-  const decision = route(
+  const decision = decide(
     { ...request, tried: [endpointId('tried')] },
     [
       endpointView('tried'),
@@ -83,11 +104,11 @@ test('the record names every candidate with its reason, the chosen one and the r
       endpointView('second', { inFlight: 1 }),
       endpointView('first'),
     ],
-    pickers['least-connections'],
-    seededChance(1),
+    'least-connections',
   )
+  if (decision.kind !== 'forward') throw new Error(decision.kind)
   expect(
-    decision.record.candidates.map(({ endpoint, verdict, refusal, score }) => [
+    decision.record?.candidates.map(({ endpoint, verdict, refusal, score }) => [
       endpoint,
       verdict,
       refusal?.kind ?? null,
@@ -114,5 +135,5 @@ test.each([
   { name: 'a failed endpoint', more: { state: 'failed' as const }, kind: 'refuse' },
   { name: 'an endpoint of weight 0', more: { weight: 0 }, kind: 'refuse' },
 ])('with only $name the decision is to $kind', ({ more, kind }) => {
-  expect(route(request, [endpointView('a', more)], pickers.random, seededChance(1)).kind).toBe(kind)
+  expect(decide(request, [endpointView('a', more)], 'random').kind).toBe(kind)
 })

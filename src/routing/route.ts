@@ -11,17 +11,27 @@ import { hasRoom } from '#routing/filters/has-room.ts'
 import { notCooling } from '#routing/filters/not-cooling.ts'
 import { notTried } from '#routing/filters/not-tried.ts'
 import { permitted } from '#routing/filters/permitted.ts'
-import type { Pick, Picker } from '#routing/picker.ts'
+import type { Pick } from '#routing/picker.ts'
 
 /** In this order, so that "not permitted" is reported before "failed", and that before "full". */
 const filters: readonly Filter[] = [permitted, available, notTried, notCooling, hasRoom]
 
-/** `endpoints` are those that serve the model. Reads them only; the caller obeys the decision. */
+/** What chose, for records. */
+interface Strategy {
+  readonly name: string
+  readonly scoreMeaning: string
+}
+
+/**
+ * `endpoints` are those that serve the model, `pick` is asked with at least one. Reads them only;
+ * the caller obeys the decision. A record is made where somebody wants it `explained`.
+ */
 export function route<Endpoint extends EndpointView>(
   request: RouteRequest,
   endpoints: readonly Endpoint[],
-  picker: Picker,
-  chance: () => number,
+  strategy: Strategy,
+  pick: (candidates: readonly Endpoint[]) => Pick,
+  explained: boolean,
 ): Decision<Endpoint> {
   const refusals: (Refusal | null)[] = []
   const eligible: Endpoint[] = []
@@ -31,21 +41,19 @@ export function route<Endpoint extends EndpointView>(
     if (refusal === null) eligible.push(endpoint)
   }
   if (eligible.length === 0) {
-    const record = recordOf(request, endpoints, refusals, picker, null)
     const because = whyNone(refusals)
-    return because === null ? { kind: 'wait', record } : { kind: 'refuse', because, record }
+    return because === null ? { kind: 'wait' } : { kind: 'refuse', because }
   }
-  const preferred = preferredOf(request, eligible)
-  const pick = pickAmong(eligible, preferred, (among) => picker.pick(among, request, chance))
+  const picked = pickAmong(eligible, preferredOf(request, eligible), pick)
   return {
     kind: 'forward',
-    endpoint: eligible[pick.chosen] as Endpoint,
-    record: recordOf(request, endpoints, refusals, picker, pick),
+    endpoint: eligible[picked.chosen] as Endpoint,
+    record: explained ? recordOf(request, endpoints, refusals, strategy, picked) : null,
   }
 }
 
 /** Those that lack least of what rules prefer; all of them where no rule prefers any. */
-export function preferredOf<Endpoint extends EndpointView>(
+function preferredOf<Endpoint extends EndpointView>(
   { constraint }: RouteRequest,
   eligible: readonly Endpoint[],
 ): readonly Endpoint[] {
@@ -57,7 +65,7 @@ export function preferredOf<Endpoint extends EndpointView>(
 }
 
 /** The pick in terms of all who are eligible; who is not preferred was not looked at. */
-export function pickAmong<Endpoint extends EndpointView>(
+function pickAmong<Endpoint extends EndpointView>(
   eligible: readonly Endpoint[],
   preferred: readonly Endpoint[],
   pickPreferred: (preferred: readonly Endpoint[]) => Pick,
@@ -113,7 +121,7 @@ export function recordOf(
   request: RouteRequest,
   endpoints: readonly EndpointView[],
   refusals: readonly (Refusal | null)[],
-  picker: { readonly name: string; readonly scoreMeaning: string },
+  strategy: Strategy,
   pick: Pick | null,
 ): DecisionRecord {
   const runnerUp = pick === null ? -1 : runnerUpOf(pick)
@@ -138,13 +146,14 @@ export function recordOf(
       weight: endpoint.weight,
       slowStartRatio: endpoint.slowStartRatio,
       ttftMs: endpoint.ttftMs,
+      tpotMs: null,
     }
   })
   return {
     atMs: request.nowMs,
     model: request.model,
-    strategy: picker.name,
-    scoreMeaning: picker.scoreMeaning,
+    strategy: strategy.name,
+    scoreMeaning: strategy.scoreMeaning,
     candidates,
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { endpointId, modelName } from '#core/ids.ts'
-import type { ServiceClass } from '#routing/dispatcher.ts'
+import type { ServiceClass } from '#core/service-class.ts'
 import { dispatcherNames, newDispatcher } from '#routing/index.ts'
 import { defaultTargets } from '#routing/service-class.ts'
 import type { Fault } from '#simulator/fault.ts'

@@ -15,13 +15,13 @@ import {
   type RequestId,
   requestId,
 } from '#core/ids.ts'
+import type { ServiceClass } from '#core/service-class.ts'
 import type {
   Dispatch,
   DispatchEndpoint,
   Dispatcher,
   DispatchRequest,
   LatencyTargets,
-  ServiceClass,
 } from '#routing/dispatcher.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
 import type { Fault } from '#simulator/fault.ts'
@@ -261,6 +261,8 @@ class Simulation {
         arrivedAtMs: atMs,
         excluded: [],
         constraint: null,
+        streams: true,
+        workUnits: null,
       },
       told: 0,
       site: null,
@@ -323,7 +325,11 @@ class Simulation {
     if (site === null) throw new Error('only a request that was sent can fail')
     this.#leaveSite(job, site)
     if (outcome.bypassed) return
-    this.#dispatcher.done(request.id, { kind: 'failed', cachedTokens: null }, this.#nowMs)
+    this.#dispatcher.done(
+      request.id,
+      { kind: 'failed', cachedTokens: null, tokens: null },
+      this.#nowMs,
+    )
     job.request = {
       ...request,
       promptTokens: outcome.arrival.promptTokens + outcome.tokens,
@@ -413,7 +419,7 @@ class Simulation {
     this.#byRequest.delete(request.id)
     this.#dispatcher.done(
       request.id,
-      { kind: 'answered', cachedTokens: outcome.hitTokens },
+      { kind: 'answered', cachedTokens: outcome.hitTokens, tokens: null },
       this.#nowMs,
     )
   }
@@ -423,7 +429,7 @@ class Simulation {
       this.#sites.map(({ spec, view }): DispatchEndpoint => {
         return {
           view,
-          models: spec.models === null ? null : new Set(spec.models),
+          serves: (model) => spec.models?.includes(model) ?? true,
           limits: spec.tellsLimits
             ? { seats: spec.seats, kvTokens: spec.kvTokens, batchTokens: spec.batchTokens }
             : { seats: null, kvTokens: null, batchTokens: null },

@@ -47,12 +47,19 @@ export interface EndpointRow {
   readonly models: readonly string[]
 }
 
+/** `MOTLEY_TEST_STRATEGY=fastest npx vitest run tests/…` runs the tests by another strategy. */
+const { MOTLEY_TEST_STRATEGY: strategy } = process.env
+
 function complete(config: ConfigText) {
   const gateway = (config['gateway'] ?? {}) as Record<string, unknown>
   return motleyConfig.parse({
     ...config,
     gateway: { listen: '127.0.0.1:0', accessLog: 'off', ...gateway },
-    routing: { slowStartMs: 0, ...((config['routing'] ?? {}) as object) },
+    routing: {
+      slowStartMs: 0,
+      ...(strategy === undefined ? {} : { strategy }),
+      ...((config['routing'] ?? {}) as object),
+    },
   })
 }
 

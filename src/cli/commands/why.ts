@@ -6,6 +6,7 @@ import {
   plansAnswer,
   type WhyPlacement,
 } from '#cli/deployment-why-text.ts'
+import { folded } from '#cli/folded.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { askPlacement } from '#cli/placement-question.ts'
 import { printJson } from '#cli/terminal.ts'
@@ -39,7 +40,7 @@ export function addWhyCommand(program: Command): void {
         )
       }
       if (json) printJson(answer)
-      else console.log(whyText(record.data))
+      else console.log(folded(whyText(record.data), process.stdout))
     })
 }
 

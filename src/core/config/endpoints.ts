@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { byteSize, httpUrl, milliseconds, modelText, nameText } from '#core/config/text.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import type { MeasuredSpeed } from '#core/measured-speed.ts'
 
 export const endpointConfig = z.strictObject({
   url: httpUrl.describe('Where the engine listens, as http://node0:8001.'),
@@ -73,6 +74,8 @@ export const endpointConfig = z.strictObject({
 export type EndpointConfig = z.output<typeof endpointConfig> & {
   /** Of a replica behind an agent's port; never in a file. */
   readonly peer?: EndpointPeer | undefined
+  /** What a benchmark found of it, tokens a second; never in a file. */
+  readonly measured?: MeasuredSpeed | undefined
   /** Of what runs on a node and cannot be sent anything now; never in a file. */
   readonly held?: EndpointHold | undefined
 }

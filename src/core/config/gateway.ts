@@ -1,6 +1,7 @@
 /** `gateway:` of motley.yaml: how clients reach the fleet, and what holds for all of them. */
 import { z } from 'zod'
 import { byteSize, listenText, milliseconds, modelText, nameText } from '#core/config/text.ts'
+import { serviceClasses } from '#core/service-class.ts'
 
 export const keyConfig = z
   .strictObject({
@@ -25,6 +26,12 @@ export const keyConfig = z
     rpm: z.int().positive().optional().describe('Requests per minute.'),
     tpm: z.int().positive().optional().describe('Tokens per minute, of prompts and answers.'),
     maxParallel: z.int().positive().optional().describe('Requests at a time.'),
+    class: z
+      .enum(serviceClasses)
+      .optional()
+      .describe(
+        'How urgent its requests are at most, where `fastest` routes: interactive ones go first, batch ones take what is left. A request may ask for less with the header x-motley-class.',
+      ),
   })
   .refine((entry) => (entry.key === undefined) !== (entry.keyHash === undefined), {
     error: 'exactly one of "key" and "keyHash"',

@@ -4,6 +4,7 @@ import { timeoutsConfig } from '#core/config/gateway.ts'
 import { modelText } from '#core/config/text.ts'
 import { weightsFormats } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { serviceClasses } from '#core/service-class.ts'
 
 /** Only its form is looked at here: what there is behind it, a node finds out. */
 const sourceText = z
@@ -40,6 +41,21 @@ export const modelConfig = z.strictObject({
   timeouts: timeoutsConfig
     .default({})
     .describe('How long a request for this model may take; over gateway.timeouts.'),
+  class: z
+    .enum(serviceClasses)
+    .optional()
+    .describe(
+      'How urgent requests for it are where neither their key nor they themselves say. Left out: a stream is interactive, an answer in one piece is standard.',
+    ),
+  targets: z
+    .strictObject({
+      ttftMs: z.number().positive().optional().describe('Milliseconds to the first token.'),
+      tpotMs: z.number().positive().optional().describe('Milliseconds for each token after it.'),
+    })
+    .default({})
+    .describe(
+      'What `fastest` holds its answers to. Left out: what its deployment says, or what is usual for the class: 2000 and 100 for interactive requests, 10000 and 150 for standard ones and long prompts, nothing for batch ones.',
+    ),
 })
 
 export type ModelConfig = z.infer<typeof modelConfig>

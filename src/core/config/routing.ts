@@ -3,9 +3,20 @@ import { z } from 'zod'
 import { routingRule } from '#core/config/routing-rules.ts'
 import { milliseconds, pathText } from '#core/config/text.ts'
 
-export const strategyNames = ['least-connections', 'round-robin', 'random', 'power-of-two'] as const
-
-export type StrategyName = (typeof strategyNames)[number]
+export const strategyNames = [
+  'least-connections',
+  'fastest',
+  'round-robin',
+  'random',
+  'power-of-two',
+  'two-choices',
+  'least-busy',
+  'prefix',
+  'prefix-load',
+  'load-scores',
+  'kv-cost',
+  'scored',
+] as const
 
 export const routingConfig = z.strictObject({
   strategy: z

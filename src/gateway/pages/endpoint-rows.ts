@@ -13,7 +13,7 @@ export function endpointRows(state: GatewayState) {
       strategy: state.config.routing.strategy,
       draining: state.draining,
       inFlight: state.running.size,
-      queued: state.queue.length,
+      queued: state.waiting,
     },
     endpoints: [...state.fleet.endpoints, ...state.fleet.leaving].map((endpoint) => ({
       name: endpoint.id,

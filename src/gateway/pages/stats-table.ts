@@ -46,7 +46,7 @@ export const statsColumns: readonly StatsColumn[] = [
     title: 'queued',
     meaning: 'requests waiting for a model it serves',
     value: (one, state) =>
-      [...(one.models?.keys() ?? [])].reduce((sum, model) => sum + state.queue.lengthOf(model), 0),
+      [...(one.models?.keys() ?? [])].reduce((sum, model) => sum + state.waitingFor(model), 0),
   },
   { name: 'scur', title: 'in flight', meaning: 'requests in flight', value: (one) => one.inFlight },
   {

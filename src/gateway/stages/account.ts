@@ -1,4 +1,6 @@
 /** The end of every request: counted, logged, recorded, however it came to its end. */
+
+import { isInWords } from '#core/task.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 
@@ -15,6 +17,11 @@ export function account(state: GatewayState, exchange: Exchange): void {
   // A name that only a client made up must not become a label of a metric.
   const model = asked !== null && state.fleet.knows(asked.model) ? asked.model : 'unknown'
   state.metrics.noteEnd(exchange, model, status, totalMs)
+  const { answeredModel, usage } = exchange
+  const body = exchange.body?.inMemory ?? null
+  if (usage !== null && body !== null && answeredModel !== null && isInWords(exchange.route.task)) {
+    state.promptSizes.learn(answeredModel, body, usage.promptTokens)
+  }
   if (exchange.decisions.length > 0) {
     state.decisions.add({
       requestId: exchange.id,

@@ -9,11 +9,12 @@ import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import { attempt } from '#gateway/attempt.ts'
 import type { AttemptFailure } from '#gateway/attempt-failure.ts'
-import { choosePlace, firstReports } from '#gateway/choose-place.ts'
+import { choosePlace } from '#gateway/choose-place.ts'
 import { constraintFor } from '#gateway/constraint.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { finalError, notServed } from '#gateway/final-error.ts'
+import { firstReports } from '#gateway/first-reports.ts'
 import { servedModel } from '#gateway/fleet.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { mayUse } from '#gateway/key-ring.ts'
@@ -109,14 +110,15 @@ async function tryModel(
     if (found.kind === 'none') {
       return { kind: 'failed', failure, none: found.because, mayFallBack: true }
     }
-    const { endpoint, finish } = found
+    const { sent } = found
+    const { endpoint } = sent
     if (exchange.attemptsBegun === 0) state.budget.noteFirstAttempt()
     else if (endpoint.id !== tried.at(-1)) endpoint.stats.redispatches++
     const served = servedModel(endpoint, model)
     if (served === null) {
       // A report changed what it serves while this request waited for it.
-      finish(null)
-      state.roomAt(endpoint)
+      sent.end(null, null)
+      state.leftFrom(endpoint)
       avoided = [...avoided, endpoint.id]
       continue
     }
@@ -125,15 +127,14 @@ async function tryModel(
     exchange.answeredModel = model
     const end = await attempt({
       exchange,
-      endpoint,
+      sent,
       model,
       served,
-      finish,
       deadlines,
       mayResend,
       nowMs: state.nowMs,
     })
-    state.roomAt(endpoint)
+    state.leftFrom(endpoint)
     if (end.kind === 'answered') return end
     if (end.kind === 'client-gone') return { kind: 'gone' }
     if (end.kind === 'shut-down') throw new MotleyError('draining', null, { retryAfterSeconds: 1 })

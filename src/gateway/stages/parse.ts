@@ -59,10 +59,8 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
     maxTokens: readCount(
       value('max_completion_tokens') ?? value('max_tokens') ?? value('max_output_tokens'),
     ),
-    modelSpan:
-      modelMember === undefined
-        ? null
-        : { start: modelMember.valueStart, end: modelMember.valueEnd },
+    modelSpan: spanOf(modelMember),
+    promptSpan: spanOf(members.get('messages') ?? members.get('prompt') ?? members.get('input')),
     writeModel: (servedName) => JSON.stringify(servedName),
     askUsage:
       api.hasStreamOptions && stream && !wantsUsage
@@ -111,9 +109,14 @@ export function parseFormRequest(
     choices: 1,
     maxTokens: null,
     modelSpan: field === undefined ? null : { start: field.start, end: field.end },
+    promptSpan: null,
     writeModel: (servedName) => servedName,
     askUsage: null,
   }
+}
+
+function spanOf(member: JsonMember | undefined): AskedFor['modelSpan'] {
+  return member === undefined ? null : { start: member.valueStart, end: member.valueEnd }
 }
 
 function readModel(value: unknown, names: ModelNames): string {

@@ -10,6 +10,7 @@ import type { EndpointId } from '#core/ids.ts'
 import type { DispatchEndpoint } from '#routing/dispatcher.ts'
 import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
+import { WorkLedger } from '#routing/fastest/work-ledger.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** vLLM's default, for an engine that says nothing of itself. */
@@ -31,6 +32,10 @@ export class EndpointModel {
   readonly decoding: Stream[] = []
   /** In the order in which they were sent, which is the order in which engines compute them. */
   readonly prefilling: Stream[] = []
+  /** Decoding too, as far as anybody can tell: of answers in one piece nothing is heard. */
+  readonly #unheard = new Set<Stream>()
+  /** What is not counted in tokens. */
+  readonly work = new WorkLedger()
   /** Prompt and answer tokens of the decoding streams. */
   contextTokens = 0
   /** Whole prompts of the prefilling ones: what they take of the KV cache. */
@@ -41,6 +46,8 @@ export class EndpointModel {
   /** Requests there that were sent by others, and the KV cache they take. */
   otherRequests = 0
   otherTokens = 0
+  /** Answers there that come token by token. */
+  #heard = 0
   /** When anything came from there last. */
   #progressAtMs = 0
   /** Since when the first of `prefilling` is being computed. */
@@ -51,7 +58,7 @@ export class EndpointModel {
   constructor(told: DispatchEndpoint) {
     this.told = told
     this.id = told.view.id
-    this.speed = new SpeedEstimate(told.speed)
+    this.speed = new SpeedEstimate(told.speed, told.view.weight)
   }
 
   tell(told: DispatchEndpoint): void {
@@ -60,7 +67,7 @@ export class EndpointModel {
   }
 
   get inFlight(): number {
-    return this.decoding.length + this.prefilling.length
+    return this.decoding.length + this.#unheard.size + this.prefilling.length + this.work.count
   }
 
   /** Requests it may have at a time; fewer while it recovers. */
@@ -85,7 +92,7 @@ export class EndpointModel {
   }
 
   get #decodes(): number {
-    return this.decoding.length + this.otherRequests
+    return this.decoding.length + this.#unheard.size + this.otherRequests
   }
 
   get #context(): number {
@@ -164,7 +171,7 @@ export class EndpointModel {
 
   /** Whether it owes an answer for so long that it may have stopped. */
   isSilent(nowMs: number): boolean {
-    if (this.inFlight === 0) return false
+    if (this.#heard === 0) return false
     const silentMs = nowMs - this.#progressAtMs
     if (silentMs < silenceMsMin) return false
     const expectedMs = this.prefilling.length > 0 ? 3 * this.pendingMs(nowMs) : 0
@@ -172,7 +179,10 @@ export class EndpointModel {
   }
 
   begin(stream: Stream, nowMs: number): void {
-    if (this.inFlight === 0) this.#progressAtMs = nowMs
+    if (stream.request.streams) {
+      if (this.#heard === 0) this.#progressAtMs = nowMs
+      this.#heard++
+    }
     if (this.prefilling.length === 0) this.#headSinceMs = nowMs
     this.#decodesOnlySinceMs = Number.POSITIVE_INFINITY
     this.prefilling.push(stream)
@@ -209,10 +219,41 @@ export class EndpointModel {
     this.contextTokens += count
   }
 
-  end(stream: Stream, nowMs: number): void {
-    this.#progressAtMs = nowMs
+  /**
+   * Prompts of answers in one piece are thought to be done when they should be, and their answers
+   * to be half written from then on.
+   */
+  advance(nowMs: number): void {
+    for (;;) {
+      const head = this.prefilling[0]
+      if (head === undefined || head.request.streams) return
+      if (nowMs - this.#headSinceMs < this.prefillMs(head.newTokens, head.pairs)) return
+      this.#endPrefill(head, nowMs)
+      head.started = true
+      head.tokens = Math.round(head.expectedTokens / 2)
+      this.#unheard.add(head)
+      this.contextTokens += head.request.promptTokens + head.tokens
+    }
+  }
+
+  /** `answerTokens` as the engine counted them; null where it did not, or did not answer. */
+  end(stream: Stream, answerTokens: number | null, nowMs: number): void {
+    if (stream.request.streams) {
+      this.#heard--
+      this.#progressAtMs = nowMs
+    } else if (answerTokens !== null) {
+      const stepMs = (stream.predictedTpotMs + this.stepMs()) / 2
+      this.speed.learnWhole(
+        nowMs - stream.sentAtMs,
+        stream.predictedTtftMs + Math.max(0, answerTokens - 1) * stepMs,
+      )
+    }
     if (!stream.started) {
       this.#endPrefill(stream, nowMs)
+      return
+    }
+    if (this.#unheard.delete(stream)) {
+      this.contextTokens -= stream.request.promptTokens + stream.tokens
       return
     }
     const last = this.decoding.pop() as Stream

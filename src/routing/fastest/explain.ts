@@ -2,7 +2,7 @@
 import type { CandidateRecord, DecisionRecord } from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
-import { judge, judgeStall, newJudgement, refusalOf } from '#routing/fastest/judge.ts'
+import { judge, judgeStall, judgeWork, newJudgement, refusalOf } from '#routing/fastest/judge.ts'
 import { firstRefusal, routeRequest } from '#routing/route.ts'
 
 type Facts = Parameters<typeof judge>[3]
@@ -48,8 +48,11 @@ function candidateOf(
   const { view } = model.told
   const judgement = newJudgement()
   const known = facts(model)
-  judge(judgement, model, request, known)
-  if (judgement.gate === 'none') judgeStall(judgement, model, nowMs, known.tuning)
+  const judgeOf = request.workUnits === null ? judge : judgeWork
+  judgeOf(judgement, model, request, known)
+  if (judgement.gate === 'none' && request.workUnits === null) {
+    judgeStall(judgement, model, nowMs, known.tuning)
+  }
   const refusal =
     firstRefusal(routeRequest(request, nowMs), view) ??
     (model.isSilent(nowMs) ? { kind: 'silent' } : refusalOf(judgement, model, request, known))
@@ -63,5 +66,6 @@ function candidateOf(
     weight: view.weight,
     slowStartRatio: view.slowStartRatio,
     ttftMs: judgement.ttftMs,
+    tpotMs: judgement.tpotMs,
   }
 }

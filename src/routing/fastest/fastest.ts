@@ -14,7 +14,7 @@
  * too busy at their own last event, and time alone does not change that.
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
-import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type { EndpointId, RequestId } from '#core/ids.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type {
   Dispatch,
@@ -32,6 +32,7 @@ import {
   type Judgement,
   judge,
   judgeStall,
+  judgeWork,
   newJudgement,
   type Urgency,
 } from '#routing/fastest/judge.ts'
@@ -39,6 +40,7 @@ import { OutputLengths } from '#routing/fastest/output-lengths.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
 import { type Waiting, WaitingRoom } from '#routing/fastest/waiting-room.ts'
+import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
 import { firstRefusal, routeRequest, whyNone } from '#routing/route.ts'
@@ -67,9 +69,12 @@ export class Fastest implements Dispatcher {
   readonly #chance: () => number
   readonly #explain: boolean
   readonly #endpoints = new Map<EndpointId, EndpointModel>()
-  readonly #groups = new Map<ModelName, EndpointGroup>()
+  /** By model and task. */
+  readonly #groups = new Map<string, EndpointGroup>()
   readonly #room = new WaitingRoom()
   readonly #sent = new Map<RequestId, Sent>()
+  /** Work that is not counted in tokens. */
+  readonly #jobs = new Map<RequestId, { readonly model: EndpointModel; readonly job: Job }>()
   readonly #lengths = new OutputLengths()
   readonly #prefixes = new PrefixIndex()
   /** Endpoints to look at again. */
@@ -179,13 +184,20 @@ export class Fastest implements Dispatcher {
   }
 
   done(id: RequestId, outcome: DispatchOutcome, nowMs: number): void {
+    const work = this.#jobs.get(id)
+    if (work !== undefined) {
+      this.#jobs.delete(id)
+      work.model.work.end(work.job, outcome.kind === 'answered', nowMs)
+      this.#touch(work.model, nowMs)
+      return
+    }
     const stream = this.#sent.get(id)
     if (stream === undefined) return
     this.#sent.delete(id)
-    stream.endpoint.end(stream, nowMs)
-    if (outcome.kind === 'answered' && stream.tokens > 0) {
-      this.#lengths.add(stream.request, stream.tokens)
-    }
+    const isAnswered = outcome.kind === 'answered'
+    stream.endpoint.end(stream, isAnswered ? outcome.tokens : null, nowMs)
+    const tokens = outcome.tokens ?? (stream.request.streams ? stream.tokens : 0)
+    if (isAnswered && tokens > 0) this.#lengths.add(stream.request, tokens)
     this.#touch(stream.endpoint, nowMs)
   }
 
@@ -231,14 +243,13 @@ export class Fastest implements Dispatcher {
     )
   }
 
-  #groupOf(name: ModelName, nowMs: number): EndpointGroup {
-    let group = this.#groups.get(name)
+  #groupOf({ model: name, task }: DispatchRequest, nowMs: number): EndpointGroup {
+    const key = `${task} ${name}`
+    let group = this.#groups.get(key)
     if (group === undefined) {
-      const serving = [...this.#endpoints.values()].filter(
-        ({ told }) => told.models?.has(name) ?? true,
-      )
+      const serving = [...this.#endpoints.values()].filter(({ told }) => told.serves(name, task))
       group = new EndpointGroup(serving, (model) => this.#usualCostMs(model, nowMs))
-      this.#groups.set(name, group)
+      this.#groups.set(key, group)
     }
     return group
   }
@@ -263,21 +274,31 @@ export class Fastest implements Dispatcher {
     let bestFits = false
     let bestMisses = 0
     let mayWait = false
+    let equals = 1
+    const judgeOf = request.workUnits === null ? judge : judgeWork
     const { hold } = this.#tuning
     for (const model of candidates) {
-      if (!fresh && !(model.told.models?.has(request.model) ?? true)) continue
+      if (!fresh && !model.told.serves(request.model, request.task)) continue
       if (firstRefusal(asked, model.told.view) !== null) continue
       mayWait = true
       if (model.isSilent(nowMs)) continue
       facts.heldTokens = this.#heldTokens(model, request)
       const judgement = this.#judgement
-      judge(judgement, model, request, facts)
+      judgeOf(judgement, model, request, facts)
       if (judgement.gate !== 'none' && (hold || bestFits)) continue
       const misses = request.constraint?.misses(model.id) ?? 0
       const costMs = judgement.ttftMs + facts.expectedTokens * judgement.tpotMs
-      const worse = misses > bestMisses || (misses === bestMisses && costMs >= bestCostMs)
+      const isEqual = best !== null && misses === bestMisses && costMs === bestCostMs
+      equals = isEqual ? equals + 1 : 1
+      // Equal ones by chance: no order of a list decides which of them is always asked.
+      const worse =
+        misses > bestMisses ||
+        (misses === bestMisses && costMs > bestCostMs) ||
+        (isEqual && this.#chance() * equals >= 1)
       if (best !== null && worse && bestFits) continue
-      if (judgement.gate === 'none') judgeStall(judgement, model, nowMs, this.#tuning)
+      if (judgement.gate === 'none' && request.workUnits === null) {
+        judgeStall(judgement, model, nowMs, this.#tuning)
+      }
       const fits = judgement.gate === 'none'
       if (!fits && (hold || bestFits)) continue
       if (best !== null && worse && fits === bestFits) continue
@@ -295,7 +316,7 @@ export class Fastest implements Dispatcher {
   }
 
   #freshCandidates(request: DispatchRequest, nowMs: number): Iterable<EndpointModel> {
-    const group = this.#groupOf(request.model, nowMs)
+    const group = this.#groupOf(request, nowMs)
     if (group.isSmall) return group.all
     const holders: EndpointModel[] = []
     if (request.prefixBlocks.length > 0) {
@@ -317,12 +338,18 @@ export class Fastest implements Dispatcher {
   #send(
     waiting: Waiting,
     model: EndpointModel,
-    { newTokens, pairs, ttftMs }: Judgement,
+    { newTokens, pairs, ttftMs, tpotMs }: Judgement,
     urgency: Urgency,
     nowMs: number,
   ): Dispatch {
     const { request } = waiting
     const record = this.#explain ? this.#record(request, model, urgency, nowMs) : null
+    if (request.workUnits !== null) {
+      this.#room.send(waiting, nowMs)
+      this.#jobs.set(request.id, { model, job: model.work.begin(request, nowMs) })
+      this.#touch(model, nowMs)
+      return { kind: 'send', request, endpoint: model.id, record }
+    }
     const promptMs = model.prefillMs(newTokens, pairs)
     const stream: Sent = {
       request,
@@ -332,6 +359,7 @@ export class Fastest implements Dispatcher {
       pairs,
       expectedTokens: this.#lengths.mean(request),
       predictedTtftMs: ttftMs,
+      predictedTpotMs: tpotMs,
       prefillShare: promptMs === 0 ? 0 : 1 - Math.min(1, model.stepMs() / promptMs),
       targetMs: request.targets.tpotMs ?? Number.POSITIVE_INFINITY,
       started: false,
@@ -367,7 +395,7 @@ export class Fastest implements Dispatcher {
   #refuseIfHopeless(waiting: Waiting, asked: RouteRequest, nowMs: number): Dispatch | null {
     const { request } = waiting
     const refusals: Refusal[] = []
-    for (const { told } of this.#groupOf(request.model, nowMs).all) {
+    for (const { told } of this.#groupOf(request, nowMs).all) {
       const refusal = firstRefusal(asked, told.view)
       if (refusal === null) return null
       refusals.push(refusal)
@@ -382,7 +410,7 @@ export class Fastest implements Dispatcher {
   #giveUpIfTooSlow(waiting: Waiting, candidates: Iterable<EndpointModel>, nowMs: number): void {
     const { request } = waiting
     const { ttftMs } = request.targets
-    if (ttftMs === null || !this.#groupOf(request.model, nowMs).isSmall) return
+    if (ttftMs === null || !this.#groupOf(request, nowMs).isSmall) return
     const leftMs = ttftMs - (nowMs - request.arrivedAtMs)
     for (const model of candidates) {
       const newTokens = Math.max(1, request.promptTokens - this.#heldTokens(model, request))
@@ -413,7 +441,7 @@ export class Fastest implements Dispatcher {
     urgency: Urgency,
     nowMs: number,
   ): DecisionRecord {
-    return predictionRecord(this.#groupOf(request.model, nowMs).all, {
+    return predictionRecord(this.#groupOf(request, nowMs).all, {
       request,
       chosen,
       nowMs,

@@ -24,7 +24,7 @@ export type Urgency =
 
 /** What one endpoint would do with one request. Reused from call to call. */
 export interface Judgement {
-  gate: 'none' | 'seats' | 'kv-cache' | 'ttft' | 'tpot' | 'stall'
+  gate: 'none' | 'seats' | 'kv-cache' | 'ttft' | 'tpot' | 'stall' | 'work'
   /** From now to the first token. */
   ttftMs: number
   tpotMs: number
@@ -65,13 +65,14 @@ export function judge(
 ): void {
   const { heldTokens, nowMs, tuning, urgency } = facts
   const { promptTokens, targets } = request
+  model.advance(nowMs)
   const newTokens = Math.max(1, promptTokens - heldTokens)
   const pairs = newTokens * (promptTokens - newTokens / 2)
   const addedMs = model.addedMs(newTokens, pairs)
   const pendingMs = model.pendingMs(nowMs)
   judgement.newTokens = newTokens
   judgement.pairs = pairs
-  judgement.ttftMs = model.currentMs() + pendingMs + addedMs
+  judgement.ttftMs = model.currentMs() + pendingMs + addedMs + model.work.outstandingMs
   judgement.tpotMs = model.fullStepMs(promptTokens)
   judgement.pendingMs = pendingMs
   judgement.stallMs = addedMs
@@ -119,6 +120,33 @@ export function judgeStall(
     nowMs,
   })
   if (judgement.loss > lossMax) judgement.gate = 'stall'
+}
+
+/**
+ * More work than this is not sent ahead: what comes meanwhile, of other clients and other tasks,
+ * has its turn in between.
+ */
+const workAheadMs = 1_000
+
+/** The same for work that is not counted in tokens; all of its time is to the first byte. */
+export function judgeWork(
+  judgement: Judgement,
+  model: EndpointModel,
+  request: DispatchRequest,
+  { nowMs }: { readonly nowMs: number },
+): void {
+  model.advance(nowMs)
+  const { work } = model
+  judgement.newTokens = 0
+  judgement.pairs = 0
+  judgement.pendingMs = model.pendingMs(nowMs)
+  judgement.ttftMs = judgement.pendingMs + work.outstandingMs + work.ownMs(request)
+  judgement.tpotMs = 0
+  judgement.stallMs = 0
+  judgement.loss = 0
+  judgement.gate = 'none'
+  if (model.inFlight + model.otherRequests + 1 > model.seats) judgement.gate = 'seats'
+  else if (work.count > 0 && work.outstandingMs > workAheadMs) judgement.gate = 'work'
 }
 
 /** KV cache in use there once the request is there, with room for what is still to be written. */
@@ -185,5 +213,7 @@ export function refusalOf(
       return { kind: 'tpot', predictedMs: tpotMs, targetMs: request.targets.tpotMs ?? 0 }
     case 'stall':
       return { kind: 'stall', stallMs, answersLost: loss }
+    case 'work':
+      return { kind: 'work', aheadMs: model.work.outstandingMs }
   }
 }

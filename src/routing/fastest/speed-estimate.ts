@@ -26,6 +26,8 @@ const unknownSpeed: StepSpeed = {
 const decodeWeight = 0.03
 /** First tokens are rarer than steps, and each tells of many. */
 const prefillWeight = 0.1
+/** A whole answer is hundreds of steps, some of them shared with others that nobody foresaw. */
+const wholeWeight = 0.1
 /** A single sample is never believed to be further off: a network that stalls is no slow device. */
 const ratioMin = 0.25
 const ratioMax = 4
@@ -44,8 +46,13 @@ export class SpeedEstimate {
   #decodeSamples = 0
   #prefillSamples = 0
 
-  constructor(told: StepSpeed | null) {
+  /** `weight` is what the user says of its strength: it makes a guess a better one. */
+  constructor(told: StepSpeed | null, weight = 1) {
     this.#guessed = told === null
+    if (told === null && weight > 0) {
+      this.decodeCorrection = 1 / weight
+      this.prefillCorrection = 1 / weight
+    }
     this.#speed = told ?? unknownSpeed
     this.#linear = linearTable(this.#speed)
   }
@@ -97,6 +104,16 @@ export class SpeedEstimate {
       observedMs / predictedMs,
       Math.max(decodeWeight, this.#guessed ? 1 / (this.#decodeSamples + 1) : 0),
     )
+  }
+
+  /** An answer in one piece tells of prompt and answer together, most of it of the answer. */
+  learnWhole(observedMs: number, predictedMs: number): void {
+    this.#decodeSamples++
+    this.#prefillSamples++
+    const ratio = observedMs / predictedMs
+    const first = this.#guessed ? 1 / (this.#decodeSamples + 1) : 0
+    this.decodeCorrection = corrected(this.decodeCorrection, ratio, Math.max(wholeWeight, first))
+    this.prefillCorrection = corrected(this.prefillCorrection, ratio, Math.max(decodeWeight, first))
   }
 
   /** `share` of the prediction was for prompts: only for that much is it evidence. */

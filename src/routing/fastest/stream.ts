@@ -12,6 +12,7 @@ export interface Stream {
   readonly expectedTokens: number
   /** What was predicted when it was sent, and which part of that was for prompts. */
   readonly predictedTtftMs: number
+  readonly predictedTpotMs: number
   readonly prefillShare: number
   /** Its TPOT target; infinite without one. */
   readonly targetMs: number

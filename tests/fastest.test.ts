@@ -1,0 +1,154 @@
+/** Requests that `fastest` places, through a gateway over real sockets. */
+import type { ServerResponse } from 'node:http'
+import { expect, test } from 'vitest'
+import { motley } from './harness/command.ts'
+import { chat, endpointsOf, engine, fleet, post, readEvents } from './harness/fleet.ts'
+import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
+import { untilTrue } from './harness/until-true.ts'
+
+const byFastest = { routing: { strategy: 'fastest' } }
+
+/** Those whose state no check decides: a machine under load misses checks. */
+const unchecked = (engines: Parameters<typeof endpointsOf>[0]) =>
+  endpointsOf(engines, { models: ['llama-3.1-8b'], health: { enabled: false } })
+
+/** The decision record of an answer, once it is kept: that is after the answer's last byte. */
+async function recordOf(url: string, response: Response) {
+  const path = `${url}/admin/v1/decisions/${response.headers.get('x-request-id')}`
+  let page = await fetch(path)
+  await untilTrue('the record is kept', async () => {
+    page = await fetch(path)
+    return page.ok
+  })
+  return (await page.json()) as {
+    queueMs: number
+    decisions: { candidates: { endpoint: string; verdict: string; ttftMs: number }[] }[]
+    attempts: {
+      ttftMs: number | null
+      tpotMs: number | null
+      predicted: { ttftMs: number; tpotMs: number } | null
+    }[]
+  }
+}
+
+test('one endpoint with room adds no wait, whether the answer streams or not', async () => {
+  const only = await engine()
+  const { url } = await fleet({ ...byFastest, endpoints: unchecked({ only }) }, { watched: false })
+  for (let round = 0; round < 20; round++) {
+    const response = await chat(url, { stream: round % 2 === 0 })
+    expect(response.status).toBe(200)
+    await response.text()
+    expect((await recordOf(url, response)).queueMs).toBe(0)
+  }
+})
+
+test('many at once on one endpoint that says nothing of itself are not held back', async () => {
+  const open: ServerResponse[] = []
+  const only = await scriptedEngine(({ response }) => open.push(response))
+  const { url, gateway } = await fleet({ ...byFastest, endpoints: endpointsOf({ only }) })
+  const answers = Array.from({ length: 40 }, (_, index) => chat(url, { stream: index % 2 === 0 }))
+  await untilTrue('all of them are there', () => open.length === 40)
+  expect(gateway.vitals.queued).toBe(0)
+  for (const response of open) answerChat(response)
+  for (const answer of answers) expect((await answer).status).toBe(200)
+  expect(gateway.vitals.inFlightByEndpoint).toEqual({ only: 0 })
+})
+
+test('an endpoint ten times as fast is learnt to be, and gets the lone requests', async () => {
+  const slow = await engine({ speed: 1, prefillTokensPerSecond: 2_000, decodeTokensPerSecond: 20 })
+  const quick = await engine({
+    speed: 1,
+    prefillTokensPerSecond: 20_000,
+    decodeTokensPerSecond: 400,
+  })
+  const { url } = await fleet(
+    { ...byFastest, endpoints: unchecked({ slow, quick }) },
+    { watched: false },
+  )
+  // Together they reach both, and both are measured.
+  await Promise.all(
+    Array.from({ length: 24 }, async () => readEvents(await chat(url, { stream: true }))),
+  )
+  const places: (string | null)[] = []
+  for (let round = 0; round < 5; round++) {
+    const response = await chat(url, { stream: true })
+    places.push(response.headers.get('x-motley-endpoint'))
+    await readEvents(response)
+  }
+  expect(places).toEqual(['quick', 'quick', 'quick', 'quick', 'quick'])
+})
+
+test('the record tells what was predicted beside what came, and motley why puts it in words', async () => {
+  const only = await engine({ speed: 1, decodeTokensPerSecond: 200 })
+  const { url } = await fleet({ ...byFastest, endpoints: unchecked({ only }) }, { watched: false })
+  const response = await chat(url, { stream: true })
+  await readEvents(response)
+  const record = await recordOf(url, response)
+  expect(record.decisions[0]?.candidates[0]).toMatchObject({ endpoint: 'only', verdict: 'chosen' })
+  const [attempt] = record.attempts
+  expect(attempt?.predicted?.ttftMs).toBeGreaterThan(0)
+  expect(attempt?.tpotMs).toBeGreaterThan(2)
+  const { out } = await motley([
+    ...['why', response.headers.get('x-request-id') ?? '', '--url', url],
+  ])
+  expect(out).toMatch(/first token after \d+ ms \(predicted \d+ ms\), then .* ms each/)
+})
+
+test('texts to embed and chats share an endpoint, and each is answered', async () => {
+  const only = await engine({ models: ['llama-3.1-8b', 'bge-m3'] })
+  const { url, gateway } = await fleet({ ...byFastest, endpoints: endpointsOf({ only }) })
+  const embed = () => post(`${url}/v1/embeddings`, { model: 'bge-m3', input: ['one', 'two'] })
+  const all = await Promise.all(
+    Array.from({ length: 30 }, (_, index) => (index % 3 === 0 ? chat(url) : embed())),
+  )
+  expect(all.map(({ status }) => status)).toEqual(Array.from({ length: 30 }, () => 200))
+  expect(gateway.vitals).toMatchObject({ queued: 0, inFlightByEndpoint: { only: 0 } })
+})
+
+test('a batch key stays one whatever its requests say, and a wrong class is no class', async () => {
+  const open: ServerResponse[] = []
+  const only = await scriptedEngine(({ response, request }) => {
+    expect(request.headers['x-motley-class']).toBeUndefined()
+    open.push(response)
+  })
+  const { url, gateway } = await fleet(
+    {
+      ...byFastest,
+      gateway: {
+        keys: [
+          { name: 'app', key: 'mk-app-1234' },
+          { name: 'night', key: 'mk-night-1234', class: 'batch' },
+        ],
+      },
+      endpoints: endpointsOf({ only }, { maxInFlight: 1 }),
+    },
+    { settled: false },
+  )
+  const ask = (key: string, content: string, own: string) =>
+    chat(
+      url,
+      { messages: [{ role: 'user', content }] },
+      {
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer ${key}`,
+          'x-motley-class': own,
+        },
+      },
+    )
+  const first = ask('mk-app-1234', 'first', 'nonsense')
+  await untilTrue('it is there', () => open.length === 1)
+  const waiting = [ask('mk-night-1234', 'night', 'interactive')]
+  await untilTrue('one waits', () => gateway.vitals.queued === 1)
+  waiting.push(ask('mk-app-1234', 'day', 'standard'))
+  await untilTrue('two wait', () => gateway.vitals.queued === 2)
+  answerChat(open[0] as ServerResponse)
+  await first
+  for (let answered = 1; answered < 3; answered++) {
+    await untilTrue('the next is there', () => open.length > answered)
+    answerChat(open[answered] as ServerResponse)
+  }
+  await Promise.all(waiting)
+  const order = only.received.map(({ body }) => JSON.parse(String(body)).messages[0].content)
+  expect(order).toEqual(['first', 'day', 'night'])
+})
