@@ -1,5 +1,6 @@
 /** The fleet of `motley up --demo`: emulated engines as processes that can really be killed. */
 import { readFileSync } from 'node:fs'
+import { singleStreamRates } from '#batching/single-stream-rates.ts'
 import { ChildStartError, type SupervisedChild, superviseChild } from '#cli/child-process.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { type DemoReply, type DemoRequest, demoActions, listenForDemo } from '#cli/demo-control.ts'
@@ -7,7 +8,7 @@ import { packageFile, roomProgram } from '#cli/package-files.ts'
 import { tableLines } from '#cli/table.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig, endpointName } from '#core/config/endpoints.ts'
-import { deviceSpeeds } from '#emulator/device-speeds.ts'
+import { emulatedDevices } from '#emulator/engine-model.ts'
 import { parseFleetFile } from '#emulator/fleet-file.ts'
 
 export interface DemoFleet {
@@ -125,7 +126,9 @@ export async function startDemoFleet(
 
 /** As an operator would write it: by how fast the device reads a prompt. */
 function weightOf(device: string): number {
-  return Math.max(1, Math.round((deviceSpeeds[device]?.prefillTokensPerSecond ?? 0) / 10_000))
+  const known = emulatedDevices[device]
+  const rate = known === undefined ? 0 : singleStreamRates(known).prefillTokensPerSecond
+  return Math.max(1, Math.round(rate / 10_000))
 }
 
 async function startEngine(

@@ -1,4 +1,6 @@
+import type { PrefixBlocks } from '#batching/batch-request.ts'
 import type { Conversation } from '#emulator/conversation.ts'
+import { blocksOf, withText } from '#emulator/prefix.ts'
 import {
   type Fields,
   fieldsField,
@@ -30,6 +32,10 @@ export interface Answer {
   readonly outputTokens: number
   /** Tokens until the longest choice is done: choices are decoded side by side. */
   readonly steps: number
+  /** Null when nobody set a limit. */
+  readonly maxTokens: number | null
+  /** The prompt and what is said, for the prefix cache; null where nothing is cached. */
+  readonly prefix: PrefixBlocks | null
 }
 
 export interface AnswerRequest {
@@ -64,7 +70,10 @@ export function composeAnswer(request: AnswerRequest): Answer {
     outputTokens += choice.pieces.length
     steps = Math.max(steps, choice.pieces.length)
   }
-  return { choices, promptTokens: conversation.promptTokens, outputTokens, steps }
+  const { promptTokens } = conversation
+  const said = choices[0] === undefined ? '' : textOf(choices[0])
+  const prefix = blocksOf(withText(conversation.prefix, said), hashText(request.model))
+  return { choices, promptTokens, outputTokens, steps, maxTokens: request.maxTokens, prefix }
 }
 
 export function textOf(choice: Choice): string {

@@ -1,3 +1,4 @@
+import { emptyPrefix, type Prefix, withText, withTokens } from '#emulator/prefix.ts'
 import {
   type Fields,
   fieldsField,
@@ -12,6 +13,8 @@ export interface Conversation {
   /** Depends on every role and text before the answer. */
   readonly hash: number
   readonly promptTokens: number
+  /** The same tokens, as the prefix cache of an engine knows them. */
+  readonly prefix: Prefix
   /** The beginning of the answer that the caller wants continued; '' for none. */
   readonly prefill: string
   /** Whether the last message is the assistant's, continued or not. */
@@ -33,6 +36,7 @@ export function readMessages(
 ): Conversation {
   let hash = system === null ? 0 : hashText(system, 7)
   let promptTokens = system === null ? 0 : countTokens(system) + tokensPerMessage
+  let prefix = system === null ? emptyPrefix : withMessage(emptyPrefix, 'system', system, 0)
   let lastUserText = ''
   let prefill = ''
   let endsWithAssistant = false
@@ -41,6 +45,7 @@ export function readMessages(
     const role = textField(message, 'role') ?? 'user'
     const { text, images } = readContent(message)
     promptTokens += countTokens(text) + images * imageTokens + tokensPerMessage
+    prefix = withMessage(prefix, role, text, images)
     const isLast = index === messages.length - 1
     endsWithAssistant = isLast && role === 'assistant'
     if (role === 'user') lastUserText = text
@@ -50,7 +55,7 @@ export function readMessages(
       hash = hashText(text, hashText(role, hash + 1))
     }
   }
-  return { hash, promptTokens, prefill, endsWithAssistant, lastUserText }
+  return { hash, promptTokens, prefix, prefill, endsWithAssistant, lastUserText }
 }
 
 /** A bare prompt: the text goes on, so nothing of it is an answer yet. */
@@ -58,10 +63,20 @@ export function readPrompt(prompt: string): Conversation {
   return {
     hash: hashText(prompt, 1),
     promptTokens: countTokens(prompt),
+    prefix: withText(emptyPrefix, prompt),
     prefill: '',
     endsWithAssistant: false,
     lastUserText: prompt,
   }
+}
+
+/**
+ * What a template adds stands after the text, so that an answer goes on where the next turn has its
+ * text. Which image it is makes no difference.
+ */
+function withMessage(prefix: Prefix, role: string, text: string, images: number): Prefix {
+  const said = withTokens(withText(prefix, text), images * imageTokens, 1)
+  return withTokens(said, tokensPerMessage, hashText(role))
 }
 
 function readContent(message: Fields): { text: string; images: number } {

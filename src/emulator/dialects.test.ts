@@ -234,7 +234,7 @@ async function isReady(emulator: Emulator): Promise<boolean> {
 }
 
 describe('load pages', () => {
-  /** Two running, one waiting, 10 of 20 tokens written by each that runs. */
+  /** Two running, one waiting, about half of 20 tokens written by each that runs. */
   async function busy(engine: EmulatorOptions['engine']) {
     const clock = new ManualClock()
     const emulator = await start({
@@ -267,11 +267,25 @@ describe('load pages', () => {
     expect(text).toContain(`vllm:num_requests_running${labels} 2`)
     expect(text).toContain(`vllm:num_requests_waiting${labels} 1`)
     expect(text).toContain(`vllm:kv_cache_usage_perc${labels} ${(2 * 16) / 131_072}`)
-    expect(text).toContain(`vllm:generation_tokens_total${labels} 20`)
+    // The second joins when the first step of 100 ms is over, and has its first token at 200.
+    expect(text).toContain(`vllm:generation_tokens_total${labels} ${10 + 8}`)
     expect(await get(emulator, '/load')).toMatchObject({ json: { server_load: 3 } })
     await finish()
     const after = await get(emulator, '/metrics')
     expect(after.text).toContain(`vllm:time_to_first_token_seconds_count${labels} 3`)
+  })
+
+  test.each([
+    { engine: 'vllm', hits: /^vllm:prefix_cache_hits_total\{.*\} 32$/m },
+    { engine: 'sglang', hits: /^sglang:cached_tokens_total\{.*\} 32$/m },
+  ] as const)('$engine counts what its prefix cache spared', async ({ engine, hits }) => {
+    const emulator = await start({ engine, speed: 0 })
+    // 36 words, 4 tokens around them, and the second turn begins with all of the first.
+    const question = { role: 'user', content: 'word '.repeat(36) }
+    for (const messages of [[question], [question, { role: 'user', content: 'And then?' }]]) {
+      await post(emulator, '/v1/chat/completions', { model, messages, max_tokens: 1 })
+    }
+    expect((await get(emulator, '/metrics')).text).toMatch(hits)
   })
 
   test('SGLang reports running, queued and token usage', async () => {
@@ -279,7 +293,8 @@ describe('load pages', () => {
     const { text } = await get(emulator, '/metrics')
     expect(text).toMatch(/^sglang:num_running_reqs\{.*\} 2$/m)
     expect(text).toMatch(/^sglang:num_queue_reqs\{.*\} 1$/m)
-    expect(text).toMatch(/^sglang:num_used_tokens\{.*\} 32$/m)
+    // Of the second the prompt is read alone, at 100: six tokens each, and ten and nine steps.
+    expect(text).toMatch(/^sglang:num_used_tokens\{.*\} 31$/m)
     expect(text).toMatch(/^sglang:gen_throughput\{.*\} 20$/m)
     expect(await get(emulator, '/get_load')).toMatchObject({ json: [{ num_waiting_reqs: 1 }] })
     expect(await get(emulator, '/get_server_info')).toMatchObject({

@@ -77,7 +77,8 @@ test.each([
 })
 
 test.each(emulatedEngines)('%s stops working when the client leaves', async (engine) => {
-  const emulator = await start({ engine, slots: 1, clock: new ManualClock() })
+  const clock = new ManualClock()
+  const emulator = await start({ engine, slots: 1, clock })
   for (const body of [{ stream: true }, { stream: false }]) {
     const leave = new AbortController()
     const answer = post(emulator, body, leave.signal).then((response) => response.text())
@@ -85,6 +86,8 @@ test.each(emulatedEngines)('%s stops working when the client leaves', async (eng
     leave.abort()
     await expect(answer).rejects.toThrow()
     await expect.poll(() => emulator.stats()).toMatchObject({ running: 0, inFlight: 0 })
+    // The step that it was in goes on to its end.
+    clock.advance(1000)
   }
   expect(emulator.stats()).toMatchObject({ started: 2, aborted: 2, finished: 0 })
 })
@@ -99,7 +102,9 @@ test('a request that waits gets the slot of one that left', async () => {
   await expect.poll(() => emulator.stats().waiting).toBe(1)
   leave.abort()
   await first
-  await expect.poll(() => emulator.stats()).toMatchObject({ running: 1, waiting: 0 })
+  await expect.poll(() => emulator.stats().inFlight).toBe(1)
+  clock.advance(2)
+  expect(emulator.stats()).toMatchObject({ running: 1, waiting: 0 })
   clock.advance(1000)
   expect((await second).status).toBe(200)
 })

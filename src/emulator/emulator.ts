@@ -108,13 +108,7 @@ class RunningEmulator implements Emulator {
     this.#routes = new RouteTable(this.#dialect, settings.tasks)
     this.#keepAliveTimeoutMs = settings.keepAliveTimeoutMs ?? this.#dialect.keepAliveTimeoutMs
     this.#script = new FaultScript(settings.faults, clock, settings.seed)
-    this.#inference = new Inference(clock, {
-      prefillTokensPerSecond: settings.prefillTokensPerSecond,
-      decodeTokensPerSecond: settings.decodeTokensPerSecond,
-      slots: settings.slots,
-      waitingMax: this.#dialect.waitingMax,
-      kvTokens: settings.kvTokens,
-    })
+    this.#inference = new Inference(clock, { ...settings, waitingMax: this.#dialect.waitingMax })
     this.#residency = new Residency(clock, settings.loadMs)
     const loadsAtStart = !this.#dialect.loadsOnDemand
     this.#loadedAtMs = clock.nowMs() + (loadsAtStart ? settings.loadMs : 0)

@@ -3,7 +3,7 @@ import type { EmulatorClock } from '#emulator/clock.ts'
 import type { Dialect, EmulatedTask, Page } from '#emulator/dialect.ts'
 import type { Failure } from '#emulator/failure.ts'
 import type { Fault } from '#emulator/fault.ts'
-import type { Inference, RunningJob } from '#emulator/inference.ts'
+import type { Inference, JobTiming, RunningJob } from '#emulator/inference.ts'
 import type { EmulatorSettings } from '#emulator/options.ts'
 
 /** How a request ended. `faulted`: broken on purpose, after which no answer is whole. */
@@ -79,6 +79,11 @@ export class Exchange {
     if (this.isOver && !keepsRunning) running.cancel()
     if (!keepsRunning) this.#job = running
     return true
+  }
+
+  /** How long the phases of the work took so far; what took no time at all took none. */
+  timing(): JobTiming {
+    return this.#job?.timing() ?? { queueMs: 0, promptMs: 0, outputMs: 0 }
   }
 
   /** Runs later, unless the exchange is over by then. */

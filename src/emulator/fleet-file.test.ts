@@ -16,6 +16,20 @@ emulators:
   ])
 })
 
+test('a fleet of the simulator can be emulated, each device with the engine of its figures', async () => {
+  const lab = parseFleetFile(await readFile('fleets/lab.yaml', 'utf8'), 'lab.yaml')
+  expect(lab.map(({ name, engine }) => `${name} ${engine}`)).toEqual([
+    'pro6000 vllm',
+    'rtx4090 vllm',
+    'rtx4090-2 vllm',
+    'rx7900xtx llama-server',
+    'm2-ultra llama-server',
+    'strix-halo llama-server',
+    'arc-b580 llama-server',
+    'epyc llama-server',
+  ])
+})
+
 test.each([
   ['emulators: [', 'fleet.yaml:1: not valid YAML'],
   ['machines: []', 'fleet.yaml: emulators: found nothing, allowed: a list'],

@@ -1,17 +1,19 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { tasks } from '#core/task.ts'
-import { deviceSpeeds } from '#emulator/device-speeds.ts'
+import { emulatedDevices } from '#emulator/engine-model.ts'
 import { FaultSyntaxError, parseFault } from '#emulator/fault.ts'
 import { type EmulatorOptions, EmulatorOptionsError, emulatedEngines } from '#emulator/options.ts'
+import { isFields } from '#emulator/request-fields.ts'
 
 const positive = z.number().positive()
 const notNegative = z.number().min(0)
 
 const entry = z.strictObject({
   name: z.string().min(1),
-  engine: z.enum(emulatedEngines),
-  device: z.enum(Object.keys(deviceSpeeds)).optional(),
+  /** Without it, the engine that the device's figures are of, or vllm. */
+  engine: z.enum(emulatedEngines).optional(),
+  device: z.enum(Object.keys(emulatedDevices)).optional(),
   models: z.array(z.string().min(1)).min(1).optional(),
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
@@ -20,6 +22,8 @@ const entry = z.strictObject({
   prefillTokensPerSecond: positive.optional(),
   decodeTokensPerSecond: positive.optional(),
   slots: z.number().int().min(1).optional(),
+  kvTokens: z.number().int().min(1).optional(),
+  batchTokens: z.number().int().min(1).optional(),
   speed: notNegative.optional(),
   loadMs: notNegative.optional(),
   faults: z.array(z.string()).optional(),
@@ -30,7 +34,15 @@ const entry = z.strictObject({
   tasks: z.array(z.enum(tasks)).min(1).optional(),
 })
 
-const fleet = z.strictObject({ emulators: z.array(entry).min(1) })
+const list = z.array(entry).min(1)
+
+/** A fleet of the simulator, whose list is called `endpoints`, can be emulated, too. */
+const fleets = {
+  emulators: z.strictObject({ emulators: list }),
+  endpoints: z
+    .strictObject({ endpoints: list })
+    .transform(({ endpoints: emulators }) => ({ emulators })),
+}
 
 /**
  * Reads a fleet of emulators from YAML. Throws {@link EmulatorOptionsError} whose message names the
@@ -49,21 +61,24 @@ export function parseFleetFile(text: string, fileName: string): readonly Emulato
     throw new EmulatorOptionsError(`${fileName}:${line}: ${what}`)
   }
   const found: unknown = document.toJS()
-  const parsed = fleet.safeParse(found)
+  const key = isFields(found) && 'endpoints' in found ? 'endpoints' : 'emulators'
+  const parsed = fleets[key].safeParse(found)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     if (issue === undefined)
       throw new EmulatorOptionsError(`${fileName}: cannot be read as a fleet`)
     throw new EmulatorOptionsError(describeIssue(issue, found, fileName))
   }
-  const options = parsed.data.emulators.flatMap((one, index) => expand(one, index, fileName))
+  const options = parsed.data.emulators.flatMap((one, index) =>
+    expand(one, `${key}[${index}]`, fileName),
+  )
   refuseTwins(options, fileName)
   return options
 }
 
 function expand(
   { count = 1, ...one }: z.infer<typeof entry>,
-  index: number,
+  place: string,
   fileName: string,
 ): EmulatorOptions[] {
   for (const [at, fault] of (one.faults ?? []).entries()) {
@@ -71,7 +86,7 @@ function expand(
       parseFault(fault)
     } catch (error) {
       if (!(error instanceof FaultSyntaxError)) throw error
-      const key = `emulators[${index}].faults[${at}]`
+      const key = `${place}.faults[${at}]`
       throw new EmulatorOptionsError(`${fileName}: ${key}: ${error.message}`, { cause: error })
     }
   }
@@ -80,10 +95,15 @@ function expand(
     const given = Object.entries(one).filter(([, value]) => value !== undefined)
     return {
       ...(Object.fromEntries(given) as Defined<typeof one>),
+      engine: one.engine ?? engineOf(one.device),
       name: copy === 0 ? one.name : `${one.name}-${copy + 1}`,
       ...(port === 0 ? {} : { port: port + copy }),
     }
   })
+}
+
+function engineOf(device: string | undefined): EmulatorOptions['engine'] {
+  return (device === undefined ? undefined : emulatedDevices[device]?.engine) ?? 'vllm'
 }
 
 /** An option that is left out is absent, not undefined. */
@@ -120,7 +140,9 @@ function describeIssue(issue: z.core.$ZodIssue, root: unknown, fileName: string)
     .join('')
   const place = key === '' ? fileName : `${fileName}: ${key}`
   if (issue.code === 'unrecognized_keys') {
-    const allowed = Object.keys(issue.path.length === 0 ? fleet.shape : entry.shape).join(', ')
+    const allowed = (issue.path.length === 0 ? Object.keys(fleets) : Object.keys(entry.shape)).join(
+      ', ',
+    )
     return `${place}: found the key ${issue.keys.join(', ')}, allowed: ${allowed}`
   }
   const found = JSON.stringify(valueAt(root, issue.path)) ?? 'nothing'

@@ -1,11 +1,19 @@
+import type { PrefixBlocks } from '#batching/batch-request.ts'
+import { BatchScheduler } from '#batching/batch-scheduler.ts'
+import { stepTimeOf } from '#batching/step-time.ts'
 import type { EmulatorClock } from '#emulator/clock.ts'
+import type { EngineModel } from '#emulator/engine-model.ts'
 import { Histogram } from '#emulator/histogram.ts'
 
 /** One request, as the machine sees it. */
 export interface Job {
   readonly promptTokens: number
   readonly outputTokens: number
-  /** Time before the prompt is read: a model that loads first, or a fault. */
+  /** The most it may write, where the request says so: a careful engine keeps room for it. */
+  readonly maxOutputTokens?: number
+  /** What its prompt is, for the prefix cache. */
+  readonly prefix?: PrefixBlocks
+  /** Time before it reaches the engine: a model that loads first, or a fault. */
   readonly delayMs: number
   /**
    * Called as tokens come, with the range that is new; several at once when they fall due between
@@ -15,19 +23,25 @@ export interface Job {
   readonly onDone: () => void
 }
 
-export interface RunningJob {
-  /** Gives the slot back at once. After the end it does nothing. */
-  cancel(): void
+/** How long the phases of a job have taken so far. */
+export interface JobTiming {
+  readonly queueMs: number
+  readonly promptMs: number
+  readonly outputMs: number
 }
 
-export interface InferenceRates {
-  readonly prefillTokensPerSecond: number
-  readonly decodeTokensPerSecond: number
-  readonly slots: number
+export interface RunningJob {
+  /** Gives its place and its memory back at once. After the end it does nothing. */
+  cancel(): void
+  timing(): JobTiming
+}
+
+export interface InferenceOptions
+  extends Pick<EngineModel, 'stepTime' | 'behaviour' | 'slots' | 'kvTokens'> {
+  /** The longest prompt and answer together. */
+  readonly contextTokens: number
   /** The most jobs that may wait; null for no limit. */
   readonly waitingMax: number | null
-  /** Tokens its KV cache holds, for the usage it reports. */
-  readonly kvTokens: number
 }
 
 /** What the machine has done and is doing, for metrics pages. */
@@ -43,220 +57,298 @@ export interface InferenceLoad {
   readonly outputMsTotal: number
   /** What all running jobs decode together right now. */
   readonly outputTokensPerSecond: number
+  readonly prefixQueriedTokensTotal: number
+  readonly prefixHitTokensTotal: number
+  readonly preemptionsTotal: number
   readonly finishedTotal: number
   readonly cancelledTotal: number
+  readonly stepsTotal: number
+}
+
+/** One numbered slot that is in use. */
+export interface BusySlot {
+  readonly slot: number
+  readonly job: number
+  readonly writtenTokens: number
+  readonly remainingTokens: number
 }
 
 const secondsBounds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const tokenSecondsBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
 
+/** Sums of fractions of milliseconds may miss a moment by less than this, and not come again. */
+const roundingMs = 1e-6
+
 /**
- * The machine behind the server, with fixed rates: a job waits for a slot, reads its prompt at the
- * prefill rate and then gives one token each 1/decode rate. Every running job has the full rate of
- * a single stream, however many run beside it; sharing by batches, KV blocks and a prefix cache
- * come with the engine timing model. Slots are given first come, first served.
+ * The machine behind the server: the engine timing model on a clock. Jobs share its steps, its
+ * memory and its prefix cache as they would in the engine that is emulated.
  *
  * A token is never early. One that is late, since timers are, comes together with those due since.
  */
 export class Inference {
   readonly #clock: EmulatorClock
-  readonly #rates: InferenceRates
-  readonly #running = new Set<OneJob>()
-  readonly #waiting = new Set<OneJob>()
+  readonly #options: InferenceOptions
+  readonly #scheduler: BatchScheduler
+  readonly #jobs = new Map<number, OneJob>()
+  /** Jobs that have not reached the engine yet. From outside they run, and give nothing. */
+  readonly #delayed = new Set<OneJob>()
   readonly ttftSeconds = new Histogram(secondsBounds)
   readonly queueSeconds = new Histogram(secondsBounds)
   readonly endToEndSeconds = new Histogram(secondsBounds)
   readonly interTokenSeconds = new Histogram(tokenSecondsBounds)
+  #nextId = 1
+  #callOff: (() => void) | null = null
+  #armedForMs = Number.POSITIVE_INFINITY
+  #runs = false
+  #stepMs = 0
   #promptTokensTotal = 0
   #promptMsTotal = 0
-  #outputTokensTotal = 0
   #outputMsTotal = 0
   #finishedTotal = 0
   #cancelledTotal = 0
 
-  constructor(clock: EmulatorClock, rates: InferenceRates) {
+  constructor(clock: EmulatorClock, options: InferenceOptions) {
     this.#clock = clock
-    this.#rates = rates
+    this.#options = options
+    this.#scheduler = new BatchScheduler({
+      stepTime: stepTimeOf(options.stepTime),
+      seats: options.slots,
+      kvTokens: options.kvTokens,
+      contextTokens: options.contextTokens,
+      behaviour: options.behaviour,
+      // Every token is seen in its own step, unless steps take no time.
+      stepsAtOnce: takesNoTime(options) ? Number.POSITIVE_INFINITY : 1,
+    })
   }
 
   /** Takes a job, or returns null when too many wait. An instant one is done before this returns. */
   submit(job: Job): RunningJob | null {
-    const { slots, waitingMax } = this.#rates
-    const one = new OneJob(job, this.#clock, this.#rates, {
-      prompt: (tokens, tookMs) => {
-        this.#promptTokensTotal += tokens
-        this.#promptMsTotal += tookMs
-      },
-      tokens: (tokens) => {
-        this.#outputTokensTotal += tokens
-      },
-      done: (ended) => this.#done(ended),
-    })
-    if (this.#running.size < slots) {
-      this.#running.add(one)
-      one.start()
+    const { waitingMax } = this.#options
+    const { running, waiting } = this.load()
+    const mustWait = running >= this.#options.slots
+    if (waitingMax !== null && mustWait && waiting >= waitingMax) return null
+    const one = new OneJob(this.#nextId, job, this.#clock.nowMs())
+    this.#nextId += 1
+    if (job.delayMs > 0) {
+      this.#delayed.add(one)
+      one.callOffDelay = this.#clock.schedule(job.delayMs, () => this.#enter(one))
     } else {
-      if (waitingMax !== null && this.#waiting.size >= waitingMax) return null
-      this.#waiting.add(one)
+      this.#enter(one)
     }
-    return { cancel: () => this.#cancel(one) }
+    return {
+      cancel: () => this.#cancel(one),
+      timing: () => one.timing(this.#clock.nowMs()),
+    }
   }
 
   load(): InferenceLoad {
-    let kvUsedTokens = 0
-    let decoding = 0
-    for (const one of this.#running) {
-      kvUsedTokens += one.contextTokens()
-      if (one.isDecoding()) decoding += 1
-    }
-    const { slots, kvTokens, decodeTokensPerSecond } = this.#rates
+    const load = this.#scheduler.load(this.#clock.nowMs())
     return {
-      running: this.#running.size,
-      waiting: this.#waiting.size,
-      slots,
-      kvTokens,
-      kvUsedTokens,
+      running: load.running + this.#delayed.size,
+      waiting: load.waiting,
+      slots: this.#options.slots,
+      kvTokens: load.kvTokens,
+      kvUsedTokens: load.kvUsedTokens,
       promptTokensTotal: this.#promptTokensTotal,
       promptMsTotal: this.#promptMsTotal,
-      outputTokensTotal: this.#outputTokensTotal,
+      outputTokensTotal: load.outputTokensTotal,
       outputMsTotal: this.#outputMsTotal,
-      outputTokensPerSecond: decoding === 0 ? 0 : decoding * decodeTokensPerSecond,
+      outputTokensPerSecond: this.#stepMs === 0 ? 0 : (load.decoding * 1000) / this.#stepMs,
+      prefixQueriedTokensTotal: load.prefixQueriedTokensTotal,
+      prefixHitTokensTotal: load.prefixHitTokensTotal,
+      preemptionsTotal: load.preemptionsTotal,
       finishedTotal: this.#finishedTotal,
       cancelledTotal: this.#cancelledTotal,
+      stepsTotal: load.stepsTotal,
     }
+  }
+
+  /** The slots that are in use, by number, where the engine has numbered ones. */
+  busySlots(): readonly BusySlot[] {
+    const busy: BusySlot[] = []
+    for (const one of this.#jobs.values()) {
+      const progress = this.#scheduler.progress(one.id)
+      if (progress === null || progress.slot === -1) continue
+      const { slot, emittedTokens } = progress
+      const remainingTokens = one.job.outputTokens - emittedTokens
+      busy.push({ slot, job: one.id, writtenTokens: emittedTokens, remainingTokens })
+    }
+    return busy.sort((a, b) => a.slot - b.slot)
   }
 
   /** Stops everything without a word to anybody. */
   close(): void {
-    for (const one of this.#running) one.stop()
-    this.#running.clear()
-    this.#waiting.clear()
+    this.#callOff?.()
+    this.#callOff = null
+    for (const one of this.#delayed) one.callOffDelay?.()
+    this.#delayed.clear()
+    this.#jobs.clear()
   }
 
-  #done(one: OneJob): void {
-    if (!this.#running.delete(one)) return
-    this.#finishedTotal += 1
-    const { queueMs, ttftMs, totalMs, outputTokens } = one.timing()
-    this.#outputMsTotal += totalMs - ttftMs
-    this.queueSeconds.observe(queueMs / 1000)
-    this.ttftSeconds.observe(ttftMs / 1000)
-    this.endToEndSeconds.observe(totalMs / 1000)
-    if (outputTokens > 1) {
-      this.interTokenSeconds.observe((totalMs - ttftMs) / (outputTokens - 1) / 1000)
-    }
-    this.#startNext()
+  #enter(one: OneJob): void {
+    this.#delayed.delete(one)
+    this.#catchUp()
+    const { contextTokens } = this.#scheduler
+    const { outputTokens, maxOutputTokens, prefix } = one.job
+    this.#jobs.set(one.id, one)
+    // The server has refused what is too long for the model; what else is too long is cut.
+    const promptTokens = Math.min(one.job.promptTokens, contextTokens - Math.max(1, outputTokens))
+    this.#scheduler.submit(
+      {
+        id: one.id,
+        promptTokens: Math.max(0, promptTokens),
+        outputTokens,
+        ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+        ...(prefix === undefined ? {} : { prefix }),
+      },
+      this.#clock.nowMs(),
+    )
+    this.#catchUp()
   }
 
   #cancel(one: OneJob): void {
-    const ran = this.#running.delete(one)
-    const waited = this.#waiting.delete(one)
-    if (!ran && !waited) return
-    one.stop()
+    if (one.isOver) return
+    one.isOver = true
+    one.callOffDelay?.()
     this.#cancelledTotal += 1
-    if (ran) this.#startNext()
+    this.#jobs.delete(one.id)
+    if (this.#delayed.delete(one)) return
+    this.#scheduler.cancel(one.id, this.#clock.nowMs())
+    this.#catchUp()
   }
 
-  #startNext(): void {
-    for (const one of this.#waiting) {
-      if (this.#running.size >= this.#rates.slots) return
-      this.#waiting.delete(one)
-      this.#running.add(one)
-      one.start()
+  /** Takes all steps that are due, gives out what came of them, and waits for the next. */
+  #catchUp(): void {
+    // A job that is told of its tokens may submit or cancel another: the outer call goes on.
+    if (this.#runs) return
+    this.#runs = true
+    const scheduler = this.#scheduler
+    const nowMs = this.#clock.nowMs() + roundingMs
+    const finished: number[] = []
+    do {
+      finished.length = 0
+      this.#noteStarts()
+      let stepped = false
+      while (scheduler.stepDueMs <= nowMs) {
+        const { startMs, endMs, firstTokens, finished: ended } = scheduler.runStep()
+        stepped = true
+        this.#stepMs = endMs - startMs
+        for (const id of firstTokens) this.#noteFirstToken(id, endMs)
+        for (const id of ended) {
+          const one = this.#jobs.get(id)
+          if (one !== undefined) one.endedAtMs = endMs
+          finished.push(id)
+        }
+        this.#noteStarts()
+      }
+      if (stepped) this.#give(nowMs)
+      for (const id of finished) this.#finish(id)
+    } while (scheduler.stepDueMs <= nowMs)
+    this.#runs = false
+    this.#arm()
+  }
+
+  #arm(): void {
+    const dueMs = this.#scheduler.stepDueMs
+    if (dueMs === this.#armedForMs && this.#callOff !== null) return
+    this.#callOff?.()
+    this.#callOff = null
+    this.#armedForMs = dueMs
+    if (dueMs === Number.POSITIVE_INFINITY) return
+    this.#callOff = this.#clock.schedule(dueMs - this.#clock.nowMs(), () => {
+      this.#callOff = null
+      this.#catchUp()
+    })
+  }
+
+  /** Tells every job that wants to know of the tokens it got. */
+  #give(nowMs: number): void {
+    for (const one of [...this.#jobs.values()]) {
+      const { onTokens } = one.job
+      if (onTokens === undefined || one.isOver || one.endedAtMs !== null) continue
+      const tokens = this.#scheduler.outputTokens(one.id, nowMs)
+      if (tokens > one.given) one.give(tokens)
     }
+  }
+
+  #noteStarts(): void {
+    for (const one of this.#jobs.values()) {
+      if (one.startedAtMs !== null) continue
+      // Jobs are admitted in order: behind one that waits nobody has begun.
+      if (this.#scheduler.progress(one.id)?.state === 'waiting') return
+      one.startedAtMs = this.#clock.nowMs()
+    }
+  }
+
+  #noteFirstToken(id: number, atMs: number): void {
+    const one = this.#jobs.get(id)
+    if (one === undefined) return
+    one.firstTokenAtMs = atMs
+    this.#countPrompt(one, atMs)
+  }
+
+  #countPrompt(one: OneJob, atMs: number): void {
+    this.#promptTokensTotal += one.job.promptTokens
+    this.#promptMsTotal += atMs - (one.startedAtMs ?? atMs)
+  }
+
+  #finish(id: number): void {
+    const one = this.#jobs.get(id)
+    if (one === undefined || one.endedAtMs === null) return
+    this.#jobs.delete(id)
+    const { outputTokens } = one.job
+    const endMs = one.endedAtMs
+    if (one.firstTokenAtMs === null) this.#countPrompt(one, endMs)
+    const firstMs = one.firstTokenAtMs ?? endMs
+    this.#finishedTotal += 1
+    this.#outputMsTotal += endMs - firstMs
+    this.queueSeconds.observe(((one.startedAtMs ?? firstMs) - one.submittedAtMs) / 1000)
+    this.ttftSeconds.observe((firstMs - one.submittedAtMs) / 1000)
+    this.endToEndSeconds.observe((endMs - one.submittedAtMs) / 1000)
+    if (outputTokens > 1) {
+      this.interTokenSeconds.observe((endMs - firstMs) / (outputTokens - 1) / 1000)
+    }
+    if (outputTokens > one.given) one.give(outputTokens)
+    if (one.isOver) return
+    one.isOver = true
+    one.job.onDone()
   }
 }
 
-/** Sums of fractions of milliseconds may miss a moment by less than this, and not come again. */
-const roundingMs = 1e-6
-
-interface JobEvents {
-  prompt(tokens: number, tookMs: number): void
-  tokens(count: number): void
-  done(one: OneJob): void
+function takesNoTime({ stepTime: { linear } }: InferenceOptions): boolean {
+  return linear.kind === 'rates' && linear.decodeMs === 0 && linear.prefillMsPerToken === 0
 }
 
 class OneJob {
-  readonly #job: Job
-  readonly #clock: EmulatorClock
-  readonly #events: JobEvents
-  readonly #submittedAtMs: number
-  readonly #prefillMs: number
-  readonly #msPerToken: number
-  #startedAtMs = 0
-  /** When the first token is due. */
-  #firstAtMs = Number.POSITIVE_INFINITY
-  #given = 0
-  #stopped = false
-  #callOff: (() => void) | null = null
+  readonly id: number
+  readonly job: Job
+  readonly submittedAtMs: number
+  startedAtMs: number | null = null
+  firstTokenAtMs: number | null = null
+  endedAtMs: number | null = null
+  given = 0
+  isOver = false
+  callOffDelay: (() => void) | null = null
 
-  constructor(job: Job, clock: EmulatorClock, rates: InferenceRates, events: JobEvents) {
-    this.#job = job
-    this.#clock = clock
-    this.#events = events
-    this.#submittedAtMs = clock.nowMs()
-    this.#prefillMs = (job.promptTokens / rates.prefillTokensPerSecond) * 1000
-    this.#msPerToken = 1000 / rates.decodeTokensPerSecond
+  constructor(id: number, job: Job, submittedAtMs: number) {
+    this.id = id
+    this.job = job
+    this.submittedAtMs = submittedAtMs
   }
 
-  start(): void {
-    this.#startedAtMs = this.#clock.nowMs()
-    this.#firstAtMs = this.#startedAtMs + this.#job.delayMs + this.#prefillMs
-    this.#tick()
+  give(tokens: number): void {
+    const from = this.given
+    this.given = tokens
+    this.job.onTokens?.(from, tokens)
   }
 
-  stop(): void {
-    this.#stopped = true
-    this.#callOff?.()
-  }
-
-  isDecoding(): boolean {
-    return this.#job.outputTokens > 1 && this.#clock.nowMs() >= this.#firstAtMs
-  }
-
-  contextTokens(): number {
-    return this.#job.promptTokens + this.#due(this.#clock.nowMs())
-  }
-
-  timing() {
-    const lastMs = Math.max(0, this.#job.outputTokens - 1) * this.#msPerToken
+  timing(nowMs: number): JobTiming {
+    const startedAtMs = this.startedAtMs ?? nowMs
+    const firstAtMs = this.firstTokenAtMs ?? this.endedAtMs ?? nowMs
     return {
-      queueMs: this.#startedAtMs - this.#submittedAtMs,
-      ttftMs: this.#firstAtMs - this.#submittedAtMs,
-      totalMs: this.#firstAtMs + lastMs - this.#submittedAtMs,
-      outputTokens: this.#job.outputTokens,
+      queueMs: startedAtMs - this.submittedAtMs,
+      promptMs: Math.max(0, firstAtMs - startedAtMs),
+      outputMs: (this.endedAtMs ?? nowMs) - firstAtMs,
     }
-  }
-
-  /** How many tokens should have come by now. */
-  #due(nowMs: number): number {
-    const { outputTokens } = this.#job
-    if (nowMs + roundingMs < this.#firstAtMs || outputTokens === 0) return 0
-    if (this.#msPerToken === 0) return outputTokens
-    const elapsed = Math.floor((nowMs + roundingMs - this.#firstAtMs) / this.#msPerToken)
-    return Math.min(outputTokens, elapsed + 1)
-  }
-
-  #tick(): void {
-    const { onTokens, outputTokens, promptTokens } = this.#job
-    const nowMs = this.#clock.nowMs()
-    const due = this.#due(nowMs)
-    const isWhole = onTokens === undefined
-    if (due > this.#given && (!isWhole || due === outputTokens)) {
-      const from = this.#given
-      if (from === 0) this.#events.prompt(promptTokens, this.#prefillMs)
-      this.#given = due
-      this.#events.tokens(due - from)
-      onTokens?.(from, due)
-      if (this.#stopped) return
-    }
-    if (this.#given === outputTokens && nowMs + roundingMs >= this.#firstAtMs) {
-      if (outputTokens === 0) this.#events.prompt(promptTokens, this.#prefillMs)
-      this.#events.done(this)
-      this.#job.onDone()
-      return
-    }
-    const next = isWhole ? Math.max(0, outputTokens - 1) : this.#given
-    const nextAtMs = this.#firstAtMs + next * this.#msPerToken
-    this.#callOff = this.#clock.schedule(nextAtMs - nowMs, () => this.#tick())
   }
 }

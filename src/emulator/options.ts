@@ -1,6 +1,6 @@
 import { type Task, tasks } from '#core/task.ts'
 import type { EmulatorClock } from '#emulator/clock.ts'
-import { deviceSpeeds } from '#emulator/device-speeds.ts'
+import { type EngineModel, emulatedDevices, engineModelOf } from '#emulator/engine-model.ts'
 import { type Fault, parseFault } from '#emulator/fault.ts'
 
 export const emulatedEngines = ['vllm', 'sglang', 'llama-server', 'ollama', 'openai'] as const
@@ -17,14 +17,18 @@ export interface EmulatorOptions {
   readonly host?: string
   /** Default 0: any free port, told in `url`. */
   readonly port?: number
-  /** A key of `deviceSpeeds`; its rates, slots and KV room count where none are given here. */
+  /** A key of `emulatedDevices`; its step times, slots and KV room count where none are given. */
   readonly device?: string
-  /** Infinity for no time at all. */
+  /** In place of the device's step times, whatever is in a step. Infinity for no time at all. */
   readonly prefillTokensPerSecond?: number
-  /** Infinity for no time at all. */
+  /** The same, for each sequence that decodes. */
   readonly decodeTokensPerSecond?: number
   /** Requests that run at a time; the others wait, first come first served. */
   readonly slots?: number
+  /** Tokens that its KV cache holds. */
+  readonly kvTokens?: number
+  /** The most tokens in one step. */
+  readonly batchTokens?: number
   /**
    * How many times faster all time runs. At 0 generation takes no time at all, while waits of
    * faults and loading keep the pace of the wall.
@@ -36,7 +40,7 @@ export interface EmulatorOptions {
   /** Decides every word of every answer, and every chance of a fault. */
   readonly seed?: number
   readonly apiKey?: string
-  /** Longest prompt plus answer; default 32768. */
+  /** Longest prompt plus answer; default 32768, or what the KV cache holds if that is less. */
   readonly contextTokens?: number
   /** How long an idle connection is kept; default as the engine does. */
   readonly keepAliveTimeoutMs?: number
@@ -48,17 +52,13 @@ export interface EmulatorOptions {
 }
 
 /** The options with every default filled in. */
-export interface EmulatorSettings {
+export interface EmulatorSettings extends EngineModel {
   readonly engine: EmulatedEngine
   readonly name: string
   readonly models: readonly string[]
   readonly host: string
   readonly port: number
   readonly device: string
-  readonly prefillTokensPerSecond: number
-  readonly decodeTokensPerSecond: number
-  readonly slots: number
-  readonly kvTokens: number
   readonly speed: number
   readonly loadMs: number
   readonly faults: readonly Fault[]
@@ -105,24 +105,11 @@ function checkWord(option: keyof EmulatorOptions, found: string, allowed: readon
 /** What the device is called where nobody has named one. */
 export const unnamedDeviceName = 'unnamed'
 
-/** Rates of a machine that nobody named: a good desktop card with an 8B model. */
-const unnamedDevice = {
-  prefillTokensPerSecond: 5000,
-  decodeTokensPerSecond: 100,
-  kvTokens: 131_072,
-}
-
-/** Slots where neither the options nor the device says: what each engine does by itself. */
-const slotsByEngine: Readonly<Record<EmulatedEngine, number>> = {
-  vllm: 256,
-  sglang: 256,
-  'llama-server': 4,
-  ollama: 1,
-  openai: 1000,
-}
-
 /** More than any engine batches. */
 const slotsMax = 100_000
+
+/** A thousand times the largest cache there is. */
+const kvTokensMax = 1_000_000_000
 
 /** What a timer of Node holds: a longer wait would fire at once. */
 const timerMsMax = 2 ** 31 - 1
@@ -130,8 +117,8 @@ const timerMsMax = 2 ** 31 - 1
 /** @throws {EmulatorOptionsError} */
 export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
   checkWord('engine', options.engine, emulatedEngines)
-  if (options.device !== undefined) checkWord('device', options.device, Object.keys(deviceSpeeds))
-  const device = options.device === undefined ? null : deviceSpeeds[options.device]
+  if (options.device !== undefined)
+    checkWord('device', options.device, Object.keys(emulatedDevices))
   const models = options.models ?? ['llama-3.1-8b']
   if (models.length === 0) {
     throw new EmulatorOptionsError('models: found an empty list, allowed: at least one name', {
@@ -140,12 +127,16 @@ export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
   }
   for (const task of options.tasks ?? []) checkWord('tasks', task, tasks)
   const speed = atLeast(options, 'speed', 0) ?? 1
-  const rate = (key: 'prefillTokensPerSecond' | 'decodeTokensPerSecond'): number =>
-    speed === 0
-      ? Number.POSITIVE_INFINITY
-      : (above(options, key, 0) ?? device?.[key] ?? unnamedDevice[key])
-  // Ollama decodes one request at a time unless it is told otherwise, whatever the machine can do.
-  const deviceSlots = options.engine === 'ollama' ? undefined : device?.slots
+  const model = engineModelOf({
+    engine: options.engine,
+    device: options.device,
+    slots: whole(options, 'slots', 1, slotsMax),
+    kvTokens: whole(options, 'kvTokens', 1, kvTokensMax),
+    batchTokens: whole(options, 'batchTokens', 1, kvTokensMax),
+    prefillTokensPerSecond: above(options, 'prefillTokensPerSecond', 0),
+    decodeTokensPerSecond: above(options, 'decodeTokensPerSecond', 0),
+    isInstant: speed === 0,
+  })
   return {
     engine: options.engine,
     name: options.name ?? options.engine,
@@ -153,16 +144,13 @@ export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
     host: options.host ?? '127.0.0.1',
     port: whole(options, 'port', 0, 65_535) ?? 0,
     device: options.device ?? unnamedDeviceName,
-    prefillTokensPerSecond: rate('prefillTokensPerSecond'),
-    decodeTokensPerSecond: rate('decodeTokensPerSecond'),
-    slots: whole(options, 'slots', 1, slotsMax) ?? deviceSlots ?? slotsByEngine[options.engine],
-    kvTokens: device?.kvTokens ?? unnamedDevice.kvTokens,
+    ...model,
     speed,
     loadMs: whole(options, 'loadMs', 0, timerMsMax) ?? 0,
     faults: (options.faults ?? []).map(toFault),
     seed: options.seed ?? 0,
     apiKey: options.apiKey ?? null,
-    contextTokens: atLeast(options, 'contextTokens', 1) ?? 32_768,
+    contextTokens: atLeast(options, 'contextTokens', 1) ?? Math.min(32_768, model.kvTokens),
     keepAliveTimeoutMs: atLeast(options, 'keepAliveTimeoutMs', 0) ?? null,
     tasks: options.tasks ?? [],
   }

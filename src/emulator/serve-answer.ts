@@ -28,10 +28,9 @@ export function serveAnswer(exchange: Exchange, served: Served): void {
 
 function serveWhole(exchange: Exchange, { answer, loadMs, whole }: Served): boolean {
   return exchange.infer({
-    promptTokens: answer.promptTokens,
-    outputTokens: answer.steps,
+    ...sizesOf(answer),
     delayMs: loadMs + firstTokenDelayMs(exchange),
-    onDone: () => sendBody(exchange, jsonPage(200, whole(timingOf(exchange, answer, loadMs)))),
+    onDone: () => sendBody(exchange, jsonPage(200, whole(timingOf(exchange, loadMs)))),
   })
 }
 
@@ -44,15 +43,13 @@ function serveStream(
   const sink = exchange.faults.some(isStreamFault)
     ? new FaultySink(exchange, contentType, format.error('The engine failed on purpose.'))
     : new PlainSink(exchange, contentType)
-  const timing = timingOf(exchange, answer, loadMs)
   let opened = false
   const open = (): void => {
     if (!opened) sink.send('open', format.open())
     opened = true
   }
   const accepted = exchange.infer({
-    promptTokens: answer.promptTokens,
-    outputTokens: answer.steps,
+    ...sizesOf(answer),
     delayMs: loadMs + firstTokenDelayMs(exchange),
     onTokens(from, to) {
       open()
@@ -62,13 +59,16 @@ function serveStream(
           if (piece === undefined) continue
           const isLast = step === pieces.length - 1
           sink.send('content', format.piece(index, piece, isLast ? finishReason : null))
-          if (isLast) sink.send('close', format.finish(index, finishReason, true, timing))
+          if (!isLast) continue
+          const timing = timingOf(exchange, loadMs)
+          sink.send('close', format.finish(index, finishReason, true, timing))
         }
       }
       sink.flush()
     },
     onDone() {
       open()
+      const timing = timingOf(exchange, loadMs)
       for (const [index, { pieces, finishReason }] of answer.choices.entries()) {
         if (pieces.length === 0) {
           sink.send('close', format.finish(index, finishReason, false, timing))
@@ -87,9 +87,14 @@ export function firstTokenDelayMs(exchange: Exchange): number {
   return exchange.fault('slow-first-token')?.delayMs ?? 0
 }
 
-function timingOf(exchange: Exchange, answer: Answer, loadMs: number): PhaseTiming {
-  const { prefillTokensPerSecond, decodeTokensPerSecond } = exchange.machine.settings
-  const promptMs = (answer.promptTokens / prefillTokensPerSecond) * 1000
-  const outputMs = (answer.steps / decodeTokensPerSecond) * 1000
+/** Choices are decoded side by side: they cost what one of them costs. */
+function sizesOf({ promptTokens, steps, maxTokens, prefix }: Answer) {
+  const limit = maxTokens === null ? {} : { maxOutputTokens: maxTokens }
+  const known = prefix === null ? {} : { prefix }
+  return { promptTokens, outputTokens: steps, ...known, ...limit }
+}
+
+function timingOf(exchange: Exchange, loadMs: number): PhaseTiming {
+  const { promptMs, outputMs } = exchange.timing()
   return { totalMs: loadMs + promptMs + outputMs, loadMs, promptMs, outputMs }
 }

@@ -87,7 +87,7 @@ export function naturalLength(seed: number): number {
 }
 
 /** Longer runs of characters than this count as several tokens; no word of ours is longer. */
-const charactersPerToken = 12
+export const charactersPerToken = 12
 
 /** Tokens of a text: one a word, more for very long ones. White space costs nothing. */
 export function countTokens(text: string): number {

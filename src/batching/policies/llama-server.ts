@@ -58,9 +58,10 @@ export class LlamaServerPolicy implements SchedulingPolicy {
     while (batch.blocksNeeded() > kv.available) this.#runOut(batch)
     if (batch.decoding > 0) batch.planDecodes()
     let budget = this.#options.batchTokens - batch.decoding
-    for (const { sequence } of this.#slots) {
+    const inOrder = [...batch.prefilling].sort((a, b) => a.slot - b.slot)
+    for (const sequence of inOrder) {
       if (budget <= 0) break
-      if (sequence === null || !isReading(sequence)) continue
+      if (!isReading(sequence)) continue
       const tokens = Math.min(budget, sequence.target - sequence.computed)
       while (isReading(sequence) && batch.blocksMissing(sequence, tokens) > kv.available) {
         this.#runOut(batch)

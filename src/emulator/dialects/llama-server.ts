@@ -95,19 +95,25 @@ function props({ settings }: PageContext) {
   })
 }
 
-function slots({ settings, load, query, ...context }: PageContext) {
+function slots({ settings, load, query, inference }: PageContext) {
   if (query.get('fail_on_no_slot') === '1' && load.running >= load.slots) {
     return failurePage({ kind: 'status', status: 503 }, '/slots')
   }
+  const busy = new Map(inference.busySlots().map((one) => [one.slot, one]))
   return jsonPage(
     200,
-    Array.from({ length: settings.slots }, (_, id) => ({
-      id,
-      id_task: id < load.running ? context.inFlight + id : -1,
-      n_ctx: settings.contextTokens,
-      speculative: false,
-      is_processing: id < load.running,
-    })),
+    Array.from({ length: settings.slots }, (_, id) => {
+      const one = busy.get(id)
+      const slot = { id, n_ctx: settings.contextTokens, speculative: false }
+      if (one === undefined) return { ...slot, id_task: -1, is_processing: false }
+      const next = { has_next_token: one.remainingTokens > 0, n_remain: one.remainingTokens }
+      return {
+        ...slot,
+        id_task: one.job,
+        is_processing: true,
+        next_token: [{ ...next, n_decoded: one.writtenTokens }],
+      }
+    }),
   )
 }
 
@@ -121,7 +127,7 @@ function metrics({ load }: PageContext) {
     ...sample(name('prompt_seconds_total'), 'counter', '', promptSeconds),
     ...sample(name('tokens_predicted_total'), 'counter', '', load.outputTokensTotal),
     ...sample(name('tokens_predicted_seconds_total'), 'counter', '', outputSeconds),
-    ...sample(name('n_decode_total'), 'counter', '', load.outputTokensTotal),
+    ...sample(name('n_decode_total'), 'counter', '', load.stepsTotal),
     ...sample(
       name('prompt_tokens_seconds'),
       'gauge',

@@ -101,6 +101,7 @@ function loadPage({ load }: PageContext) {
 function metrics({ settings, load, inference }: PageContext) {
   const labels = `engine_type="unified",model_name="${settings.models[0] ?? ''}",pp_rank="0",tp_rank="0"`
   const usage = Math.min(1, load.kvUsedTokens / load.kvTokens)
+  const hitRate = load.prefixHitTokensTotal / Math.max(1, load.prefixQueriedTokensTotal)
   return metricsPage('1.0.0; charset=utf-8', [
     ...sample('sglang:num_running_reqs', 'gauge', labels, load.running),
     ...sample('sglang:num_queue_reqs', 'gauge', labels, load.waiting),
@@ -108,10 +109,10 @@ function metrics({ settings, load, inference }: PageContext) {
     ...sample('sglang:num_used_tokens', 'gauge', labels, load.kvUsedTokens),
     ...sample('sglang:max_total_num_tokens', 'gauge', labels, load.kvTokens),
     ...sample('sglang:gen_throughput', 'gauge', labels, load.outputTokensPerSecond),
-    ...sample('sglang:cache_hit_rate', 'gauge', labels, 0),
+    ...sample('sglang:cache_hit_rate', 'gauge', labels, hitRate),
     ...sample('sglang:prompt_tokens_total', 'counter', labels, load.promptTokensTotal),
     ...sample('sglang:generation_tokens_total', 'counter', labels, load.outputTokensTotal),
-    ...sample('sglang:cached_tokens_total', 'counter', labels, 0),
+    ...sample('sglang:cached_tokens_total', 'counter', labels, load.prefixHitTokensTotal),
     ...sample('sglang:num_requests_total', 'counter', labels, load.finishedTotal),
     ...sample('sglang:num_aborted_requests_total', 'counter', labels, load.cancelledTotal),
     ...inference.ttftSeconds.lines('sglang:time_to_first_token_seconds', labels),

@@ -44,6 +44,8 @@ function serve(request: TaskRequest, isTranslation: boolean): void {
     promptTokens: Math.ceil(seconds * framesPerSecond),
     outputTokens: pieces.length,
     steps: pieces.length,
+    maxTokens: null,
+    prefix: null,
   }
   const heard = { text, language, seconds, isTranslation }
   const accepted =
