@@ -23,6 +23,7 @@ import {
   addReplicaCommand,
   addReplicasCommand,
 } from '#cli/commands/replica.ts'
+import { addSimulateCommand } from '#cli/commands/simulate.ts'
 import { addStatusCommand } from '#cli/commands/status.ts'
 import { addTokenCommand } from '#cli/commands/token.ts'
 import { addUpCommand } from '#cli/commands/up.ts'
@@ -57,6 +58,7 @@ const commands = [
   addConfigCommand,
   addKeyCommand,
   addEngineCommand,
+  addSimulateCommand,
   addLoadCommand,
   addEmulateCommand,
   addDemoCommand,
