@@ -1,6 +1,6 @@
 /** The examples say what they promise: planned from their files alone, as anybody can. */
 import { describe, expect, test } from 'vitest'
-import { planLocally } from '#cli/local-planner.ts'
+import { fitLocally, planLocally } from '#cli/local-planner.ts'
 import { placementQuestion } from '#cli/placement-question.ts'
 import { planText } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
@@ -30,7 +30,7 @@ function placesOf({ inventory }: PlanInput, plan: Plan): Record<string, string> 
 
 function refusalOf(input: PlanInput, deployment: string, nodeName: string) {
   const node = input.inventory.nodes.find(({ name }) => name === nodeName)?.id ?? ''
-  const answer = whyNot(input, planLocally(input), planLocally, { deployment, node })
+  const answer = whyNot(input, planLocally(input), fitLocally, { deployment, node })
   expect(answer.verdict).toBe('refused')
   return answer.blockers.map(({ check, code, what }) => ({ name: code ?? check, what }))
 }
@@ -116,7 +116,7 @@ describe('homelab', () => {
     const input = await inputOf('homelab')
     const node = input.inventory.nodes.find(({ name }) => name === 'khelben')?.id ?? ''
     const of = { deployment: 'embeddings', node }
-    const answer = whyNot(input, planLocally(input), planLocally, of)
+    const answer = whyNot(input, planLocally(input), fitLocally, of)
     expect(answer.blockers.map(({ check }) => check)).toContain('taints')
     await golden(whyNotText(input, answer, of), 'why-not-homelab')
   })

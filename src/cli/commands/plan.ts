@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { withGatewayOptions } from '#cli/gateway-client.ts'
-import { planLocally } from '#cli/local-planner.ts'
+import { fitLocally, planLocally } from '#cli/local-planner.ts'
 import {
   askPlacement,
   placementQuestion,
@@ -127,7 +127,7 @@ export function addWhyNotCommand(program: Command): void {
         const question = await placementQuestion(file, options)
         const { input } = question
         const of = namesIn(question, deployment, node)
-        const answer = whyNot(input, planLocally(input), planLocally, of)
+        const answer = whyNot(input, planLocally(input), fitLocally, of)
         if (json) printJson(answer)
         else console.log(whyNotText(input, answer, { deployment, node: of.node }))
         if (answer.verdict === 'refused') process.exitCode = 1
