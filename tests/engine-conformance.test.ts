@@ -4,8 +4,8 @@
  */
 import { type Dispatcher, Agent as HttpAgent } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { emulatedEngines } from '#emulator/emulated-engine.ts'
 import { startEmulator } from '#emulator/emulator.ts'
-import { emulatedEngines } from '#emulator/options.ts'
 import type { EngineAnswer } from '#engines/engine.ts'
 import { identifyEngine } from '#engines/engine-identification.ts'
 import { engines } from '#engines/index.ts'

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { emulatedEngines } from '#emulator/emulated-engine.ts'
 import { startEmulator } from '#emulator/emulator.ts'
-import { emulatedEngines } from '#emulator/options.ts'
 
 const fixtures = new URL('../../fixtures/engines/', import.meta.url)
 

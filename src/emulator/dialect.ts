@@ -4,9 +4,10 @@
  * functions; sockets, timing and faults are the server's.
  */
 import type { Task } from '#core/task.ts'
+import type { EmulatedEngine } from '#emulator/emulated-engine.ts'
 import type { Failure } from '#emulator/failure.ts'
 import type { Inference, InferenceLoad } from '#emulator/inference.ts'
-import type { EmulatedEngine, EmulatorSettings } from '#emulator/options.ts'
+import type { EmulatorSettings } from '#emulator/options.ts'
 import type { Fields } from '#emulator/request-fields.ts'
 
 /** One HTTP answer, whole. */

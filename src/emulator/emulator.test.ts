@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { emulatedEngines } from '#emulator/emulated-engine.ts'
 import { type Emulator, startEmulator } from '#emulator/emulator.ts'
 import { ManualClock } from '#emulator/manual-clock.ts'
-import { type EmulatorOptions, emulatedEngines } from '#emulator/options.ts'
+import type { EmulatorOptions } from '#emulator/options.ts'
 
 let running: Emulator[] = []
 

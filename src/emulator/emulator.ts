@@ -10,6 +10,7 @@ import { type EmulatorClock, fasterClock, systemClock } from '#emulator/clock.ts
 import { answerControl, type Controlled, isControlPath } from '#emulator/control.ts'
 import type { Dialect, Page, PageContext, Route } from '#emulator/dialect.ts'
 import { dialects } from '#emulator/dialects/index.ts'
+import type { EmulatedEngine } from '#emulator/emulated-engine.ts'
 import { Exchange, type Machine, type Outcome } from '#emulator/exchange.ts'
 import { notJson } from '#emulator/failure.ts'
 import type { Fault } from '#emulator/fault.ts'
@@ -18,7 +19,6 @@ import { answerWithFault } from '#emulator/faults/answer-faults.ts'
 import { Inference } from '#emulator/inference.ts'
 import { Listener } from '#emulator/listener.ts'
 import {
-  type EmulatedEngine,
   type EmulatorOptions,
   type EmulatorSettings,
   resolveOptions,

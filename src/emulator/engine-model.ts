@@ -4,7 +4,7 @@ import { deviceModels } from '#batching/device-models.ts'
 import { measuredDevices } from '#batching/measured-devices.ts'
 import { singleStreamRates } from '#batching/single-stream-rates.ts'
 import type { StepTimeParameters } from '#batching/step-time.ts'
-import type { EmulatedEngine } from '#emulator/options.ts'
+import type { EmulatedEngine } from '#emulator/emulated-engine.ts'
 
 /** How the machine behind an emulator batches and how long its steps take. */
 export interface EngineModel {

@@ -1,9 +1,10 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { tasks } from '#core/task.ts'
+import { emulatedEngines } from '#emulator/emulated-engine.ts'
 import { emulatedDevices } from '#emulator/engine-model.ts'
 import { FaultSyntaxError, parseFault } from '#emulator/fault.ts'
-import { type EmulatorOptions, EmulatorOptionsError, emulatedEngines } from '#emulator/options.ts'
+import { type EmulatorOptions, EmulatorOptionsError } from '#emulator/options.ts'
 import { isFields } from '#emulator/request-fields.ts'
 
 const positive = z.number().positive()

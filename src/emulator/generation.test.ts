@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type EmulatedEngine, emulatedEngines } from '#emulator/emulated-engine.ts'
 import { type Emulator, startEmulator } from '#emulator/emulator.ts'
-import { type EmulatedEngine, emulatedEngines } from '#emulator/options.ts'
 import { fieldsField, isFields, listField, textField } from '#emulator/request-fields.ts'
 
 const models = ['llama-3.1-8b', 'llama-reasoner']

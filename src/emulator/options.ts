@@ -1,10 +1,8 @@
 import { type Task, tasks } from '#core/task.ts'
 import type { EmulatorClock } from '#emulator/clock.ts'
+import { type EmulatedEngine, emulatedEngines } from '#emulator/emulated-engine.ts'
 import { type EngineModel, emulatedDevices, engineModelOf } from '#emulator/engine-model.ts'
 import { type Fault, parseFault } from '#emulator/fault.ts'
-
-export const emulatedEngines = ['vllm', 'sglang', 'llama-server', 'ollama', 'openai'] as const
-export type EmulatedEngine = (typeof emulatedEngines)[number]
 
 /** What to emulate. Everything but the engine has a sensible value of its own. */
 export interface EmulatorOptions {
