@@ -1,0 +1,228 @@
+import { expect, test } from 'vitest'
+import { endpointId, modelName, requestId } from '#core/ids.ts'
+import type { DispatchEndpoint, DispatchRequest } from '#routing/dispatcher.ts'
+import { Fastest } from '#routing/fastest/fastest.ts'
+import type { StepSpeed } from '#routing/step-speed.ts'
+import { seededChance } from '#std/seeded-chance.ts'
+import { endpointView } from '#testing/endpoint-view.ts'
+
+/** Reads 1,000 prompt tokens in about `second`, and decodes a token in a fiftieth of it. */
+const speed = (second: number): StepSpeed => ({
+  fixedMs: 0,
+  linearMs: [
+    [1, 20 * second],
+    [2048, 2_048 * second],
+  ],
+  decodeMsPerContextToken: 0,
+  prefillMsPerTokenPair: 0,
+})
+
+function endpoint(name: string, more: Partial<DispatchEndpoint> = {}): DispatchEndpoint {
+  return {
+    view: endpointView(name),
+    serves: () => true,
+    limits: { seats: 8, kvTokens: 50_000, batchTokens: 2048 },
+    speed: speed(1),
+    ...more,
+  }
+}
+
+const plainUrl: Partial<DispatchEndpoint> = {
+  limits: { seats: null, kvTokens: null, batchTokens: null },
+  speed: null,
+}
+
+function request(name: string, more: Partial<DispatchRequest> = {}): DispatchRequest {
+  return {
+    id: requestId(name),
+    model: modelName('m'),
+    task: 'chat',
+    streams: true,
+    workUnits: null,
+    promptTokens: 500,
+    maxTokens: null,
+    client: 'one',
+    service: 'interactive',
+    targets: { ttftMs: 2_000, tpotMs: 100 },
+    prefixBlocks: [],
+    prefixBlockTokens: 16,
+    priority: 0,
+    arrivedAtMs: 0,
+    excluded: [],
+    constraint: null,
+    ...more,
+  }
+}
+
+function fastest(endpoints: readonly DispatchEndpoint[], explain = false): Fastest {
+  const dispatcher = new Fastest({ chance: seededChance(1), explain })
+  dispatcher.endpoints(endpoints, 0)
+  return dispatcher
+}
+
+const answered = { kind: 'answered', cachedTokens: null, tokens: null } as const
+
+/** What is done at this time, as "request > endpoint" or "request ! reason". */
+function obeyed(dispatcher: Fastest, nowMs: number): string[] {
+  const done: string[] = []
+  for (;;) {
+    const dispatch = dispatcher.next(nowMs)
+    if (dispatch === null) return done
+    done.push(
+      dispatch.kind === 'send'
+        ? `${dispatch.request.id} > ${dispatch.endpoint}`
+        : `${dispatch.request.id} ! ${dispatch.because.kind}`,
+    )
+  }
+}
+
+test('a lone request goes to the endpoint that is done first', () => {
+  const dispatcher = fastest([endpoint('slow', { speed: speed(3) }), endpoint('quick')])
+  dispatcher.arrive(request('a'), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > quick'])
+})
+
+test('with one endpoint nobody waits while it has room', () => {
+  const dispatcher = fastest([endpoint('only')])
+  for (const name of ['a', 'b', 'c']) dispatcher.arrive(request(name, { promptTokens: 100 }), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > only', 'b > only', 'c > only'])
+})
+
+test('a plain URL that nobody knows anything of gets its requests at once', () => {
+  const dispatcher = fastest([endpoint('url', plainUrl)])
+  const names = Array.from({ length: 20 }, (_, index) => `r${index}`)
+  for (const name of names) dispatcher.arrive(request(name), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(names.map((name) => `${name} > url`))
+})
+
+test('a request waits for an endpoint that will serve it in time, and is bound as one can', () => {
+  const dispatcher = fastest([endpoint('only')])
+  for (const name of ['a', 'b']) dispatcher.arrive(request(name, { promptTokens: 1_200 }), 0)
+  // Two prompts of 1.2 s are more than the 1.8 s that the second may take.
+  expect(obeyed(dispatcher, 0)).toEqual(['a > only'])
+  expect(dispatcher.waiting).toBe(1)
+  dispatcher.firstToken(requestId('a'), 500)
+  dispatcher.done(requestId('a'), answered, 500)
+  expect(obeyed(dispatcher, 500)).toEqual(['b > only'])
+})
+
+test('no more is promised of a KV cache than there is', () => {
+  const limits = { seats: 8, kvTokens: 1_500, batchTokens: 2048 }
+  const dispatcher = fastest([endpoint('small', { limits, speed: speed(0.1) })])
+  for (const name of ['a', 'b', 'c']) dispatcher.arrive(request(name, { maxTokens: 100 }), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > small', 'b > small'])
+})
+
+test('the held part of a prompt makes an endpoint faster', () => {
+  const dispatcher = fastest([endpoint('a'), endpoint('b')])
+  const prefixBlocks = Array.from({ length: 60 }, (_, block) => block)
+  dispatcher.arrive(request('first', { promptTokens: 1_000, prefixBlocks }), 0)
+  const [first] = obeyed(dispatcher, 0)
+  dispatcher.firstToken(requestId('first'), 1_000)
+  dispatcher.done(requestId('first'), answered, 1_100)
+  for (const turn of [1, 2, 3]) {
+    const id = `turn${turn}`
+    dispatcher.arrive(
+      request(id, { promptTokens: 1_000, prefixBlocks, arrivedAtMs: 2_000 * turn }),
+      2_000 * turn,
+    )
+    expect(obeyed(dispatcher, 2_000 * turn)).toEqual([`${id} > ${first?.split(' > ')[1]}`])
+    dispatcher.done(requestId(id), answered, 2_000 * turn + 100)
+  }
+})
+
+test('an endpoint that turns slow is found out, and the others get its requests', () => {
+  const dispatcher = fastest([endpoint('a', { speed: speed(0.9) }), endpoint('b')])
+  let nowMs = 0
+  const chosen: string[] = []
+  for (let round = 0; round < 60; round++) {
+    nowMs += 60_000
+    const id = requestId(`r${round}`)
+    dispatcher.arrive(request(id, { arrivedAtMs: nowMs }), nowMs)
+    const dispatch = dispatcher.next(nowMs)
+    if (dispatch?.kind !== 'send') throw new Error('it should be sent')
+    chosen.push(dispatch.endpoint)
+    // a needs four times as long as it is said to.
+    const slowness = dispatch.endpoint === 'a' ? 4 : 1
+    nowMs += 500 * slowness
+    dispatcher.firstToken(id, nowMs)
+    for (let token = 0; token < 20; token++) {
+      nowMs += 20 * slowness
+      dispatcher.tokens(id, 1, nowMs)
+    }
+    dispatcher.done(id, answered, nowMs)
+  }
+  expect(chosen[0]).toBe('a')
+  expect(chosen.slice(-20)).toEqual(Array(20).fill('b'))
+})
+
+test('one client with a hundred requests does not make another wait behind all of them', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const dispatcher = fastest([endpoint('only', { limits, speed: speed(0.01) })])
+  const patient = { ttftMs: 600_000, tpotMs: null }
+  for (let index = 0; index < 100; index++) {
+    dispatcher.arrive(request(`many${index}`, { client: 'many', targets: patient }), 0)
+  }
+  const order: string[] = []
+  let nowMs = 0
+  for (let served = 0; served < 30; served++) {
+    if (served === 10) {
+      const late = { client: 'few', targets: patient, arrivedAtMs: nowMs }
+      dispatcher.arrive(request('few', late), nowMs)
+    }
+    const dispatch = dispatcher.next(nowMs)
+    if (dispatch?.kind !== 'send') throw new Error('it should be sent')
+    order.push(dispatch.request.client)
+    nowMs += 100
+    dispatcher.firstToken(dispatch.request.id, nowMs)
+    dispatcher.done(dispatch.request.id, answered, nowMs)
+  }
+  expect(order).toContain('few')
+})
+
+test('an interactive request goes before batch ones that came earlier', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const dispatcher = fastest([endpoint('only', { limits })])
+  const batch = { service: 'batch', targets: { ttftMs: null, tpotMs: null } } as const
+  for (const name of ['x', 'y']) dispatcher.arrive(request(name, batch), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['x > only'])
+  dispatcher.arrive(request('now', { arrivedAtMs: 400 }), 400)
+  dispatcher.firstToken(requestId('x'), 500)
+  dispatcher.done(requestId('x'), answered, 600)
+  expect(obeyed(dispatcher, 600)).toEqual(['now > only'])
+})
+
+test('what nobody can take is refused, with the reason', () => {
+  const dispatcher = fastest([
+    endpoint('down', { view: endpointView('down', { state: 'failed' }) }),
+  ])
+  dispatcher.arrive(request('a'), 0)
+  dispatcher.arrive(request('b', { excluded: [endpointId('down')] }), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a ! none-ready', 'b ! none-ready'])
+})
+
+test('who waited too long is told when to come again', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const dispatcher = fastest([endpoint('only', { limits })])
+  for (const name of ['a', 'b']) dispatcher.arrive(request(name), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > only'])
+  dispatcher.firstToken(requestId('a'), 500)
+  expect(obeyed(dispatcher, 59_000)).toEqual([])
+  expect(obeyed(dispatcher, 61_000)).toEqual(['b ! overload'])
+})
+
+test('the record says of every endpoint what was predicted and what spoke against it', () => {
+  const dispatcher = fastest([endpoint('quick'), endpoint('epyc', { speed: speed(9) })], true)
+  dispatcher.arrive(request('a'), 0)
+  const dispatch = dispatcher.next(0)
+  if (dispatch?.kind !== 'send') throw new Error('it should be sent')
+  const told = dispatch.record?.candidates.map(({ endpoint: id, verdict, refusal }) => [
+    id,
+    verdict,
+    refusal?.kind ?? null,
+  ])
+  expect(told).toEqual([
+    ['quick', 'chosen', null],
+    ['epyc', 'refused', 'ttft'],
+  ])
+})
