@@ -5,10 +5,11 @@
  */
 import type { Holding } from '#placement/planner/arrangement.ts'
 import type { Unit } from '#placement/planner/problem.ts'
-import type { Search } from '#placement/planner/search.ts'
+import { isProtected, isProtectedWish } from '#placement/planner/reserve.ts'
+import type { Place, Search } from '#placement/planner/search.ts'
 import type { Setup } from '#placement/planner/setup.ts'
 import type { Site } from '#placement/planner/site.ts'
-import { squeezeIn } from '#placement/planner/squeeze.ts'
+import { raiseAt, squeezeIn } from '#placement/planner/squeeze.ts'
 import { compareWorth, type Worth } from '#placement/planner/worth.ts'
 
 /** How much a search may still try: counted, not timed, so that every machine finds the same. */
@@ -43,7 +44,8 @@ export function makeRoom(
   before: Worth,
   bound = Number.POSITIVE_INFINITY,
 ): boolean {
-  const spots = spotsFor(search, unit, effort.placesTried, bound)
+  const compare = bound === Number.POSITIVE_INFINITY ? leastDisturbing : cheapest
+  const spots = spotsFor(search, unit, effort.placesTried, bound, compare)
   let best: { readonly spot: Spot; readonly worth: Worth } | null = null
   const start = search.mark()
   for (const spot of spots) {
@@ -75,6 +77,7 @@ function occupy(search: Search, unit: Unit, spot: Spot, effort: Effort, depth: n
     }
   }
   if (!settle(search, unit, spot)) return false
+  for (const { site, locals } of spot.victims) raiseAt(search, site, locals)
   displaced.sort((a, b) => b.wish.priority - a.wish.priority || a.index - b.index)
   for (const victim of displaced) {
     if (search.putBack(victim)) continue
@@ -111,7 +114,31 @@ function settle(search: Search, unit: Unit, { site, setup, seconds }: Spot): boo
   return squeezeIn(search, unit, site, setup, seconds)
 }
 
-function spotsFor(search: Search, unit: Unit, count: number, bound: number): Spot[] {
+/** The cheapest places where nobody is in the way, no two of them alike. */
+export function freeSpots(search: Search, unit: Unit, count: number): Place[] {
+  const spots = spotsFor(search, unit, count, Number.POSITIVE_INFINITY, freeFirst)
+  return spots.flatMap(({ site, setup, seconds, victims }) => {
+    if (victims.length > 0) return []
+    const rung = firstRung(search, site, setup)
+    return rung === null ? [] : [{ site, setup, rung, seconds, totalSeconds: seconds }]
+  })
+}
+
+function firstRung(search: Search, site: Site, { locals, ladder }: Setup): number | null {
+  for (let position = 0; ; position += 1) {
+    const rung = ladder.at(position)
+    if (rung === null) return null
+    if (search.after.hasRoom(site, locals, rung.needBytes, rung.hostBytes)) return position
+  }
+}
+
+function spotsFor(
+  search: Search,
+  unit: Unit,
+  count: number,
+  bound: number,
+  compare: (a: Spot, b: Spot) => number,
+): Spot[] {
   const spots: Spot[] = []
   for (const { setups, open, leastSeconds } of search.groundsOf(unit.wish)) {
     if (leastSeconds >= bound) break
@@ -128,7 +155,8 @@ function spotsFor(search: Search, unit: Unit, count: number, bound: number): Spo
           weight += weightStep ** wish!.priority
           if (running !== null) runningVictims += 1
         }
-        insertSorted(spots, { site, setup, seconds, victims, weight, runningVictims }, count)
+        const spot = { site, setup, seconds, victims, weight, runningVictims }
+        insertSorted(spots, spot, count, compare)
       }
     }
   }
@@ -184,6 +212,9 @@ function mayGo(
   { wish, running, isPredecessor, ...holding }: Holding,
 ): boolean {
   if (wish === null || holding.unit === null || holding.unit === unit.index) return false
+  // Where it is decides which room is kept for it.
+  const isKept = problem.input.reserve === 'n-1' && isProtectedWish(wish)
+  if (isKept && !isProtected(unit)) return false
   if (running === null) return true
   if (problem.input.frozen) return false
   // What runs is not disturbed for the sake of something less important.
@@ -194,14 +225,49 @@ function largestFirst(a: Holding, b: Holding): number {
   return b.needBytes[0]! - a.needBytes[0]! || a.unit! - b.unit!
 }
 
-function insertSorted(spots: Spot[], spot: Spot, count: number): void {
+function insertSorted(
+  spots: Spot[],
+  spot: Spot,
+  count: number,
+  compare: (a: Spot, b: Spot) => number,
+): void {
   let at = spots.length
-  while (at > 0 && compareSpots(spot, spots[at - 1]!) < 0) at -= 1
+  while (at > 0 && compare(spot, spots[at - 1]!) < 0) at -= 1
   if (at >= count) return
+  // Of devices that cannot be told apart, with the same on them, one says what all would.
+  for (let near = at - 1; near >= 0 && compare(spots[near]!, spot) === 0; near -= 1) {
+    if (isAlike(spots[near]!, spot)) return
+  }
   spots.splice(at, 0, spot)
   if (spots.length > count) spots.pop()
 }
 
-function compareSpots(a: Spot, b: Spot): number {
+function isAlike(a: Spot, b: Spot): boolean {
+  return (
+    a.setup.ladder === b.setup.ladder &&
+    a.victims.length === b.victims.length &&
+    a.victims.every(({ wish, setup, running }, at) => {
+      const other = b.victims[at]!
+      return (
+        running === null &&
+        other.running === null &&
+        wish === other.wish &&
+        setup?.ladder === other.setup?.ladder
+      )
+    })
+  )
+}
+
+/** For a unit without a place: whoever is in the way should be few, and of low priority. */
+function leastDisturbing(a: Spot, b: Spot): number {
   return a.weight - b.weight || a.runningVictims - b.runningVictims || a.seconds - b.seconds
+}
+
+function freeFirst(a: Spot, b: Spot): number {
+  return Math.min(1, a.victims.length) - Math.min(1, b.victims.length) || a.seconds - b.seconds
+}
+
+/** For one that has a place: the others find another, and what counts is what is gained. */
+function cheapest(a: Spot, b: Spot): number {
+  return a.runningVictims - b.runningVictims || a.seconds - b.seconds || a.weight - b.weight
 }

@@ -14,9 +14,9 @@ import { anyFleet, fleetText } from '#testing/random-fleet.ts'
 
 const plan = createPlanner(evenFit)
 
-/** MOTLEY_FLEETS=100000 looks longer; MOTLEY_SEED repeats a run that failed. */
-const fleets = Number(process.env['MOTLEY_FLEETS'] ?? 10_000)
-const seed = Number(process.env['MOTLEY_SEED'] ?? 20_261_128)
+/** FLEETS=100000 looks longer; FLEET_SEED repeats a run that failed. */
+const fleets = Number(process.env['FLEETS'] ?? 10_000)
+const seed = Number(process.env['FLEET_SEED'] ?? 20_261_128)
 const file = 'src/placement/planner/planner-properties.test.ts'
 
 /** Checks every plan of many fleets; a failure prints the fleet and the command that repeats it. */
@@ -27,7 +27,7 @@ function holds(check: (input: PlanInput, made: Plan) => void, share = 1): void {
     { seed, numRuns },
   )
   if (!outcome.failed) return
-  const again = `MOTLEY_SEED=${seed} MOTLEY_FLEETS=${fleets} npx vitest run ${file}`
+  const again = `FLEET_SEED=${seed} FLEETS=${fleets} npx vitest run ${file}`
   const [fleet] = outcome.counterexample ?? []
   throw new Error(
     [

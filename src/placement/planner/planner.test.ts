@@ -7,6 +7,7 @@ import {
   deployment,
   evenFit,
   nvidia,
+  placementDevice,
   placementNode,
   planInput,
   variant,
@@ -74,4 +75,101 @@ test('two that share a device get what fits beside each other', () => {
   expect(onGpu).toHaveLength(2)
   const taken = onGpu.map(({ memory }) => memory.devices[0]!.needBytes)
   expect(taken[0]! + taken[1]!).toBeLessThanOrEqual(12 * 2 ** 30)
+})
+
+const roomy = placementNode('roomy', [nvidia(80), cpu(64)])
+const onCuda = { backends: ['cuda'] as const }
+
+test('a drained node is left in one go where another one has room', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const { after } = settled(planInput([big], [chat]))
+  const nodes = [{ ...big, draining: true }, roomy]
+  const made = plan({ ...after, inventory: { ...after.inventory, nodes } })
+  expect(made.steps).toMatchObject([
+    { step: 'start chat-1', after: [] },
+    { step: 'stop chat-0', after: ['start chat-1'], interrupts: false },
+  ])
+})
+
+test('a drained node is left even where nothing else has room, and the plan says so', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const { after } = settled(planInput([big], [chat]))
+  const nodes = [{ ...big, draining: true }]
+  const made = plan({ ...after, inventory: { ...after.inventory, nodes } })
+  expect(made.steps).toMatchObject([{ step: 'stop chat-0', interrupts: true }])
+  expect(made.unplaced).toMatchObject([{ deployment: 'chat', missing: 1 }])
+})
+
+test('what was lost with its node starts elsewhere, and is forgotten only then', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const { after } = settled(planInput([big], [chat]))
+  const lost = { ...big, presence: 'lost' as const }
+  const nowhere = plan({ ...after, inventory: { ...after.inventory, nodes: [lost] } })
+  expect(nowhere.steps).toEqual([])
+  const made = plan({ ...after, inventory: { ...after.inventory, nodes: [lost, roomy] } })
+  expect(made.steps.map(({ step }) => step)).toEqual(['start chat-1', 'stop chat-0'])
+})
+
+test('in a frozen fleet nothing is moved from lost nodes', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const { after } = settled(planInput([big], [chat]))
+  const nodes = [{ ...big, presence: 'lost' as const }, roomy]
+  const made = plan({ ...after, inventory: { ...after.inventory, nodes }, frozen: true })
+  expect(made.steps).toEqual([])
+})
+
+test('a changed deployment takes its own place when nothing else has room, and says so', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const { after } = settled(planInput([big], [chat]))
+  const made = plan({ ...after, deployments: [{ ...chat, contextTokens: 4_096 }] })
+  expect(made.steps).toMatchObject([
+    { step: 'stop chat-0', interrupts: true },
+    { step: 'start chat-1', after: ['stop chat-0'] },
+  ])
+})
+
+test('a changed deployment changes over without a gap where there is room', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const { after } = settled(planInput([big, roomy], [chat]))
+  const made = plan({ ...after, deployments: [{ ...chat, contextTokens: 4_096 }] })
+  expect(made.steps).toMatchObject([
+    { step: 'start chat-1', after: [] },
+    { step: 'stop chat-0', interrupts: false },
+  ])
+})
+
+test('each variant goes where it is read', () => {
+  const mac = placementNode('mac', [placementDevice('apple-0', 'apple', 64, 400), cpu(64)], {
+    os: 'macos',
+  })
+  const variants = [variant('hf:test/st', 12, { format: 'safetensors' }), variant('hf:test/q', 12)]
+  const chat = deployment('chat', 0, { variants, replicas: { min: 2, max: 2 } })
+  const made = plan(planInput([placementNode('gpu', [nvidia(48), cpu(64)]), mac], [chat]))
+  const sources = made.replicas.map(({ setting }) => `${setting.node} ${setting.source}`)
+  expect(sources.toSorted()).toEqual(['gpu hf:test/st', 'mac hf:test/q'])
+})
+
+test('room for the loss of a node is kept from everything that is not protected', () => {
+  const high = deployment('high', 40, { priority: 'high', constraints: onCuda })
+  const other = deployment('other', 40, { constraints: onCuda })
+  const input = planInput([big, roomy], [high, other])
+  expect(plan(input).unplaced).toEqual([])
+  const made = plan({ ...input, reserve: 'n-1' })
+  expect(made.unplaced).toMatchObject([{ deployment: 'other', missing: 1 }])
+})
+
+test('a start that failed is not tried again in the same way', () => {
+  const chat = deployment('chat', 40, { constraints: onCuda })
+  const failure = {
+    deployment: 'chat',
+    node: 'big',
+    devices: ['nvidia-0'],
+    engine: 'llama-server' as const,
+    backend: 'cuda' as const,
+    source: 'hf:test/chat',
+    because: 'it ended five times',
+  }
+  const input = planInput([big, roomy], [chat])
+  const inventory = { ...input.inventory, failures: [failure] }
+  expect(whereabouts(plan({ ...input, inventory }))).toEqual(['chat-0 at roomy on nvidia-0'])
 })

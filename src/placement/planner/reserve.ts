@@ -4,14 +4,18 @@
  * Only one node is lost at a time, so the same room serves for all of them.
  */
 import { priorities } from '#core/deployment.ts'
-import type { Unit } from '#placement/planner/problem.ts'
+import type { Unit, Wish } from '#placement/planner/problem.ts'
 import type { Forbidden, Search } from '#placement/planner/search.ts'
 
 /** From here on a deployment is protected: the others are what makes room for it. */
 const protectedFrom = priorities.indexOf('high')
 
 export function isProtected({ wish }: Unit): boolean {
-  return wish.priority >= protectedFrom
+  return isProtectedWish(wish)
+}
+
+export function isProtectedWish({ priority }: Wish): boolean {
+  return priority >= protectedFrom
 }
 
 /** To be asked when all that is protected has its place, and nothing else has. */

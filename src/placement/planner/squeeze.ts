@@ -38,6 +38,18 @@ export function squeezeIn(
   return true
 }
 
+/** Lets those who stay on devices make use of what somebody else has left. */
+export function raiseAt(search: Search, site: Site, locals: readonly number[]): void {
+  const shrunk = locals
+    .flatMap((local) => search.after.residents[site.firstDevice + local]!)
+    .filter((holding) => holding.running === null && holding.rung > 0)
+  if (shrunk.length > 0)
+    raise(
+      search,
+      [...new Set(shrunk)].toSorted((a, b) => a.unit! - b.unit!),
+    )
+}
+
 /** Goes up rung by rung, whoever gains most seconds first, until nobody has room to. */
 export function raise(search: Search, holdings: readonly Holding[]): void {
   const { after } = search
