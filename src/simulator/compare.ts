@@ -1,21 +1,22 @@
 /** Policies side by side, on the same fleet and the same requests. */
 import type { LatencyTargets } from '#routing/dispatcher.ts'
 import { fluidBound } from '#simulator/bound/fluid-bound.ts'
+import { uncachedSizes } from '#simulator/bound/uncached-sizes.ts'
 import type { FleetEndpoint } from '#simulator/fleet-file.ts'
 import type { Metrics } from '#simulator/metrics.ts'
 import type { Policy } from '#simulator/policies.ts'
 import { run } from '#simulator/run.ts'
-import type { Trace } from '#simulator/traces/trace.ts'
+import { requestsPerSecond, type Trace } from '#simulator/traces/trace.ts'
 
 export interface CompareOptions {
   readonly fleet: readonly FleetEndpoint[]
   readonly trace: Trace
   readonly policies: readonly Policy[]
-  /** Parts of the bound. */
+  /** Parts of the bound; `recorded`: multiples of the rate of the trace itself. */
   readonly loads: readonly number[]
   readonly targets: { readonly ttftMs: number; readonly tpotMs: number }
   readonly seed: number
-  readonly how: 'superpose' | 'compress'
+  readonly how: 'superpose' | 'compress' | 'recorded'
   readonly durationMs: number
   readonly warmUpMs: number
   readonly hostNowMs?: () => number
@@ -38,10 +39,11 @@ export async function compare(
   onRow: (done: number, all: number) => void = () => {},
 ): Promise<Comparison> {
   const { fleet, trace, policies, loads, targets } = options
-  const boundPerSecond = await fluidBound(fleet, uncached(trace), targets)
+  const boundPerSecond = await fluidBound(fleet, uncachedSizes(trace), targets)
+  const unit = options.how === 'recorded' ? requestsPerSecond(trace) : boundPerSecond
   const rows: Comparison['rows'][number][] = []
   for (const load of loads) {
-    const ratePerSecond = load * boundPerSecond
+    const ratePerSecond = load * unit
     for (const policy of policies) {
       const { seed, how, durationMs, warmUpMs, hostNowMs } = options
       const metrics = run({
@@ -61,15 +63,4 @@ export async function compare(
     }
   }
   return { boundPerSecond, rows }
-}
-
-/** What is left of each prompt when everything that came before is in a cache without end. */
-function uncached({ requests, prefixBlockTokens }: Trace) {
-  const seen = new Set<number>()
-  return requests.map(({ promptTokens, outputTokens, prefixHashes }) => {
-    const missAt = prefixHashes.findIndex((hash) => !seen.has(hash))
-    const hits = missAt === -1 ? prefixHashes.length : missAt
-    for (const hash of prefixHashes) seen.add(hash)
-    return { promptTokens: Math.max(1, promptTokens - hits * prefixBlockTokens), outputTokens }
-  })
 }

@@ -9,8 +9,8 @@ import { type Metrics, metricsOf } from '#simulator/metrics.ts'
 import type { Policy } from '#simulator/policies.ts'
 import { type Arrival, type SimulatedEndpoint, simulate } from '#simulator/simulation.ts'
 import { stepSpeedOf } from '#simulator/step-speed-of.ts'
-import { changeLoad } from '#simulator/traces/change-load.ts'
-import type { Trace } from '#simulator/traces/trace.ts'
+import { changeLoad, stretch } from '#simulator/traces/change-load.ts'
+import { requestsPerSecond, type Trace } from '#simulator/traces/trace.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 
 export interface RunOptions {
@@ -21,7 +21,8 @@ export interface RunOptions {
   readonly targets: LatencyTargets
   /** Runs of one seed meet the same requests, whatever the policy. */
   readonly seed: number
-  readonly how?: 'superpose' | 'compress'
+  /** `recorded`: every request in its order and at its time, at the rate that is given. */
+  readonly how?: 'superpose' | 'compress' | 'recorded'
   readonly durationMs?: number
   /** Requests of the first while are served and not counted. */
   readonly warmUpMs?: number
@@ -51,20 +52,13 @@ const seedSteps = { arrivals: 1_000_003, policy: 7_919, speeds: 104_729 }
 
 export function run(options: RunOptions): Metrics {
   const { policy, trace, seed, targets } = options
-  const durationMs = options.durationMs ?? defaults.durationMs
+  const played = playedTrace(options)
+  const durationMs = played.spanMs
   const chance = seededChance(seed * seedSteps.policy)
   const endpoints = endpointsOf(options, mixOf(trace))
   const result = simulate({
     endpoints,
-    arrivals: arrivalsOf(
-      changeLoad(trace, {
-        ratePerSecond: options.ratePerSecond,
-        durationMs,
-        how: options.how ?? 'superpose',
-        chance: seededChance(seed * seedSteps.arrivals),
-      }),
-      targets,
-    ),
+    arrivals: arrivalsOf(played, targets),
     dispatcher: policy.dispatcher({ chance, explain: false }),
     faults: options.faults ?? [],
     bypassRatio: options.bypassRatio ?? 0,
@@ -78,6 +72,16 @@ export function run(options: RunOptions): Metrics {
     fromMs: options.warmUpMs ?? defaults.warmUpMs,
     untilMs: durationMs,
     endpoints: endpoints.length,
+  })
+}
+
+function playedTrace({ trace, ratePerSecond, how = 'superpose', durationMs, seed }: RunOptions) {
+  if (how === 'recorded') return stretch(trace, requestsPerSecond(trace) / ratePerSecond)
+  return changeLoad(trace, {
+    ratePerSecond,
+    durationMs: durationMs ?? defaults.durationMs,
+    how,
+    chance: seededChance(seed * seedSteps.arrivals),
   })
 }
 

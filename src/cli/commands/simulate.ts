@@ -1,178 +1,267 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { didYouMean } from '#cli/config-error.ts'
-import { packageFile } from '#cli/package-files.ts'
+import { type FleetOptions, fitFleet } from '#cli/fit-fleet.ts'
+import { withGatewayOptions } from '#cli/gateway-client.ts'
+import { fleetYaml } from '#cli/inventory-fleet-yaml.ts'
+import { durationOf, numberOf } from '#cli/load-values.ts'
+import {
+  fleetOf,
+  loadsOf,
+  ownFleets,
+  ownTraces,
+  policiesOf,
+  servable,
+  targetsOf,
+  traceOf,
+} from '#cli/simulate-inputs.ts'
 import { comparisonText } from '#cli/simulate-text.ts'
 import { printJson } from '#cli/terminal.ts'
-import type { FleetEndpoint } from '#simulator/fleet-file.ts'
-import type { Policy } from '#simulator/policies.ts'
-import type { Trace } from '#simulator/traces/trace.ts'
-
-interface CompareArguments {
-  readonly fleet: string
-  readonly trace: string
-  readonly policies: string
-  readonly load: string
-  readonly slo: string
-  readonly seed: string
-  readonly how: 'superpose' | 'compress'
-  readonly duration: string
-  readonly context: string
-  readonly json?: boolean
-}
+import { wrapped } from '#cli/wrapped.ts'
+import { speedReferences } from '#hardware/speed-references.ts'
+import { type CompareOptions, compare } from '#simulator/compare.ts'
+import { type FleetEndpoint, parseFleetFile } from '#simulator/fleet-file.ts'
+import { type InventoryFleet, inventoryFleet } from '#simulator/inventory-fleet.ts'
+import { policyNames } from '#simulator/policies.ts'
+import { type AccessLog, parseAccessLog } from '#simulator/traces/access-log.ts'
+import { TraceError } from '#simulator/traces/parse-trace.ts'
+import { type Trace, withinContext } from '#simulator/traces/trace.ts'
 
 /** The first part of a run fills the fleet and is not counted, as far as there is a minute of it. */
 const warmUpMs = 60_000
 
+const usualPolicies = 'fastest,least-connections-queue,least-connections,round-robin'
+
+interface CompareArguments {
+  readonly fleet: string
+  readonly trace: string
+  readonly policies?: string
+  readonly load: string
+  readonly slo: string
+  readonly seed: string
+  readonly duration: string
+  readonly how: 'superpose' | 'compress'
+  readonly context: string
+  readonly json?: boolean
+}
+
+interface ReplayArguments extends FleetOptions {
+  readonly fleet?: string
+  readonly policies?: string
+  readonly times: string
+  readonly slo: string
+  readonly seed: string
+  readonly json?: boolean
+}
+
+interface FleetArguments extends FleetOptions {
+  readonly fromInventory?: string | true
+  readonly json?: boolean
+}
+
 export function addSimulateCommand(program: Command): void {
   const simulate = program
     .command('simulate')
-    .description('Try routing on virtual time: recorded requests on a fleet on paper.')
-    .helpCommand(false)
+    .description('Try routing on virtual time: the same code, without any engine.')
+  addCompare(simulate)
+  addReplay(simulate)
+  addFleet(simulate)
+}
+
+function addCompare(simulate: Command): void {
   simulate
     .command('compare')
-    .description('Compare strategies on the same fleet and the same requests.')
-    .requiredOption('--fleet <file>', 'a fleet file, or lab, edge, vend, dc, homog, multi')
-    .requiredOption('--trace <file>', 'requests: CSV or JSON lines, or either with gzip')
-    .option('--policies <names>', 'with commas between', 'fastest,least-connections,round-robin')
-    .option('--load <parts>', 'of what the fleet can serve at best', '0.5,0.8')
-    .option('--slo <targets>', 'what an answer should keep', 'ttft=2s,tpot=100ms')
-    .option('--seed <number>', 'decides where in the trace it begins, and every chance', '1')
+    .description('Compare routing policies on a fleet and a trace.')
+    .option('--fleet <file>', 'a fleet file, or one of those below', 'lab')
+    .option('--trace <file>', 'a trace, or one of those below', 'azure2023-conv')
+    .option('--policies <names>', 'those to compare (default: fastest and three more)')
+    .option('--load <numbers>', 'parts of the most that is possible', '0.5,0.8')
+    .option('--slo <targets>', 'what counts as in time', 'ttft=2s,tpot=100ms')
+    .option('--seed <number>', 'another seed, other requests', '1')
+    .option('--duration <time>', 'of requests; the first minute is not counted', '300s')
+    .option('--context <tokens>', 'leaves longer prompts out', '8192')
     .addOption(
-      new Option('--how <way>', 'how load is made: copies over each other, or less time between')
+      new Option('--how <way>', 'how load is made: more users, or quicker ones')
         .choices(['superpose', 'compress'])
         .default('superpose'),
     )
-    .option('--duration <time>', 'of requests; the first minute is not counted', '300s')
-    .option('--context <tokens>', 'leaves longer prompts out', '8192')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
-Every strategy is given the weights that suit it best. least-connections-queue
-has limits as well, and one queue; :0.7 behind its name sets them to that part
-of what each endpoint can sustain. Nobody sees how long answers will be.`,
+${listed('Fleets:   ', ownFleets)}
+${listed('Traces:   ', Object.keys(ownTraces))}
+${listed('Policies: ', policyNames)}
+Behind a policy, ":0.8" limits each endpoint to 0.8 of what it can sustain.`,
     )
     .action(compareCommand)
 }
 
-async function compareCommand(given: CompareArguments): Promise<void> {
-  const [{ compare }, { policyNames, policyOf }] = await Promise.all([
-    import('#simulator/compare.ts'),
-    import('#simulator/policies.ts'),
-  ])
-  const policies = listOf(given.policies).map((name): Policy => {
-    const policy = policyOf(name)
-    if (policy !== null) return policy
-    throw new CommandFailure(
-      'wrong',
-      `--policies: found ${name}, allowed: ${policyNames.join(', ')}${didYouMean(name, policyNames)}`,
+function addReplay(simulate: Command): void {
+  withGatewayOptions(simulate.command('replay'))
+    .description('Compare routing policies on requests that a gateway has logged.')
+    .argument('<access-log>', "the gateway's access log (gateway.accessLog), JSON lines")
+    .option('--fleet <file>', 'a fleet file (default: made from the real fleet)')
+    .option('--policies <names>', 'those to compare (default: fastest and three more)')
+    .option('--times <numbers>', 'how many times as many requests', '1')
+    .option('--slo <targets>', 'what counts as in time', 'ttft=2s,tpot=100ms')
+    .option('--seed <number>', 'for policies that draw lots', '1')
+    .option('--json', 'print JSON')
+    .action(replayCommand)
+}
+
+function addFleet(simulate: Command): void {
+  withGatewayOptions(simulate.command('fleet'))
+    .description('Write a fleet file of the real fleet, to simulate with.')
+    .option('--from-inventory [file]', 'as "motley nodes --json" printed it (default: ask)')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Speeds are those that "motley benchmark" measured, else those of the device by
+its name. Without a controller it is of this machine alone.`,
     )
-  })
-  const loads = listOf(given.load).map((text) => numberOf('--load', text, 0.01, 10))
-  const durationMs = timeOf('--duration', given.duration)
-  const targets = targetsOf(given.slo)
-  const fleet = await fleetOf(given.fleet)
-  const trace = await traceOf(given.trace, numberOf('--context', given.context, 1, 1e7))
-  const comparison = await compare(
-    {
-      fleet,
-      trace,
-      policies,
-      loads,
-      targets,
-      seed: numberOf('--seed', given.seed, 0, 2 ** 31),
-      how: given.how,
-      durationMs,
-      warmUpMs: Math.min(warmUpMs, durationMs / 4),
-      hostNowMs: () => performance.now(),
-    },
-    showProgress,
+    .action(async (options: FleetArguments) => {
+      const fleet = await realFleet(options)
+      if (options.json) printJson(fleet)
+      else console.log(fleetYaml(fleet).trimEnd())
+    })
+}
+
+async function realFleet({ fromInventory, ...options }: FleetArguments): Promise<InventoryFleet> {
+  const file = typeof fromInventory === 'string' ? { inventory: fromInventory } : {}
+  const fleet = inventoryFleet(await fitFleet({ ...options, ...file }), speedReferences)
+  if (fleet.endpoints.length > 0) return fleet
+  const unknown = fleet.unknown.length === 0 ? '' : ` (${fleet.unknown.join('; ')})`
+  throw new CommandFailure(
+    'no',
+    `there is no device whose speed is known${unknown}: measure a replica with "motley benchmark", or write a fleet file with a stepTime`,
   )
-  if (given.json === true) {
-    printJson({ fleet: fleet.map(({ name }) => name), trace: trace.name, targets, ...comparison })
-  } else {
-    console.log(comparisonText({ ...comparison, endpoints: fleet.map(({ name }) => name) }))
-  }
 }
 
-function showProgress(done: number, all: number): void {
-  if (!process.stderr.isTTY) return
-  process.stderr.write(done === all ? '\r\u001b[K' : `\r${done} of ${all} runs`)
+async function compareCommand(options: CompareArguments): Promise<void> {
+  const policies = policiesOf(options.policies ?? usualPolicies)
+  const durationMs = durationOf(options.duration, '--duration')
+  const promptTokensMax = numberOf(options.context, '--context', { whole: true })
+  const { fleet: fleetName, trace: traceName, how } = options
+  const fleet = await fleetOf(fleetName)
+  await show({
+    ...{ fleetName, fleet, traceName, remarks: [] },
+    trace: withinContext(await traceOf(traceName), promptTokensMax),
+    slo: options.slo,
+    json: options.json === true,
+    options: {
+      policies,
+      loads: loadsOf(options.load, '--load'),
+      seed: seedOf(options.seed),
+      ...{ how, durationMs },
+      warmUpMs: Math.min(warmUpMs, durationMs / 4),
+    },
+  })
 }
 
-async function fleetOf(name: string): Promise<readonly FleetEndpoint[]> {
-  const { FleetFileError, parseFleetFile } = await import('#simulator/fleet-file.ts')
-  const known = packageFile(`fleets/${name}.yaml`)
-  const path = !existsSync(name) && /^[a-z]+$/.test(name) && existsSync(known) ? known : name
+async function replayCommand(path: string, options: ReplayArguments): Promise<void> {
+  const policies = policiesOf(options.policies ?? usualPolicies)
+  const log = await accessLogOf(path)
+  const named = options.fleet
+  const fleet =
+    named === undefined
+      ? parseFleetFile(fleetYaml(await realFleet(options)), 'the real fleet')
+      : await fleetOf(named)
+  await show({
+    fleetName: named ?? 'the real fleet',
+    traceName: path,
+    ...{ fleet, trace: log.trace },
+    remarks: [
+      ...(log.withoutTokens > 0
+        ? [`${count(log.withoutTokens, 'request')} without counts of tokens left out`]
+        : []),
+      ...(log.failed > 0 ? [`${count(log.failed, 'request')} that failed left out`] : []),
+    ],
+    slo: options.slo,
+    json: options.json === true,
+    options: {
+      policies,
+      loads: loadsOf(options.times, '--times'),
+      seed: seedOf(options.seed),
+      ...{ how: 'recorded', durationMs: log.trace.spanMs, warmUpMs: 0 },
+    },
+  })
+}
+
+async function accessLogOf(path: string): Promise<AccessLog> {
   let text: string
   try {
     text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new CommandFailure('wrong', `--fleet: cannot read ${name}: ${reasonOf(cause)}`, { cause })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such file' : code
+    throw new CommandFailure(
+      'wrong',
+      `${path}: ${why}; "gateway.accessLog" names where it is written`,
+    )
   }
   try {
-    return parseFleetFile(text, name)
-  } catch (cause) {
-    if (!(cause instanceof FleetFileError)) throw cause
-    throw new CommandFailure('wrong', cause.message, { cause })
+    return parseAccessLog(text, path)
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error
+    throw new CommandFailure('wrong', error.message, { cause: error })
   }
 }
 
-async function traceOf(path: string, contextTokens: number): Promise<Trace> {
-  const [{ loadTrace }, { withinContext }, { TraceError }] = await Promise.all([
-    import('#simulator/traces/load-trace.ts'),
-    import('#simulator/traces/trace.ts'),
-    import('#simulator/traces/parse-trace.ts'),
-  ])
-  try {
-    const trace = withinContext(await loadTrace(path), contextTokens)
-    if (trace.requests.length > 0) return trace
-  } catch (cause) {
-    if (!(cause instanceof TraceError)) throw cause
-    throw new CommandFailure('wrong', cause.message, { cause })
+interface Shown {
+  readonly fleetName: string
+  readonly fleet: readonly FleetEndpoint[]
+  readonly traceName: string
+  readonly trace: Trace
+  readonly remarks: readonly string[]
+  readonly slo: string
+  readonly json: boolean
+  readonly options: Omit<CompareOptions, 'fleet' | 'trace' | 'targets'>
+}
+
+async function show(of: Shown): Promise<void> {
+  const { fleetName, fleet, traceName, options } = of
+  const targets = targetsOf(of.slo)
+  const { trace, leftOut } = servable(of.trace, fleet)
+  const remarks = [
+    ...of.remarks,
+    ...(leftOut > 0 ? [`${count(leftOut, 'request')} too long for every endpoint left out`] : []),
+  ]
+  const { stderr } = process
+  const comparison = await compare({ ...options, fleet, trace, targets }, (done, all) => {
+    if (stderr.isTTY) stderr.write(`\r\u001b[K${done} of ${all} runs`)
+  })
+  if (stderr.isTTY) stderr.write('\r\u001b[K')
+  const endpoints = fleet.map(({ name }) => name)
+  if (of.json) {
+    const { seed, how } = options
+    printJson({
+      fleet: fleetName,
+      endpoints,
+      trace: traceName,
+      targets,
+      seed,
+      how,
+      remarks,
+      ...comparison,
+    })
+    return
   }
-  throw new CommandFailure('wrong', `${path}: no prompt has at most ${contextTokens} tokens`)
+  const recorded = options.how === 'recorded'
+  console.log(
+    comparisonText({
+      fleetName: basename(fleetName),
+      traceName: basename(traceName),
+      ...{ endpoints, targets, recorded, remarks, comparison },
+    }),
+  )
 }
 
-function reasonOf(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException
-  return code === 'ENOENT' ? 'there is no such file' : message
-}
+const listed = (title: string, names: readonly string[]) =>
+  wrapped(`${title}${names.join(', ')}`, 80, ' '.repeat(title.length)).join('\n')
 
-function targetsOf(text: string): { ttftMs: number; tpotMs: number } {
-  const targets = { ttftMs: Number.NaN, tpotMs: Number.NaN }
-  for (const part of listOf(text)) {
-    const [name, time = ''] = part.split('=', 2)
-    if (name === 'ttft') targets.ttftMs = timeOf('--slo ttft', time)
-    else if (name === 'tpot') targets.tpotMs = timeOf('--slo tpot', time)
-    else throw new CommandFailure('wrong', `--slo: found ${part}, allowed: ttft=2s,tpot=100ms`)
-  }
-  if (Number.isNaN(targets.ttftMs) || Number.isNaN(targets.tpotMs)) {
-    throw new CommandFailure('wrong', `--slo: found ${text}, allowed: both, as ttft=2s,tpot=100ms`)
-  }
-  return targets
-}
+const seedOf = (text: string) => numberOf(text, '--seed', { whole: true, zero: true })
 
-function timeOf(option: string, text: string): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|min)$/.exec(text)
-  const factor = { ms: 1, s: 1_000, min: 60_000 }[found?.[2] ?? ''] ?? Number.NaN
-  const ms = Number(found?.[1]) * factor
-  if (ms > 0) return ms
-  throw new CommandFailure('wrong', `${option}: found "${text}", allowed: as 100ms, 2s or 5min`)
-}
-
-function numberOf(option: string, text: string, least: number, most: number): number {
-  const number = Number(text)
-  if (text.trim() !== '' && number >= least && number <= most) return number
-  throw new CommandFailure('wrong', `${option}: found "${text}", allowed: ${least} to ${most}`)
-}
-
-function listOf(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-}
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`

@@ -1,0 +1,173 @@
+/** Runs that are made once: each is looked up among the results before it is run. */
+import { isDeepStrictEqual } from 'node:util'
+import { policyOf } from '#simulator/policies.ts'
+import { run } from '#simulator/run.ts'
+import { type DisturbanceName, disturbances } from './disturbance.ts'
+import { type Figures, figuresOf, type Results } from './results.ts'
+import { limitRatios, tunedRival } from './rivals.ts'
+import {
+  boundOf,
+  durationMs,
+  type FleetName,
+  fleetNames,
+  type How,
+  loadFleet,
+  loads,
+  loadWorkload,
+  type TraceName,
+  tuningSeed,
+  type Workload,
+  warmUpMs,
+} from './workload.ts'
+
+type Fleet = Awaited<ReturnType<typeof loadFleet>>
+
+export interface Case {
+  readonly fleet: FleetName
+  readonly trace: TraceName
+  readonly policy: string
+}
+
+export interface Point extends Case {
+  readonly how: How
+  /** Part of the LP bound. */
+  readonly load: number
+  readonly seed: number
+}
+
+export class Bench {
+  readonly results: Results
+  /** CPU seconds spent on runs by this process. */
+  cpuSeconds = 0
+  runs = 0
+  readonly #fleets = new Map<string, Fleet>()
+  readonly #workloads = new Map<string, Workload>()
+  readonly #progress: (text: string) => void
+
+  constructor(results: Results, progress: (text: string) => void) {
+    this.results = results
+    this.#progress = progress
+  }
+
+  async fleet(name: FleetName): Promise<Fleet> {
+    const fleet = this.#fleets.get(name) ?? (await loadFleet(name))
+    this.#fleets.set(name, fleet)
+    return fleet
+  }
+
+  async workload(name: TraceName): Promise<Workload> {
+    const workload = this.#workloads.get(name) ?? (await loadWorkload(name))
+    this.#workloads.set(name, workload)
+    return workload
+  }
+
+  /** The LP bound, requests per second. */
+  async bound(fleet: FleetName, trace: TraceName): Promise<number> {
+    const key = `${fleet} ${trace}`
+    const known = this.results.get<number>('bounds', key)
+    if (known !== undefined) return known
+    const bound = await boundOf(await this.fleet(fleet), await this.workload(trace))
+    this.results.set('bounds', key, Number(bound.toPrecision(5)))
+    return this.bound(fleet, trace)
+  }
+
+  async point(point: Point): Promise<Figures> {
+    const { policy } = point
+    const key = keyOf(point)
+    const known = this.results.get<Figures>(policy, key)
+    if (known !== undefined) return known
+    const figures = await this.#run(await this.#limited(point))
+    this.results.set(policy, key, figures)
+    this.#progress(`${policy} ${key}`)
+    return figures
+  }
+
+  /** Whether a run that is kept would come out the same today; true when there is none. */
+  async isCurrent(policy: string): Promise<boolean> {
+    for (const fleet of fleetNames) {
+      for (const load of loads.toReversed()) {
+        const point = {
+          fleet,
+          trace: 'azure-conv',
+          policy,
+          how: 'superpose',
+          load,
+          seed: 1,
+        } as const
+        const kept = this.results.get<Figures>(policy, keyOf(point))
+        if (kept === undefined) continue
+        return isDeepStrictEqual(await this.#run(await this.#limited(point)), kept)
+      }
+    }
+    return true
+  }
+
+  /** Of the last three fifths of a run, in which the disturbance is. */
+  async disturbed(point: Omit<Point, 'how'>, disturbance: DisturbanceName): Promise<Figures> {
+    const { fleet, trace, load, policy, seed } = point
+    const key = `${policy} ${fleet} ${trace} ${load.toFixed(2)} ${seed} ${disturbance}`
+    const known = this.results.get<Figures>('disturbed', key)
+    if (known !== undefined) return known
+    const limited = await this.#limited({ ...point, how: 'superpose' })
+    const figures = await this.#run(limited, disturbance)
+    this.results.set('disturbed', key, figures)
+    this.#progress(key)
+    return figures
+  }
+
+  /** How much of what each endpoint can sustain the strongest rival is best limited to. */
+  async limitRatio(fleet: FleetName, trace: TraceName): Promise<number> {
+    const key = `${fleet} ${trace}`
+    const known = this.results.get<number>('limits', key)
+    if (known !== undefined) return known
+    let best = { ratio: 1, attainment: -1 }
+    for (const ratio of limitRatios) {
+      const policy = `${tunedRival}:${ratio}`
+      const { attainment } = await this.#run({
+        fleet,
+        trace,
+        policy,
+        how: 'superpose',
+        load: 0.7,
+        seed: tuningSeed,
+      })
+      if (attainment > best.attainment) best = { ratio, attainment }
+    }
+    this.results.set('limits', key, best.ratio)
+    this.#progress(`limit of ${key}: ${best.ratio}`)
+    return best.ratio
+  }
+
+  async #limited(point: Point): Promise<Point> {
+    const { policy, fleet, trace } = point
+    if (policy !== tunedRival) return point
+    return { ...point, policy: `${policy}:${await this.limitRatio(fleet, trace)}` }
+  }
+
+  async #run(point: Point, disturbance: DisturbanceName | null = null): Promise<Figures> {
+    const policy = policyOf(point.policy)
+    if (policy === null) throw new Error(`There is no policy ${point.policy}.`)
+    const fleet = await this.fleet(point.fleet)
+    const { trace, targets } = await this.workload(point.trace)
+    const bound = await this.bound(point.fleet, point.trace)
+    const startedAt = process.cpuUsage().user
+    const metrics = run({
+      fleet,
+      trace,
+      policy,
+      targets,
+      ratePerSecond: point.load * bound,
+      seed: point.seed,
+      how: point.how,
+      durationMs,
+      warmUpMs,
+      ...(disturbance !== null && disturbances[disturbance].options({ fleet, trace, targets })),
+    })
+    this.runs++
+    this.cpuSeconds += (process.cpuUsage().user - startedAt) / 1e6
+    return figuresOf(metrics)
+  }
+}
+
+export const keyOf = ({ fleet, trace, how, load, seed }: Point) =>
+  `${fleet} ${trace} ${how} ${load.toFixed(2)} ${seed}`

@@ -1,0 +1,355 @@
+/** docs/benchmarks.md and its plots, from the kept results alone. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Bench } from './bench.ts'
+import { cellOf, maxRatePercent, verdictOf } from './comparison.ts'
+import { disturbanceNames, disturbances } from './disturbance.ts'
+import type { Figures, Results } from './results.ts'
+import { rivals, tunedRival } from './rivals.ts'
+import { type Estimate, estimate } from './statistics.ts'
+import { barPlot, linePlot } from './svg.ts'
+import {
+  durationMs,
+  type FleetName,
+  fleetNames,
+  loads,
+  seeds,
+  type TraceName,
+  traceNames,
+  warmUpMs,
+} from './workload.ts'
+
+const docs = fileURLToPath(new URL('../../docs/', import.meta.url))
+const notes = fileURLToPath(new URL('./notes.md', import.meta.url))
+
+const colours = [
+  '#d1480c',
+  '#e8a33d',
+  '#1f6feb',
+  '#57a0f5',
+  '#2da44e',
+  '#8b949e',
+  '#86d19b',
+  '#bf8700',
+  '#8250df',
+  '#cf62b9',
+  '#a475f9',
+  '#0b7285',
+  '#66c2cd',
+  '#6e7781',
+]
+
+/** Goals for the highest load with 90 % in time, percent of the bound. */
+const goals90: Readonly<Record<FleetName, number>> = {
+  lab: 90,
+  edge: 65,
+  vend: 87,
+  dc: 85,
+  homog: 98,
+}
+
+export async function writePage(bench: Bench): Promise<void> {
+  mkdirSync(`${docs}benchmarks`, { recursive: true })
+  const { results } = bench
+  const parts = [
+    readFileSync(notes, 'utf8').split('<!-- after the tables -->')[0]?.trim() ?? '',
+    await boundsTable(bench),
+    maxRates(bench),
+    ...(await Promise.all(traceNames.map((trace) => fixedLoads(bench, trace)))),
+    prefixHits(results),
+    robustness(results),
+    control(results),
+    legend(results),
+    readFileSync(notes, 'utf8').split('<!-- after the tables -->')[1]?.trim() ?? '',
+  ]
+  writeFileSync(`${docs}benchmarks.md`, `${parts.filter((part) => part !== '').join('\n\n')}\n`)
+}
+
+function plot(name: string, svg: string, alt: string): string {
+  writeFileSync(`${docs}benchmarks/${name}.svg`, svg)
+  return `![${alt}](benchmarks/${name}.svg)`
+}
+
+async function boundsTable(bench: Bench): Promise<string> {
+  const rows: string[][] = []
+  for (const trace of traceNames) {
+    const { title, targets } = await bench.workload(trace)
+    const bounds = await Promise.all(fleetNames.map((fleet) => bench.bound(fleet, trace)))
+    rows.push([
+      title,
+      `${targets.ttftMs / 1000} s / ${targets.tpotMs} ms`,
+      ...bounds.map((bound) => bound.toFixed(1)),
+    ])
+  }
+  return `## The bound
+
+Requests per second that no policy can exceed within the targets: a linear program, solved by HiGHS
+(\`src/simulator/bound\`). All loads below are parts of it.
+
+${table(['Trace', 'TTFT / TPOT target', ...fleetNames], rows)}`
+}
+
+function maxRates(bench: Bench): string {
+  const shown = [0.9, 0.99] as const
+  const rate = (fleet: FleetName, policy: string, attainment: number) =>
+    maxRatePercent(bench, fleet, policy, attainment)
+  const rows = shown.flatMap((attainment) =>
+    fleetNames.map((fleet) => {
+      const all = rivals.map(({ name }) => rate(fleet, name, attainment))
+      const most = Math.max(...all.slice(1).map((one) => one ?? 0))
+      const own = all[0]
+      const goal = attainment === 0.9 ? goals90[fleet] : null
+      const holds =
+        own === null || own === undefined
+          ? '–'
+          : goal !== null
+            ? verdict(own >= goal, `≥ ${goal}`)
+            : verdict(own > most, `above ${whole(most)}`)
+      return [
+        `${attainment * 100} %`,
+        fleet,
+        ...all.map((one) => (one === null ? '–' : whole(one))),
+        holds,
+      ]
+    }),
+  )
+  const image = plot(
+    'max-rate',
+    barPlot(
+      'Highest load within the targets, % of the bound (Azure conversations, compressed)',
+      fleetNames.map((fleet) => ({
+        title: fleet,
+        bars: rivals.map(({ name }) => ({
+          name,
+          bold: name === 'fastest',
+          light: rate(fleet, name, 0.9) ?? 0,
+          dark: rate(fleet, name, 0.99) ?? 0,
+        })),
+      })),
+      'light: 90 % of requests keep both targets; dark: 99 %',
+    ),
+    'Highest load of each policy on each fleet',
+  )
+  return `## Highest load within the targets
+
+Azure's conversations, compressed: the harsh form, in which bursts grow with the load. Percent of the
+bound, in steps of 2; mean attainment of ${seeds.length} seeds.
+
+${image}
+
+${table(['In time', 'Fleet', ...rivals.map(({ short }) => short), 'Goal'], rows)}`
+}
+
+async function fixedLoads(bench: Bench, trace: TraceName): Promise<string> {
+  const { results } = bench
+  const { title } = await bench.workload(trace)
+  const cases = fleetNames.flatMap((fleet) => loads.map((load) => ({ fleet, trace, load })))
+  const verdicts = cases.map((at) => [at.fleet, `${at.load * 100} %`, ...verdictCells(results, at)])
+  const all = cases.map((at) => [
+    at.fleet,
+    `${at.load * 100} %`,
+    ...rivals.map(({ name }) => {
+      const cell = cellOf(results, name, at)
+      if (cell === null) return '–'
+      return `${percent(cell.attainment.mean)} / ${seconds(cell.ttftP99Ms.mean)}`
+    }),
+  ])
+  const image = plot(
+    trace,
+    linePlot(
+      `${title}, superposed: requests that keep both targets`,
+      fleetNames.map((fleet) => ({
+        title: fleet,
+        series: rivals.map(({ name }, index) => ({
+          name,
+          colour: colours[index] ?? '#000000',
+          bold: name === 'fastest',
+          points: loads.flatMap((load) => {
+            const cell = cellOf(results, name, { fleet, trace, load })
+            return cell === null ? [] : [[load * 100, cell.attainment.mean * 100] as const]
+          }),
+        })),
+      })),
+      { title: 'load, % of the bound', from: 48, to: 82, ticks: [50, 60, 70, 80], unit: '' },
+      { title: '', from: 0, to: 100, ticks: [0, 25, 50, 75, 90, 100], unit: ' %' },
+    ),
+    `Attainment by load, ${title}`,
+  )
+  return `## ${title}, superposed
+
+${image}
+
+${table(
+  [
+    'Fleet',
+    'Load',
+    'fastest keeps',
+    'Best other policy',
+    'Goodput',
+    'fastest TTFT p99',
+    'Best other with ≥ 95 %',
+    'TTFT p99',
+  ],
+  verdicts,
+)}
+
+<details><summary>All policies: percent of requests that keep both targets / TTFT p99</summary>
+
+${table(['Fleet', 'Load', ...rivals.map(({ short }) => short)], all)}
+
+</details>`
+}
+
+function verdictCells(
+  results: Results,
+  at: { fleet: FleetName; trace: TraceName; load: number },
+): string[] {
+  const found = verdictOf(results, at)
+  if (found === null) return ['–', '–', '–', '–', '–', '–']
+  const { fastest, best, goodputHolds, quickest, ttftHolds } = found
+  return [
+    percentWithin(fastest.attainment),
+    `${percentWithin(best.cell.attainment)} ${best.policy}`,
+    verdict(goodputHolds, 'highest'),
+    seconds(fastest.ttftP99Ms.mean),
+    quickest === null ? 'none' : `${seconds(quickest.cell.ttftP99Ms.mean)} ${quickest.policy}`,
+    verdict(ttftHolds, 'lowest'),
+  ]
+}
+
+function prefixHits(results: Results): string {
+  const load = 0.7
+  const rows = fleetNames.map((fleet) => {
+    const at = { fleet, trace: 'mooncake', load } as const
+    const own = cellOf(results, 'fastest', at)
+    const aware = cellOf(results, 'prefix', at)
+    const holds =
+      own === null || aware === null
+        ? '–'
+        : verdict(
+            own.hits.mean >= 0.9 * aware.hits.mean && own.goodput.mean > aware.goodput.mean,
+            '≥ 0.9 of cache-aware, more goodput',
+          )
+    return [
+      fleet,
+      ...rivals.map(({ name }) => {
+        const cell = cellOf(results, name, at)
+        if (cell === null) return '–'
+        return `${percent(cell.hits.mean)} (${percent(cell.attainment.mean)})`
+      }),
+      holds,
+    ]
+  })
+  return `## Reuse of prefixes
+
+Mooncake's conversations at ${load * 100} % of the bound: percent of prompt tokens that engines found in their
+caches, and in brackets percent of requests that keep both targets.
+
+${table(['Fleet', ...rivals.map(({ short }) => short), 'Goal'], rows)}`
+}
+
+function robustness(results: Results): string {
+  const measured = (
+    policy: string,
+    fleet: FleetName,
+    trace: TraceName,
+    name: string,
+  ): Estimate | null => {
+    const runs = seeds.flatMap((seed) => {
+      const key = `${policy} ${fleet} ${trace} 0.70 ${seed} ${name}`
+      return results.get<Figures>('disturbed', key)?.attainment ?? []
+    })
+    return runs.length === 0 ? null : estimate(runs)
+  }
+  const rows = disturbanceNames.map((name) => {
+    const trace = name === 'cold' ? 'mooncake' : 'azure-conv'
+    return [
+      disturbances[name].title,
+      ...fleetNames.flatMap((fleet) => {
+        const own = measured('fastest', fleet, trace, name)
+        const usual = measured('fastest', fleet, trace, 'none')
+        const rival = measured(tunedRival, fleet, trace, name)
+        if (own === null || usual === null) return ['–', '–']
+        const holds = own.mean >= usual.mean - 0.03
+        const shown = percent(own.mean)
+        return [holds ? shown : `**${shown}**`, rival === null ? '–' : percent(rival.mean)]
+      }),
+    ]
+  })
+  const heads = fleetNames.flatMap((fleet) => [`${fleet} fastest`, 'leastconn + maxconn'])
+  return `## When something goes wrong
+
+Azure's conversations, superposed, 70 % of the bound of the whole fleet: percent of requests from 120 s on that
+keep both targets. **Bold**: more than 3 points below the undisturbed run. An endpoint that is lost, or
+slow, takes its part of the bound along: what is left of the fleet is then asked for more than 70 %.
+
+${table(['What goes wrong', ...heads], rows)}`
+}
+
+const controlMetrics = [
+  { name: 'attainment', of: ({ attainment }: Figures) => attainment, more: true },
+  { name: 'goodput', of: ({ goodput }: Figures) => goodput, more: true },
+  ...(['ttftMs', 'tpotMs', 'msPerToken'] as const).flatMap((kind) =>
+    (['mean', 'p50', 'p95', 'p99'] as const).map((name, index) => ({
+      name: `${{ ttftMs: 'TTFT', tpotMs: 'TPOT', msPerToken: 'ms per token' }[kind]} ${name}`,
+      of: (figures: Figures) => figures[kind][index] as number,
+      more: false,
+    })),
+  ),
+]
+
+function control(results: Results): string {
+  const cases = traceNames.flatMap((trace) =>
+    loads.map((load) => ({ fleet: 'homog', trace, load }) as const),
+  )
+  const rows = cases.map((at) => {
+    const own = cellOf(results, 'fastest', at)
+    const other = cellOf(results, 'even-round-robin', at)
+    if (own === null || other === null) return [at.trace, `${at.load * 100} %`, '–', '–']
+    const worse = controlMetrics.flatMap(({ name, of, more }) => {
+      const mean = (runs: readonly Figures[]) => estimate(runs.map(of)).mean
+      const ratio = mean(own.runs) / mean(other.runs)
+      const lost = more ? 1 - ratio : ratio - 1
+      return lost > 0.02 ? [`**${name} ${(lost * 100).toFixed(1)} % worse**`] : []
+    })
+    const kept = `${percent(own.attainment.mean)} / ${percent(other.attainment.mean)}`
+    return [at.trace, `${at.load * 100} %`, kept, worse.join(', ') || 'none']
+  })
+  return `## Equal endpoints
+
+\`homog\` is a control: eight A100. Metrics in which \`fastest\` is more than 2 % worse than round robin, of
+attainment, goodput, TTFT, TPOT and time per token (mean, p50, p95, p99).
+
+${table(['Trace', 'Load', 'In time: fastest / round robin', 'Worse by more than 2 %'], rows)}`
+}
+
+function legend(results: Results): string {
+  const rows = rivals.map(({ name, standsFor }) => [`\`${name}\``, standsFor])
+  const limits = traceNames.map((trace) => [
+    trace,
+    ...fleetNames.map((fleet) => String(results.get<number>('limits', `${fleet} ${trace}`) ?? '–')),
+  ])
+  return `## The policies
+
+All are given ideal static information: weights are what each endpoint can sustain of the very trace.
+
+${table(['Policy', 'What it stands for'], rows)}
+
+\`${tunedRival}\` limits each endpoint to a part of what it can sustain at a time, the best of 0.6 to 1.3 at 70 %
+load on a phase of the trace that is not judged:
+
+${table(['Trace', ...fleetNames], limits)}
+
+Every run has ${durationMs / 1000} s of arrivals, the first ${warmUpMs / 1000} s not counted; seeds ${seeds.join(', ')}, paired: all policies meet the same requests.`
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [line(heads), `|${heads.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+const verdict = (holds: boolean, goal: string) => (holds ? 'holds' : `**does not hold** (${goal})`)
+const percent = (ratio: number) => (ratio * 100).toFixed(1)
+const percentWithin = ({ mean, within }: Estimate) => `${percent(mean)} ± ${percent(within)}`
+const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 9_950 ? 2 : 0)} s`
+const whole = (value: number) => String(Math.round(value))

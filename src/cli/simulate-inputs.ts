@@ -1,0 +1,117 @@
+/** What the commands under `motley simulate` are given: fleets, traces, policies, loads. */
+import { readFile, stat } from 'node:fs/promises'
+import { CommandFailure } from '#cli/command-failure.ts'
+import { didYouMean } from '#cli/config-error.ts'
+import { numberOf, sloOf } from '#cli/load-values.ts'
+import { packageFile } from '#cli/package-files.ts'
+import { type FleetEndpoint, FleetFileError, parseFleetFile } from '#simulator/fleet-file.ts'
+import { type Policy, policyNames, policyOf } from '#simulator/policies.ts'
+import { loadTrace } from '#simulator/traces/load-trace.ts'
+import { TraceError } from '#simulator/traces/parse-trace.ts'
+import type { Trace, TraceRequest } from '#simulator/traces/trace.ts'
+
+/** Fleets and traces that come with Motley, by the names that options take. */
+export const ownFleets = ['lab', 'edge', 'vend', 'dc', 'homog', 'multi'] as const
+
+export const ownTraces = {
+  'azure2023-conv': 'azure2023-conv.csv.gz',
+  'azure2023-code': 'azure2023-code.csv.gz',
+  'mooncake-conversation': 'mooncake-conversation.jsonl.gz',
+  'mooncake-synthetic': 'mooncake-synthetic.jsonl.gz',
+  'servegen-multimodel': 'servegen-multimodel.csv.gz',
+} as const
+
+/** A file, or the name of one that comes with Motley. @throws {CommandFailure} */
+export async function fleetOf(given: string): Promise<readonly FleetEndpoint[]> {
+  const own = ownFleets.find((name) => name === given)
+  const path =
+    own !== undefined && !(await isFile(given)) ? packageFile(`fleets/${own}.yaml`) : given
+  try {
+    return parseFleetFile(await readFile(path, 'utf8'), given)
+  } catch (error) {
+    if (error instanceof FleetFileError) {
+      throw new CommandFailure('wrong', `--fleet ${error.message}`, { cause: error })
+    }
+    const allowed = `a file, or one of ${ownFleets.join(', ')}`
+    throw new CommandFailure(
+      'wrong',
+      `--fleet ${given}: there is no such file; it takes ${allowed}`,
+    )
+  }
+}
+
+/** A file, or the name of one that comes with Motley. @throws {CommandFailure} */
+export async function traceOf(given: string): Promise<Trace> {
+  const own = Object.hasOwn(ownTraces, given) ? ownTraces[given as keyof typeof ownTraces] : null
+  const path = own !== null && !(await isFile(given)) ? packageFile(`traces/${own}`) : given
+  try {
+    return await loadTrace(path)
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error
+    const known = Object.keys(ownTraces).join(', ')
+    const hint = /no such file/.test(error.message) ? `; it takes a file, or one of ${known}` : ''
+    throw new CommandFailure('wrong', `--trace ${error.message}${hint}`, { cause: error })
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() ?? false
+}
+
+/** @throws {CommandFailure} naming one that there is not. */
+export function policiesOf(list: string): readonly Policy[] {
+  return list.split(',').map((text) => {
+    const name = text.trim()
+    const policy = policyOf(name)
+    if (policy !== null) return policy
+    const meant = didYouMean(name.split(':', 1)[0] ?? '', policyNames)
+    throw new CommandFailure(
+      'wrong',
+      `--policies: there is no "${name}"${meant}; there are ${policyNames.join(', ')}`,
+    )
+  })
+}
+
+/** Far beyond what any fleet can serve, and not so far that a slip of the finger runs for hours. */
+const loadMax = 5
+
+/** @throws {CommandFailure} */
+export function loadsOf(list: string, option: string): readonly number[] {
+  return list.split(',').map((text) => {
+    const load = numberOf(text, option)
+    if (load <= loadMax) return load
+    throw new CommandFailure('wrong', `${option} takes numbers up to ${loadMax}, not "${text}"`)
+  })
+}
+
+/** @throws {CommandFailure} without both targets. */
+export function targetsOf(slo: string): { readonly ttftMs: number; readonly tpotMs: number } {
+  const { ttftMs, tpotMs, endToEndMs } = sloOf(slo)
+  if (ttftMs === null || tpotMs === null || endToEndMs !== null) {
+    throw new CommandFailure('wrong', `--slo takes ttft and tpot here, as ttft=2s,tpot=100ms`)
+  }
+  return { ttftMs, tpotMs }
+}
+
+/** Without requests that no endpoint has the memory for. @throws {CommandFailure} */
+export function servable(
+  trace: Trace,
+  fleet: readonly FleetEndpoint[],
+): { readonly trace: Trace; readonly leftOut: number } {
+  const holds = Math.max(...fleet.map(({ kvTokens }) => kvTokens))
+  const fits = ({ promptTokens, outputTokens }: TraceRequest) =>
+    promptTokens + outputTokens <= holds
+  const requests = trace.requests.filter(fits)
+  if (requests.length === 0) {
+    throw new CommandFailure('wrong', `${trace.name}: no endpoint can hold any of its requests`)
+  }
+  const models = new Set(requests.flatMap(({ model }) => model ?? []))
+  for (const model of models) {
+    if (fleet.some((endpoint) => endpoint.models?.includes(model) ?? true)) continue
+    throw new CommandFailure(
+      'wrong',
+      `${trace.name} asks for ${model}, which no endpoint of the fleet serves: add it to "models"`,
+    )
+  }
+  return { trace: { ...trace, requests }, leftOut: trace.requests.length - requests.length }
+}
