@@ -9,7 +9,7 @@ import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Controller } from '#controller/controller.ts'
 import type { ReplicaView } from '#controller/fleet-views.ts'
 import { HurriedClock } from '#testing/hurried-clock.ts'
-import { controller, node, temporaryFolder } from './harness/fleet-nodes.ts'
+import { controller, node, replicaWanted, temporaryFolder } from './harness/fleet-nodes.ts'
 import { packageFile } from './harness/package-file.ts'
 import { untilTrue } from './harness/until-true.ts'
 
@@ -125,3 +125,36 @@ test('three deployments come to run, and a node that dies is made up for', async
     if (pids.has(spec.id)) expect(reported?.pid).toBe(pids.get(spec.id))
   }
 }, 180_000)
+
+test('a node that drains is left without a gap, and what was started by hand is not touched', async () => {
+  const clock = new HurriedClock()
+  const fleet = await plannedController(clock)
+  const names = ['alpha', 'beta']
+  await Promise.all(names.map((name) => node(fleet, name, { clock })))
+  const text = `
+models: { tiny: { variants: [{ source: "file:${weights}" }] } }
+deployments: { long: { model: tiny, context: 512, slots: 2, share: true } }
+`
+  fleet.apply(wishes(text))
+  await until(fleet, 'it answers', () => answering(fleet)['long']?.length === 1)
+  const [drained = ''] = answering(fleet)['long'] ?? []
+  const other = names.find((name) => name !== drained) ?? ''
+  const { id } = fleet.startReplica(other, replicaWanted(`file:${weights}`, 'by-hand'))
+  await until(fleet, 'the one by hand answers', () => fleet.replicas().filter(isReady).length === 2)
+  const pid = fleet.replica(id).reported?.pid
+
+  fleet.setDraining(drained, true)
+  let gaps = 0
+  await until(fleet, 'it has moved', () => {
+    const there = answering(fleet)['long'] ?? []
+    if (there.length === 0) gaps += 1
+    return there.join() === other && fleet.replicas().every(({ nodeName }) => nodeName === other)
+  })
+  expect(gaps).toBe(0)
+  expect(fleet.replica(id).reported).toMatchObject({ state: 'ready', pid })
+
+  // Nothing is wanted any more: what was planned ends, and nothing else.
+  fleet.apply(wishes('deployments: {}'))
+  await until(fleet, 'only the one by hand is left', () => fleet.replicas().length === 1)
+  expect(fleet.replica(id).reported).toMatchObject({ state: 'ready', pid })
+}, 120_000)

@@ -34,5 +34,3 @@ export const nodeConfig = z.strictObject({
       description: 'What may be used of its devices.',
     }),
 })
-
-export type NodeConfig = z.output<typeof nodeConfig>

@@ -168,7 +168,12 @@ function claimsOf(input: PlanInput, sites: Sites, wishes: readonly Wish[]) {
         answers = true
       }
     }
-    leaving.push(...expelled[wish.index]!)
+    // Its successor is on its way already: it goes when that answers, and until then it does.
+    const isSucceeded = !answers && kept.length > 0
+    for (const one of expelled[wish.index]!) {
+      if (isSucceeded && one.running.replica.ready) untouched.push(one.running)
+      else leaving.push(one)
+    }
     for (const [position, replica] of gone[wish.index]!.entries()) {
       const unit = firstUnit + kept.length + position
       lost.push({ replica, unit: unit < units.length ? unit : null })
