@@ -100,6 +100,15 @@ test.each<Case & { readonly runs: string; readonly alarm?: RegExp }>([
   { machine: mac, installed: ['llama-server'], runs: 'llama-server on metal' },
   { machine: radeon, installed: ['llama-server'], runs: 'llama-server on rocm' },
   { machine: radeon, own: { cpu: [], vulkan: [] }, runs: 'motley-embedded on vulkan' },
+  // ROCm has no code of its own for these: it would run that of a relative, which may hang.
+  { machine: 'amd/radeon-680m', installed: ['llama-server'], runs: 'llama-server on vulkan' },
+  { machine: 'amd/rx-6700-xt', installed: ['llama-server'], runs: 'llama-server on vulkan' },
+  {
+    machine: 'amd/radeon-680m',
+    wish: { backend: 'rocm' },
+    installed: ['llama-server'],
+    runs: 'llama-server on rocm',
+  },
   { machine: 'cpu/cloud-vm', runs: 'motley-embedded on cpu' },
   { machine: 'cpu/cloud-vm', installed: ['llama-server'], runs: 'llama-server on cpu' },
 ])('$machine with $installed, wish $wish: $runs', async ({ runs, alarm, ...asked }) => {

@@ -198,7 +198,8 @@ function planFor(
     },
     deviceGroupIds: [],
     cacheDirectory: null,
-    allowsArchitectureOverride: true,
+    // A wrong one hangs: only where somebody, or a plan, wants this very backend.
+    allowsArchitectureOverride: spec.backend !== null,
     extraArgs: spec.extraArguments,
     apiKey: null,
   })

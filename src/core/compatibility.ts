@@ -133,6 +133,8 @@ export interface Setting {
   /** As one writes it: a variable, an option of the engine, a package. */
   readonly set: string
   readonly why: string
+  /** Where it does not suit the device, the engine crashes or hangs. */
+  readonly isRisky?: true
 }
 
 /** One thing that a check found. */

@@ -2,7 +2,7 @@
  * Whether one replica fits on one set of devices, in which setting, how much it takes of each and
  * how fast it will be: every term by its name, so that a person can add it up again.
  */
-import type { FindingCode } from '#core/compatibility.ts'
+import type { FindingCode, Setting } from '#core/compatibility.ts'
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { Backend, LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
@@ -90,7 +90,7 @@ export interface ReplicaSetting {
   /** What stays in host memory; null when nothing does, or the engine cannot do that. */
   readonly offload: Offload | null
   /** What has to be set for it to run, as `HSA_OVERRIDE_GFX_VERSION=10.3.0`, with the reason. */
-  readonly settings: readonly { readonly set: string; readonly why: string }[]
+  readonly settings: readonly Setting[]
 }
 
 /** Why something cannot be, with the numbers, and what would make it possible. */

@@ -249,7 +249,10 @@ export function setupsOf(
               continue
             }
             bestKind = kind
-            if (!machineClass.wasMeasured) settled.add(alikeKey)
+            // One that needs something set does not speak for another, which may need nothing.
+            if (!machineClass.wasMeasured && fit.setting.settings.length === 0) {
+              settled.add(alikeKey)
+            }
             const ladder = new Ladder(fit, ask, deployment.contextTokens === null)
             const seconds = classSeconds(
               deployment,

@@ -45,6 +45,7 @@ export const architecture: Check = {
           needsSetting('architecture-relative', `it has no code for ${own} itself`, {
             set: `${variable}=${value}`,
             why: `${own} runs the code of ${other} with it; try one token first, a wrong one hangs`,
+            isRisky: true,
           }),
         ]
       }

@@ -8,6 +8,7 @@ import { oversize } from '#placement/planner/ranks/oversize.ts'
 import { preferredNodes } from '#placement/planner/ranks/preferred-nodes.ts'
 import { quality } from '#placement/planner/ranks/quality.ts'
 import type { NodeRank, Rank } from '#placement/planner/ranks/rank.ts'
+import { settings } from '#placement/planner/ranks/settings.ts'
 import { variantOrder } from '#placement/planner/ranks/variant-order.ts'
 
 export const ranks: readonly Rank[] = [
@@ -18,5 +19,6 @@ export const ranks: readonly Rank[] = [
   quality,
   engineOrder,
   notes,
+  settings,
 ]
 export const nodeRanks: readonly NodeRank[] = [fetchTime, preferredNodes]
