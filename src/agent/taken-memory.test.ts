@@ -24,12 +24,19 @@ const look: MemoryLook = {
     ['cpu:0', 49_000],
   ]),
   processes: [
-    { pid: 412, residentBytes: 700 },
-    { pid: 415, residentBytes: 100 },
+    { pid: 412, residentBytes: 700, mappedBytes: 600 },
+    { pid: 415, residentBytes: 100, mappedBytes: 0 },
   ],
 }
 
-const onCpu = { vendor: 'cpu', index: 0, name: 'EPYC', takenBytes: 800, source: 'processes' }
+const onCpu = {
+  vendor: 'cpu',
+  index: 0,
+  name: 'EPYC',
+  takenBytes: 800,
+  mappedBytes: 600,
+  source: 'processes',
+}
 
 test.each<{ what: string; change: Partial<MemoryLook>; taken: readonly unknown[] }>([
   {

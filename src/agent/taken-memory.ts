@@ -43,7 +43,8 @@ function ofGpu(device: Device, look: MemoryLook): DeviceMemoryTaken[] | null {
 function ofMachine(cpu: Device, look: MemoryLook): DeviceMemoryTaken[] | null {
   if (look.processes === null) return ofDifference(cpu, look)
   const bytes = look.processes.reduce((total, { residentBytes }) => total + residentBytes, 0)
-  return bytes === 0 ? null : [taken(cpu, bytes, 'processes')]
+  const mappedBytes = look.processes.reduce((total, one) => total + one.mappedBytes, 0)
+  return bytes === 0 ? null : [{ ...taken(cpu, bytes, 'processes'), mappedBytes }]
 }
 
 /** Less than before is somebody else who left; then nothing is known of this one. */

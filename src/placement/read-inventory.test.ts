@@ -96,6 +96,17 @@ describe('memory of others is what is used and not ours', () => {
       gibibytes: 3,
     },
     {
+      what: 'ours was measured, and has ended since',
+      replicas: [
+        {
+          ...replica,
+          memory: memoryOf(2.5 * gibi),
+          reported: { ...replica.reported, state: 'crash-looping' },
+        },
+      ],
+      gibibytes: 3,
+    },
+    {
       what: 'ours takes more than is seen to be used',
       replicas: [{ ...replica, memory: memoryOf(4 * gibi) }],
       gibibytes: 0,
@@ -136,6 +147,77 @@ test('a replica that somebody started by hand belongs to no deployment and holds
   expect(read({ nodes: [node], replicas: [manual] }).replicas).toMatchObject([
     { deployment: null, devices: ['nvidia-0'], measuredBytes: { 'nvidia-0': 2 * gibi } },
   ])
+})
+
+describe('memory that devices share is counted once', () => {
+  const machine = (usedGibi: number): Device => ({
+    ...gpu,
+    vendor: 'cpu',
+    memoryBytes: 32 * gibi,
+    usedMemoryBytes: usedGibi * gibi,
+    memory: {
+      ...gpu.memory,
+      dedicated: null,
+      unified: { totalBytes: 32 * gibi, usedBytes: usedGibi * gibi },
+    },
+  })
+  const mapped: Device = {
+    ...gpu,
+    vendor: 'amd',
+    memoryBytes: 16 * gibi,
+    usedMemoryBytes: 6 * gibi,
+    memory: {
+      ...gpu.memory,
+      dedicated: null,
+      shared: { totalBytes: 16 * gibi, usedBytes: 6 * gibi },
+    },
+  }
+  const foreign = (devices: readonly Device[], taken: readonly object[]) => {
+    const running = { ...replica, placed: null, memory: { devices: taken } }
+    const { nodes, replicas } = read({
+      nodes: [{ ...node, inventory: { devices } }],
+      replicas: [running],
+    })
+    const free = nodes[0]?.devices.map(({ id, foreignBytes }) => [id, foreignBytes / gibi])
+    return { foreign: Object.fromEntries(free ?? []), replica: replicas[0] }
+  }
+
+  test('what a GPU maps of the memory of the machine is used there, and not by others', () => {
+    const of = foreign(
+      [mapped, machine(9)],
+      [
+        { vendor: 'amd', index: 0, takenBytes: 6 * gibi },
+        { vendor: 'cpu', index: 0, takenBytes: 5 * gibi, mappedBytes: 4.5 * gibi },
+      ],
+    )
+    expect(of.foreign).toEqual({ 'amd-0': 0, 'cpu-0': 3 })
+    expect(of.replica).toMatchObject({
+      devices: ['amd-0'],
+      measuredBytes: { 'amd-0': 6 * gibi },
+    })
+  })
+
+  test('files that are mapped are held, and are not among what is used', () => {
+    const taken = { vendor: 'cpu', index: 0, takenBytes: 6 * gibi, mappedBytes: 5 * gibi }
+    const of = foreign([machine(4)], [taken])
+    expect(of.foreign).toEqual({ 'cpu-0': 3 })
+    expect(of.replica).toMatchObject({ measuredBytes: { 'cpu-0': 6 * gibi } })
+  })
+
+  test('a GPU with memory of its own has its process in that of the machine besides', () => {
+    const of = foreign(
+      [gpu, machine(4)],
+      [
+        { vendor: 'nvidia', index: 0, takenBytes: 3 * gibi },
+        { vendor: 'cpu', index: 0, takenBytes: gibi },
+      ],
+    )
+    expect(of.foreign).toEqual({ 'nvidia-0': 0, 'cpu-0': 3 })
+    expect(of.replica).toMatchObject({
+      devices: ['nvidia-0'],
+      measuredBytes: { 'nvidia-0': 3 * gibi, 'cpu-0': gibi },
+    })
+  })
 })
 
 test('a correction is of the device that was taken most of, beside what had been reckoned', () => {

@@ -8,6 +8,7 @@ import { type Device, device } from '#core/device.ts'
 import { deviceIds } from '#core/device-ids.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { foreignBytes, type ReplicaHold, takenByDevice } from '#placement/held-memory.ts'
 import type {
   Inventory,
   MeasuredSpeed,
@@ -96,7 +97,12 @@ export type PlacedClaim = z.output<typeof placedClaim>
 
 const takenMemory = z.object({
   devices: z.array(
-    z.object({ vendor: z.string(), index: z.number().nullable(), takenBytes: bytes }),
+    z.object({
+      vendor: z.string(),
+      index: z.number().nullable(),
+      takenBytes: bytes,
+      mappedBytes: bytes.default(0),
+    }),
   ),
 })
 
@@ -161,26 +167,40 @@ export type FleetPicture = z.output<typeof fleetPicture>
 /** Entries that a version of another shape wrote are passed over. */
 export function readInventory(picture: FleetPicture): Inventory {
   const replicas = known(writtenReplica, picture.replicas)
+  const devicesOn = new Map(picture.nodes.map((node) => [node.id, devicesOf(node)]))
+  const on = (node: string): Devices => devicesOn.get(node) ?? new Map()
   return {
     nodes: picture.nodes.map((node) =>
       readNode(
         node,
+        on(node.id),
         replicas.filter((replica) => replica.node === node.id),
       ),
     ),
-    replicas: replicas.flatMap(readReplica),
-    memory: known(writtenMemory, picture.memory).flatMap(readMemory),
+    replicas: replicas.flatMap((replica) => readReplica(replica, on(replica.node))),
+    memory: known(writtenMemory, picture.memory).flatMap((measured) =>
+      readMemory(measured, on(measured.node)),
+    ),
     speeds: known(writtenSpeed, picture.speeds) satisfies MeasuredSpeed[],
     failures: known(writtenFailure, picture.failures),
   }
 }
 
-function readNode(
-  { id, name, presence, givenUp, draining, inventory, statement }: z.output<typeof writtenNode>,
-  replicas: readonly WrittenReplica[],
-): PlacementNode {
+/** By their ids. */
+type Devices = ReadonlyMap<string, Device>
+
+function devicesOf({ inventory }: z.output<typeof writtenNode>): Devices {
   const there = known(device, inventory?.devices ?? [])
   const ids = deviceIds(there)
+  return new Map(there.map((one, index) => [ids[index] as string, one]))
+}
+
+function readNode(
+  { id, name, presence, givenUp, draining, inventory, statement }: z.output<typeof writtenNode>,
+  devices: Devices,
+  replicas: readonly WrittenReplica[],
+): PlacementNode {
+  const holds = replicas.map((replica) => holdOf(replica, devices))
   return {
     id,
     name,
@@ -191,10 +211,11 @@ function readNode(
     draining,
     labels: statement?.labels ?? {},
     taints: statement?.taints ?? [],
-    devices: there.map((one, index) => {
-      const deviceId = ids[index] as string
-      return readDevice(deviceId, one, statement?.devices[deviceId] ?? {}, replicas)
-    }),
+    devices: [...devices].map(([deviceId, found]) => ({
+      id: deviceId,
+      device: withStatement(found, statement?.devices[deviceId] ?? {}),
+      foreignBytes: foreignBytes(deviceId, devices, holds),
+    })),
     engines:
       inventory?.engines === undefined || inventory.engines === null
         ? null
@@ -206,49 +227,46 @@ function readNode(
   }
 }
 
-function readDevice(
-  id: string,
-  found: Device,
-  said: NodeStatement['devices'][string],
-  replicas: readonly WrittenReplica[],
-): PlacementDevice {
-  const oursBytes = replicas.reduce((total, replica) => total + heldBytes(replica, id), 0)
-  const foreignBytes = Math.max(0, (found.usedMemoryBytes ?? 0) - oursBytes)
+function withStatement(found: Device, said: NodeStatement['devices'][string]): Device {
   const limits = [said.memory, found.memory.limitBytes].filter((limit) => limit != null)
   const limitBytes = limits.length === 0 ? null : Math.min(...limits)
   return {
-    id,
-    foreignBytes,
-    device: {
-      ...found,
-      memory: { ...found.memory, limitBytes },
-      ...(said.use === undefined
-        ? {}
-        : {
-            schedulable: said.use,
-            reason: said.use ? null : 'the configuration says that it is not used',
-          }),
-    },
+    ...found,
+    memory: { ...found.memory, limitBytes },
+    ...(said.use === undefined
+      ? {}
+      : {
+          schedulable: said.use,
+          reason: said.use ? null : 'the configuration says that it is not used',
+        }),
   }
 }
 
-/** What of the used memory of a device is this replica's: what was measured, else what it claimed. */
-function heldBytes({ memory, placed, reported }: WrittenReplica, id: string): number {
-  const measured = measuredBytes(memory)?.[id]
-  if (measured !== undefined) return measured
-  return reported?.state === 'ready' ? (placed?.claimedBytes[id] ?? 0) : 0
+function holdOf({ memory, placed, reported }: WrittenReplica, devices: Devices): ReplicaHold {
+  return {
+    claimedBytes: placed?.claimedBytes ?? {},
+    taken: memory === null ? null : takenByDevice(memory.devices, devices),
+    standing: standings[reported?.state ?? ''] ?? (reported === null ? 'unknown' : 'ended'),
+  }
 }
 
-function measuredBytes(memory: WrittenReplica['memory']): Record<string, number> | null {
-  if (memory === null) return null
-  return Object.fromEntries(
-    memory.devices.map(({ vendor, index, takenBytes }) => [`${vendor}-${index ?? 0}`, takenBytes]),
-  )
+/** In all other states there is no process. */
+const standings: Readonly<Record<string, ReplicaHold['standing']>> = {
+  starting: 'loading',
+  loading: 'loading',
+  ready: 'ready',
+  stopping: 'ready',
+}
+
+function bytesOf(taken: ReplicaHold['taken']): Record<string, number> | null {
+  if (taken === null) return null
+  return Object.fromEntries(Object.entries(taken).map(([id, { takenBytes }]) => [id, takenBytes]))
 }
 
 /** One that was started by hand has its place once its agent has told where. */
-function readReplica({ spec, node, placed, reported, memory }: WrittenReplica): PlacedReplica[] {
-  const measured = measuredBytes(memory)
+function readReplica(replica: WrittenReplica, known: Devices): PlacedReplica[] {
+  const { spec, node, placed, reported } = replica
+  const measured = bytesOf(holdOf(replica, known).taken)
   const ready = reported?.state === 'ready'
   const shared = { id: spec.id, node, source: spec.source, ready, measuredBytes: measured }
   if (placed !== null) {
@@ -260,11 +278,14 @@ function readReplica({ spec, node, placed, reported, memory }: WrittenReplica): 
   const engine = z.enum(engineIds).safeParse(reported?.engine)
   const backend = z.enum(backends).safeParse(reported?.backend)
   if (!engine.success || !backend.success) return []
+  const taken = Object.keys(measured ?? {})
+  const gpus = taken.filter((id) => known.get(id)?.vendor !== 'cpu')
   return [
     {
       ...shared,
       deployment: null,
-      devices: Object.keys(measured ?? {}),
+      // Its process takes of the machine's memory, too, and does not compute there for that.
+      devices: gpus.length > 0 ? gpus : taken,
       engine: engine.data,
       backend: backend.data,
       contextTokens: spec.contextTokens ?? 0,
@@ -275,9 +296,9 @@ function readReplica({ spec, node, placed, reported, memory }: WrittenReplica): 
   ]
 }
 
-function readMemory(measured: z.output<typeof writtenMemory>): MemoryCorrection[] {
+function readMemory(measured: z.output<typeof writtenMemory>, known: Devices): MemoryCorrection[] {
   const { devices, estimatedBytes, ...of } = measured
-  const [most] = Object.entries(measuredBytes({ devices }) ?? {}).toSorted(
+  const [most] = Object.entries(bytesOf(takenByDevice(devices, known)) ?? {}).toSorted(
     ([, one], [, other]) => other - one,
   )
   if (most === undefined) return []

@@ -79,6 +79,8 @@ const deviceMemoryTaken = z.object({
   index: z.int().min(0).nullable(),
   name: z.string().max(200),
   takenBytes: z.int().min(0),
+  /** Of these, mapped files, which the system does not count as used; left out for none. */
+  mappedBytes: z.int().min(0).optional(),
   /** What its processes have by name, or how much more was used than before its start. */
   source: z.enum(['processes', 'difference']),
 })
@@ -110,7 +112,7 @@ export const reportedReplica = z.object({
   progress: z
     .object({ doneBytes: z.number().min(0), totalBytes: z.number().min(0).nullable() })
     .nullable(),
-  /** What should not be so: a fallback to the CPU, a speed far under that of the card. */
+  /** What should not be so: a fallback to the CPU, a speed far under that of the device. */
   alarms: z.array(z.string().max(500)).max(20),
   /** Null until it was measured, which is when it becomes ready. */
   memory: measuredMemory.nullable(),

@@ -1,18 +1,20 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import { groupMemory, readPsMemory, readVmRss } from '#agent/replicas/group-memory.ts'
+import { groupMemory, readPsMemory, readStatusBytes } from '#agent/replicas/group-memory.ts'
 
-test('the resident set is read in units of 1024 bytes', () => {
-  expect(readVmRss('VmHWM:\t   90000 kB\nVmRSS:\t   81920 kB\nRssAnon:\t 1 kB\n')).toBe(83_886_080)
-  expect(readVmRss('Name:\tkthreadd\n')).toBeNull()
+test('the resident set, and the files in it, are read in units of 1024 bytes', () => {
+  const status = 'VmHWM:\t   90000 kB\nVmRSS:\t   81920 kB\nRssAnon:\t 1 kB\nRssFile:\t 1024 kB\n'
+  expect(readStatusBytes(status, 'VmRSS')).toBe(83_886_080)
+  expect(readStatusBytes(status, 'RssFile')).toBe(1_048_576)
+  expect(readStatusBytes('Name:\tkthreadd\n', 'VmRSS')).toBeNull()
 })
 
 test('of all processes those of the group are taken', () => {
   const text = '    1     1   9000\n  412   412  81920\n  412   415   1024\n   41   412    512\n'
   expect(readPsMemory(text, 412)).toEqual([
-    { pid: 412, residentBytes: 83_886_080 },
-    { pid: 415, residentBytes: 1_048_576 },
+    { pid: 412, residentBytes: 83_886_080, mappedBytes: 0 },
+    { pid: 415, residentBytes: 1_048_576, mappedBytes: 0 },
   ])
 })
 

@@ -10,6 +10,8 @@ import { procPids, procStat } from '#std/proc-stat.ts'
 export interface ProcessMemory {
   readonly pid: number
   readonly residentBytes: number
+  /** Of that, mapped files, as weights are to some engines; 0 where the system does not tell. */
+  readonly mappedBytes: number
 }
 
 /** Empty when none of the group runs any more. Pages that two of them share count twice. */
@@ -23,16 +25,17 @@ async function groupByProc(leaderPid: number): Promise<ProcessMemory[]> {
       // A process may end at any moment: then it has no memory, which is the answer.
       if ((await procStat(pid))?.groupPid !== leaderPid) return []
       const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-      const residentBytes = readVmRss(status)
-      return residentBytes === null ? [] : [{ pid, residentBytes }]
+      const residentBytes = readStatusBytes(status, 'VmRSS')
+      const mappedBytes = readStatusBytes(status, 'RssFile') ?? 0
+      return residentBytes === null ? [] : [{ pid, residentBytes, mappedBytes }]
     }),
   )
   return processes.flat()
 }
 
 /** Of /proc/<pid>/status, which counts in units of 1024 bytes; see proc_pid_status(5). */
-export function readVmRss(status: string): number | null {
-  const [, kib] = /^VmRSS:\s*(\d+) kB$/m.exec(status) ?? []
+export function readStatusBytes(status: string, field: 'VmRSS' | 'RssFile'): number | null {
+  const [, kib] = new RegExp(`^${field}:\\s*(\\d+) kB$`, 'm').exec(status) ?? []
   return kib === undefined ? null : Number(kib) * 1_024
 }
 
@@ -48,7 +51,7 @@ export function readPsMemory(text: string, leaderPid: number): ProcessMemory[] {
     .map((line) => line.trim().split(/\s+/).map(Number))
     .flatMap(([group, pid, kib]) =>
       group === leaderPid && pid !== undefined && kib !== undefined && Number.isFinite(kib)
-        ? [{ pid, residentBytes: kib * 1_024 }]
+        ? [{ pid, residentBytes: kib * 1_024, mappedBytes: 0 }]
         : [],
     )
 }
