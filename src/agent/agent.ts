@@ -3,7 +3,6 @@
  * controller wants, and lets gateways in to them. When it dies its engines run on; when it comes
  * back it finds them.
  */
-import { createServer } from 'node:net'
 import { measureReplica } from '#agent/benchmark-replica.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
 import { containerSoftware } from '#agent/container-software.ts'
@@ -11,6 +10,7 @@ import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
 import { devicesOf } from '#agent/device-key.ts'
 import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
 import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
+import { FreePorts } from '#agent/free-ports.ts'
 import {
   type AgentIdentity,
   type ControllerAddress,
@@ -142,7 +142,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
   const { clock, log } = options
   let { inventory } = parts
   const peers = new PeerNodes(identity.certificate, options.weights.http)
-  const takenPorts = new Set(supervisor.list().map(({ port }) => port))
+  const ports = new FreePorts((port) => supervisor.list().some((replica) => replica.port === port))
   let ingress: Ingress | null = null
   let link: ControllerLink | null = null
   const weightsContext = (): WeightsContext => {
@@ -168,7 +168,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       return bring(source, signal, onProgress)
     },
     choose: async (spec, weights) => {
-      const port = await freePort(takenPorts)
+      const port = await ports.next()
       const { ownProgram, isInstalled } = options
       const os = osNames[inventory.os]
       const { devices } = inventory
@@ -370,27 +370,6 @@ function remember(
 }
 
 const osNames = { linux: 'linux', darwin: 'macos', win32: 'windows', freebsd: 'linux' } as const
-
-/** One that no other replica will want: a port is free for the system before its engine listens. */
-async function freePort(taken: Set<number>): Promise<number> {
-  for (;;) {
-    const port = await systemPort()
-    if (taken.has(port)) continue
-    taken.add(port)
-    return port
-  }
-}
-
-function systemPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 /** Of a header that came several times, the first. */
 function oneOf(value: string | string[] | undefined): string | undefined {

@@ -23,9 +23,9 @@ export interface MemoryOptions {
 }
 
 interface Before {
-  readonly used: ReadonlyMap<string, number>
-  /** How much other replicas had done by then. */
-  readonly othersDid: number
+  used: ReadonlyMap<string, number>
+  /** No other replica has come, gone or loaded since: the difference is its own. */
+  isAlone: boolean
 }
 
 export class ReplicaMemory {
@@ -33,7 +33,6 @@ export class ReplicaMemory {
   /** By the process that was measured; null while that goes on, or where nothing could be. */
   readonly #measured = new Map<ReplicaId, { readonly pid: number; memory: MeasuredMemory | null }>()
   readonly #before = new Map<ReplicaId, Before>()
-  readonly #changes = new Map<ReplicaId, number>()
   readonly #stopListening: () => void
   #closed = false
 
@@ -53,11 +52,13 @@ export class ReplicaMemory {
 
   /** To be called before it is started for the first time. */
   async noteBefore(id: ReplicaId): Promise<void> {
+    const before: Before = { used: new Map(), isAlone: true }
+    this.#before.set(id, before)
     const devices = await this.#options.detect()
     const used = devices.flatMap((device) =>
       device.usedMemoryBytes === null ? [] : [[deviceKey(device), device.usedMemoryBytes] as const],
     )
-    this.#before.set(id, { used: new Map(used), othersDid: this.#othersDid(id) })
+    before.used = new Map(used)
   }
 
   close(): void {
@@ -67,8 +68,9 @@ export class ReplicaMemory {
 
   #note(status: ReplicaStatus): void {
     const { id, pid, state } = status
-    this.#changes.set(id, (this.#changes.get(id) ?? 0) + 1)
+    for (const [other, before] of this.#before) if (other !== id) before.isAlone = false
     if (this.#measured.get(id)?.pid !== pid) this.#measured.delete(id)
+    if (state === 'stopped' || state === 'failed') this.#before.delete(id)
     if (state !== 'ready' || pid === null || this.#measured.has(id)) return
     this.#measured.set(id, { pid, memory: null })
     void this.#measure(id, pid)
@@ -78,7 +80,6 @@ export class ReplicaMemory {
   async #measure(id: ReplicaId, pid: number): Promise<void> {
     const { supervisor, detect, fetchPage, onChange, log } = this.#options
     const before = this.#before.get(id)
-    this.#before.delete(id)
     try {
       const { about, port, plan } = supervisor.specOf(id)
       const [processes, allDevices, engineVersion] = await Promise.all([
@@ -86,11 +87,10 @@ export class ReplicaMemory {
         detect(),
         engineVersionOf({ port, about, fetchPage }),
       ])
-      const alone = before !== undefined && before.othersDid === this.#othersDid(id)
       const devices = takenMemory({
         devices: devicesOf(allDevices, about['devices'] ?? ''),
         allDevices,
-        usedBefore: alone ? before.used : null,
+        usedBefore: before?.isAlone === true ? before.used : null,
         processes,
       })
       const measured = this.#measured.get(id)
@@ -106,12 +106,9 @@ export class ReplicaMemory {
       onChange()
     } catch (error) {
       log(`what ${id} takes of memory cannot be measured: ${(error as Error).message}`)
+    } finally {
+      if (this.#before.get(id) === before) this.#before.delete(id)
     }
-  }
-
-  #othersDid(id: ReplicaId): number {
-    const others = [...this.#changes].filter(([other]) => other !== id)
-    return others.reduce((total, [, count]) => total + count, 0)
   }
 }
 

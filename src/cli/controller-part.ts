@@ -57,11 +57,11 @@ export async function startControllerPart(
   if (!config.controller.enabled) return null
   const directory = join(dataDirectory(), 'controller')
   const { host, port } = controllerAddress(config)
-  let controller: Controller
+  let started: Controller | null = null
   let current = config
   let demand: Gateway['demand'] = () => []
   try {
-    controller = await startController({
+    started = await startController({
       directory,
       certificate: await ownCertificate(directory),
       host,
@@ -75,8 +75,9 @@ export async function startControllerPart(
         demand: () => demand(),
       },
     })
-    controller.configure(wishesOf(config))
+    started.configure(wishesOf(config))
   } catch (error) {
+    await started?.close()
     const storeFailure =
       error instanceof StoreError
         ? new CommandFailure('unreachable', error.message, { cause: error })
@@ -89,6 +90,7 @@ export async function startControllerPart(
     log(`no machine can join this one: ${(failure as Error).message}`)
     return null
   }
+  const controller = started
   // It looks at the machine first, which takes a second or more: nobody waits for that.
   const agent = startOwnAgent(controller, log, agentMore)
   return {

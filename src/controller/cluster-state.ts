@@ -170,13 +170,17 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
       }
     }
     case 'node-revoked': {
-      const elsewhere = <Kept extends { readonly node: NodeId }>(
+      // Where it comes back it is another node: nobody asks for what was known of this one.
+      const elsewhere = <Kept extends { readonly node: string }>(
         all: Readonly<Record<string, Kept>>,
       ) => Object.fromEntries(Object.entries(all).filter(([, { node }]) => node !== event.node))
       const without = {
         ...state,
         replicas: elsewhere(state.replicas),
         attached: elsewhere(state.attached),
+        measurements: elsewhere(state.measurements),
+        memory: elsewhere(state.memory),
+        starts: elsewhere(state.starts),
       }
       return changeNode(without, event.node, { revoked: true })
     }

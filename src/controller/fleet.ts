@@ -65,16 +65,21 @@ export class Fleet {
   /** Throws `StoreError`, and then nothing has changed. */
   append(...events: readonly ClusterEvent[]): void {
     this.#store.append(this.clock.nowMs(), ...events)
+    this.#toldUnwritten = null
+  }
+
+  /** For what agents tell again. */
+  note(...events: readonly ClusterEvent[]): void {
+    this.attempt(() => this.append(...events))
   }
 
   /**
-   * For what agents tell again: where it cannot be written it is left for the next time, and a person
-   * hears of that once.
+   * For work that is taken up again by itself: where it cannot be written down it is left for the
+   * next time, and a person hears of that once.
    */
-  note(...events: readonly ClusterEvent[]): void {
+  attempt(work: () => void): void {
     try {
-      this.append(...events)
-      this.#toldUnwritten = null
+      work()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       if (error.message !== this.#toldUnwritten) this.log(`controller: ${error.message}`)

@@ -98,12 +98,17 @@ export class Reconciler {
   /** What an agent tells of its replicas, all of them. */
   noteReplicas(node: NodeId, reported: readonly ReportedReplica[]): void {
     if (this.#closed) return
-    this.#starts.note(node, reported)
+    this.#options.fleet.attempt(() => this.#starts.note(node, reported))
     this.carryOn()
   }
 
-  /** Takes the steps of the plan that can be taken now. Throws `StoreError`. */
+  /** Takes the steps of the plan that can be taken now; those that cannot be written down, later. */
   carryOn(): void {
+    this.#options.fleet.attempt(() => this.#takeSteps())
+  }
+
+  /** Throws `StoreError`. */
+  #takeSteps(): void {
     const { fleet } = this.#options
     for (;;) {
       const { plan } = fleet.state

@@ -75,18 +75,23 @@ export class Scaler {
   }
 
   #later(): void {
-    this.#cancel = this.#options.fleet.clock.schedule(lookMs, () => {
-      this.#look()
+    const { fleet } = this.#options
+    this.#cancel = fleet.clock.schedule(lookMs, () => {
+      fleet.attempt(() => this.#look())
       this.#later()
     })
   }
 
+  /** Throws `StoreError`. */
   #look(): void {
     const { fleet } = this.#options
     // While most of the fleet is lost, who asks says little, and nothing is stopped.
     if (fleet.isFrozen) return
     const nowMs = fleet.clock.nowMs()
     const demands = new Map(this.#options.demand().map((demand) => [demand.model, demand]))
+    for (const name of this.#memories.keys()) {
+      if (!Object.hasOwn(fleet.state.deployments, name)) this.#memories.delete(name)
+    }
     for (const deployment of wantedDeployments(fleet.state)) {
       const { name, model, replicas, sleepAfterMs } = deployment
       const ready = this.#readySlots(name)
