@@ -30,6 +30,7 @@ export const requestRecord = z.object({
       model: z.string(),
       strategy: z.string(),
       scoreMeaning: z.string(),
+      leftOut: z.number().optional(),
       candidates: z.array(
         z.object({
           endpoint: z.string(),
@@ -83,7 +84,7 @@ export function whyText(record: RequestRecord): string {
 }
 
 function decisionText(
-  { model, strategy, scoreMeaning, candidates }: RequestRecord['decisions'][number],
+  { model, strategy, scoreMeaning, candidates, leftOut = 0 }: RequestRecord['decisions'][number],
   index: number,
 ): string {
   const predicts = candidates.some(({ tpotMs }) => tpotMs != null)
@@ -124,6 +125,7 @@ function decisionText(
     meaning,
     '',
     ...lines.map(indented),
+    ...(leftOut === 0 ? [] : [indented(`and ${leftOut} more`)]),
   ].join('\n')
 }
 

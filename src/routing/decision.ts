@@ -47,4 +47,6 @@ export interface DecisionRecord {
   /** What a score means, in words. */
   readonly scoreMeaning: string
   readonly candidates: readonly CandidateRecord[]
+  /** Candidates that are not told of, in a fleet so large that telling costs more than deciding. */
+  readonly leftOut: number
 }

@@ -155,6 +155,7 @@ export function recordOf(
     strategy: strategy.name,
     scoreMeaning: strategy.scoreMeaning,
     candidates,
+    leftOut: 0,
   }
 }
 

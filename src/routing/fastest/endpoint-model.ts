@@ -55,10 +55,11 @@ export class EndpointModel {
   /** Since when nothing but decoding happened. */
   #decodesOnlySinceMs = 0
 
-  constructor(told: DispatchEndpoint) {
+  /** `strength` is its weight, as a part of the mean of all. */
+  constructor(told: DispatchEndpoint, strength: number) {
     this.told = told
     this.id = told.view.id
-    this.speed = new SpeedEstimate(told.speed, told.view.weight)
+    this.speed = new SpeedEstimate(told.speed, strength)
   }
 
   tell(told: DispatchEndpoint): void {

@@ -14,12 +14,14 @@ export function predictionRecord(
     readonly chosen: EndpointModel
     readonly nowMs: number
     readonly facts: (model: EndpointModel) => Facts
+    /** How many more there are than `models`. */
+    readonly leftOut: number
   },
 ): DecisionRecord {
-  const { request, chosen, nowMs } = decision
+  const { request, chosen, nowMs, leftOut } = decision
   const candidates = models.map((model) => candidateOf(model, decision))
   const runnerUp = candidates
-    .filter(({ verdict, score }) => verdict === 'eligible' && score !== null)
+    .filter(({ endpoint, verdict }) => verdict === 'eligible' && endpoint !== chosen.id)
     .sort((left, right) => (left.score as number) - (right.score as number))[0]
   return {
     atMs: nowMs,
@@ -30,6 +32,7 @@ export function predictionRecord(
       if (candidate.endpoint === chosen.id) return { ...candidate, verdict: 'chosen' }
       return candidate === runnerUp ? { ...candidate, verdict: 'runner-up' } : candidate
     }),
+    leftOut,
   }
 }
 

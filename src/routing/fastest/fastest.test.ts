@@ -226,3 +226,88 @@ test('the record says of every endpoint what was predicted and what spoke agains
     ['epyc', 'refused', 'ttft'],
   ])
 })
+
+test('a prompt too long for every target is sent at once while its endpoint is idle', () => {
+  const dispatcher = fastest([endpoint('only')])
+  dispatcher.arrive(request('book', { promptTokens: 30_000 }), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['book > only'])
+})
+
+test('an answer in one piece is no silence: others are sent beside it', () => {
+  const dispatcher = fastest([endpoint('only')])
+  dispatcher.arrive(request('whole', { streams: false }), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['whole > only'])
+  // Its prompt took half a second and its answer goes on; nothing is heard of either.
+  dispatcher.arrive(request('next', { arrivedAtMs: 9_000 }), 9_000)
+  expect(obeyed(dispatcher, 9_000)).toEqual(['next > only'])
+  dispatcher.done(requestId('whole'), { ...answered, tokens: 400 }, 10_000)
+  dispatcher.done(requestId('next'), answered, 10_000)
+  expect(dispatcher.counts(endpointId('only'))).toEqual({
+    inFlight: 0,
+    prefillTokens: 0,
+    contextTokens: 0,
+  })
+})
+
+test('answers in one piece teach how fast an endpoint is', () => {
+  const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
+  let nowMs = 0
+  const chosen: string[] = []
+  for (let round = 0; round < 60; round++) {
+    nowMs += 60_000
+    const id = requestId(`r${round}`)
+    dispatcher.arrive(request(id, { streams: false, arrivedAtMs: nowMs }), nowMs)
+    const dispatch = dispatcher.next(nowMs)
+    if (dispatch?.kind !== 'send') throw new Error('it should be sent')
+    chosen.push(dispatch.endpoint)
+    nowMs += dispatch.endpoint === 'a' ? 40_000 : 4_000
+    dispatcher.done(id, { ...answered, tokens: 100 }, nowMs)
+  }
+  expect(chosen.slice(-20)).toEqual(Array(20).fill('b'))
+})
+
+test('work that is not counted in tokens goes where less of it is, and no further than a second', () => {
+  const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
+  const work = { task: 'embedding', streams: false, workUnits: 100, service: 'standard' } as const
+  const idle = { targets: { ttftMs: null, tpotMs: null } }
+  // Each shows that it takes 400 ms.
+  dispatcher.arrive(request('one', { ...work, ...idle }), 0)
+  dispatcher.arrive(request('other', { ...work, ...idle }), 0)
+  const [one, other] = obeyed(dispatcher, 0)
+  for (const id of ['one', 'other']) dispatcher.done(requestId(id), answered, 400)
+  expect(new Set([one?.split(' > ')[1], other?.split(' > ')[1]]).size).toBeGreaterThan(0)
+  const names = Array.from({ length: 12 }, (_, index) => `w${index}`)
+  for (const name of names) dispatcher.arrive(request(name, { ...work, ...idle }), 1_000)
+  const sent = obeyed(dispatcher, 1_000).map((line) => line.split(' > '))
+  const at = (name: string) => sent.filter(([, place]) => place === name).length
+  expect(at('a')).toBeGreaterThan(0)
+  expect(Math.abs(at('a') - at('b'))).toBeLessThanOrEqual(1)
+  expect(sent.length).toBeLessThan(12)
+  // A chat that comes now is not behind all twelve of them.
+  dispatcher.arrive(request('chat', { arrivedAtMs: 1_000 }), 1_000)
+  expect(obeyed(dispatcher, 1_000)).toEqual([expect.stringMatching(/^chat > /)])
+  for (const [id = ''] of sent) dispatcher.done(requestId(id), answered, 1_400)
+  expect(obeyed(dispatcher, 1_400)).toHaveLength(12 - sent.length)
+})
+
+test('of two that nobody knows, the one with more weight is thought to be faster', () => {
+  const weighted = (name: string, weight: number) =>
+    endpoint(name, { ...plainUrl, view: endpointView(name, { weight }) })
+  const dispatcher = fastest([weighted('weak', 100), weighted('strong', 300)])
+  dispatcher.arrive(request('a'), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > strong'])
+})
+
+test('of equal ones each gets its part, wherever it stands in the list', () => {
+  const counts = new Map<string, number>()
+  const dispatcher = fastest(['a', 'b', 'c'].map((name) => endpoint(name)))
+  for (let round = 0; round < 300; round++) {
+    const nowMs = round * 10_000
+    dispatcher.arrive(request(`r${round}`, { arrivedAtMs: nowMs }), nowMs)
+    const [line = ''] = obeyed(dispatcher, nowMs)
+    const place = line.split(' > ')[1] ?? ''
+    counts.set(place, (counts.get(place) ?? 0) + 1)
+    dispatcher.done(requestId(`r${round}`), { ...answered, kind: 'cancelled' }, nowMs)
+  }
+  for (const name of ['a', 'b', 'c']) expect(counts.get(name)).toBeGreaterThan(70)
+})

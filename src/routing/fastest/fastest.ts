@@ -56,6 +56,8 @@ const meanPromptWeight = 0.01
 const lateIntervalWeight = 0.1
 const retryAfterMsMin = 1_000
 const retryAfterMsMax = 60_000
+/** A record of so many candidates takes about as long as the decision that it is of. */
+const explainedMax = 16
 /** What an engine of unknown size may hold of prefixes, tokens: that of a large GPU. */
 const unknownKvTokens = 500_000
 
@@ -99,6 +101,9 @@ export class Fastest implements Dispatcher {
 
   endpoints(endpoints: readonly DispatchEndpoint[], nowMs: number): void {
     const names = new Set(endpoints.map(({ view }) => view.id))
+    // What users write is relative: only what it is to the others says something of a speed.
+    const meanWeight =
+      endpoints.reduce((sum, { view }) => sum + view.weight, 0) / Math.max(1, endpoints.length)
     for (const [id, model] of this.#endpoints) {
       if (names.has(id)) continue
       this.#endpoints.delete(id)
@@ -108,7 +113,8 @@ export class Fastest implements Dispatcher {
     for (const told of endpoints) {
       const { id, state } = told.view
       const known = this.#endpoints.get(id)
-      if (known === undefined) this.#endpoints.set(id, new EndpointModel(told))
+      if (known === undefined)
+        this.#endpoints.set(id, new EndpointModel(told, told.view.weight / meanWeight))
       else known.tell(told)
       // What starts anew has nothing in its cache.
       if (state === 'failed' || state === 'loading') this.#prefixes.forget(id)
@@ -435,16 +441,26 @@ export class Fastest implements Dispatcher {
     return null
   }
 
+  /** The one that was chosen, and some that might have been. */
+  #fewOf(group: EndpointGroup, chosen: EndpointModel): EndpointModel[] {
+    const others = group.candidates([chosen], () => 0).filter((model) => model !== chosen)
+    return [chosen, ...others.slice(0, explainedMax - 1)]
+  }
+
   #record(
     request: DispatchRequest,
     chosen: EndpointModel,
     urgency: Urgency,
     nowMs: number,
   ): DecisionRecord {
-    return predictionRecord(this.#groupOf(request, nowMs).all, {
+    const group = this.#groupOf(request, nowMs)
+    const few = group.all.length <= explainedMax
+    const told = few ? group.all : this.#fewOf(group, chosen)
+    return predictionRecord(told, {
       request,
       chosen,
       nowMs,
+      leftOut: group.all.length - told.length,
       facts: (model) => ({
         heldTokens: this.#heldTokens(model, request),
         expectedTokens: this.#lengths.mean(request),

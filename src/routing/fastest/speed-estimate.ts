@@ -46,12 +46,13 @@ export class SpeedEstimate {
   #decodeSamples = 0
   #prefillSamples = 0
 
-  /** `weight` is what the user says of its strength: it makes a guess a better one. */
-  constructor(told: StepSpeed | null, weight = 1) {
+  /** `strength` is what the user says of it, 1 for the mean of all: it makes a guess a better one. */
+  constructor(told: StepSpeed | null, strength: number) {
     this.#guessed = told === null
-    if (told === null && weight > 0) {
-      this.decodeCorrection = 1 / weight
-      this.prefillCorrection = 1 / weight
+    if (told === null && strength > 0) {
+      const slower = Math.min(correctionMax, Math.max(correctionMin, 1 / strength))
+      this.decodeCorrection = slower
+      this.prefillCorrection = slower
     }
     this.#speed = told ?? unknownSpeed
     this.#linear = linearTable(this.#speed)

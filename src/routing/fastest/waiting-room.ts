@@ -65,6 +65,8 @@ export class WaitingRoom {
   giveUp(waiting: Waiting): void {
     this.live.splice(this.live.indexOf(waiting), 1)
     waiting.late = true
+    // Another gate holds for it from now on, and an idle endpoint brings no event that would tell.
+    waiting.fresh = true
     insert(this.late, waiting)
   }
 
@@ -84,6 +86,7 @@ export class WaitingRoom {
     this.live.length = kept
     for (const waiting of expired) {
       waiting.late = true
+      waiting.fresh = true
       insert(this.late, waiting)
     }
   }
