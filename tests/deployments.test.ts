@@ -4,10 +4,11 @@
  */
 import { expect, test } from 'vitest'
 import { parseConfig } from '#cli/config-file.ts'
-import { engineCatalog, planLocally } from '#cli/local-planner.ts'
+import { searchLocally } from '#cli/local-planner.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Controller } from '#controller/controller.ts'
 import type { ReplicaView } from '#controller/fleet-views.ts'
+import { engineCatalog } from '#engines/index.ts'
 import { HurriedClock } from '#testing/hurried-clock.ts'
 import { controller, node, replicaWanted, temporaryFolder } from './harness/fleet-nodes.ts'
 import { packageFile } from './harness/package-file.ts'
@@ -37,7 +38,7 @@ async function plannedController(clock: HurriedClock): Promise<Controller> {
   return await controller(undefined, {
     clock,
     planning: {
-      makePlan: planLocally,
+      makePlan: searchLocally,
       settings: () => ({ engines: engineCatalog, reserve: 'none' }),
       replaceAfterMs: () => 120_000,
       demand: () => [],

@@ -11,7 +11,7 @@ import { agentOptions } from '#cli/agent-options.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory, dataDirectoryFailure } from '#cli/data-directory.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
-import { engineCatalog, planLocally } from '#cli/local-planner.ts'
+import { PlannerWorker } from '#cli/planner-worker.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import { answerAdmin } from '#controller/admin.ts'
 import { type Controller, startController } from '#controller/controller.ts'
@@ -19,6 +19,7 @@ import { StoreError } from '#controller/event-store.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { engineCatalog } from '#engines/index.ts'
 import type { AdminPages } from '#gateway/admin-pages.ts'
 import type { Gateway } from '#gateway/gateway.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
@@ -58,6 +59,7 @@ export async function startControllerPart(
   const directory = join(dataDirectory(), 'controller')
   const { host, port } = controllerAddress(config)
   let started: Controller | null = null
+  const planner = new PlannerWorker()
   let current = config
   let demand: Gateway['demand'] = () => []
   try {
@@ -69,7 +71,7 @@ export async function startControllerPart(
       clock: systemClock,
       log,
       planning: {
-        makePlan: planLocally,
+        makePlan: (input) => planner.plan(input),
         settings: () => ({ engines: engineCatalog, reserve: current.controller.reserve }),
         replaceAfterMs: () => current.controller.replaceAfterMs,
         demand: () => demand(),
@@ -117,7 +119,9 @@ export async function startControllerPart(
         ),
     async close() {
       await (await agent)?.close()
-      await controller.close()
+      const closed = controller.close()
+      await planner.close()
+      await closed
     },
   }
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { withGatewayOptions } from '#cli/gateway-client.ts'
-import { fitLocally, planLocally } from '#cli/local-planner.ts'
+import { fitLocally, planLocally, searchLocally } from '#cli/local-planner.ts'
 import {
   askPlacement,
   placementQuestion,
@@ -44,7 +44,7 @@ export function addPlanCommand(program: Command): void {
       const { input } = await placementQuestion(file, options)
       const plan = planLocally(input)
       if (n1) {
-        const losses = nodeLosses(input, plan, planLocally)
+        const losses = nodeLosses(input, plan, searchLocally)
         if (json) printJson({ plan: plan.id, losses })
         else console.log(survivalText(losses))
         if (losses.some(({ unplaced }) => unplaced.length > 0)) process.exitCode = 1

@@ -164,7 +164,7 @@ export class Reconciler {
       }
     } catch (error) {
       // The next reason plans again; what runs goes on meanwhile.
-      fleet.log(`no plan could be made: ${(error as Error).message}`)
+      if (!this.#closed) fleet.log(`no plan could be made: ${(error as Error).message}`)
     }
   }
 
