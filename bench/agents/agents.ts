@@ -1,23 +1,25 @@
 /**
  * What a fleet of agents costs its controller: CPU of a heartbeat, the time from a changed wish until
- * every agent has been told, CPU of a reconnect, and memory over a while in which agents beat,
- * report, break off and come back. This process is the controller and does little else; the agents
+ * every agent has been told, CPU of a reconnect, memory over a while in which agents beat, report,
+ * break off and come back, and what it meets when all of them lose it at once. This process is the controller and does little else; the agents
  * are two processes of simulated ones (agents-process.ts), over real TLS connections.
  *
- *   npm run bench:agents -- [--agents 200] [--faster 20] [--minutes 20] [--rounds 30] [--json]
+ *   npm run bench:agents -- [--agents 200] [--faster 20] [--minutes 20] [--rounds 30] [--away 30] [--json]
  *
- * All clocks run `--faster` than the wall's, so that minutes of heartbeats pass in seconds; times
- * that are printed are the wall's. Times of one machine mean little on another.
+ * All clocks run `--faster` than the wall's, so that minutes of heartbeats pass in seconds, and like
+ * the wall's in the storms at the end; times that are printed are the wall's. Times of one machine mean little on another.
  */
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as wallMs } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Controller, startController } from '#controller/controller.ts'
 import { heartbeatMs, type ReplicaSpec } from '#protocol/agent-messages.ts'
+import { type Clock, systemClock } from '#std/clock.ts'
 import { makeCertificate } from '#std/self-signed-certificate.ts'
 import { fastClock } from './fast-clock.ts'
 import { type Answer, monotonicMs, type Order } from './orders.ts'
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     faster: { type: 'string', default: '20' },
     minutes: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '30' },
+    away: { type: 'string', default: '30' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -35,10 +38,11 @@ const agentCount = countOf('agents')
 const factor = countOf('faster')
 const minutes = countOf('minutes')
 const rounds = countOf('rounds')
+const awaySeconds = countOf('away')
 const processCount = 2
 const clock = fastClock(factor)
 
-function countOf(option: 'agents' | 'faster' | 'minutes' | 'rounds'): number {
+function countOf(option: 'agents' | 'faster' | 'minutes' | 'rounds' | 'away'): number {
   const count = Number(values[option])
   if (Number.isInteger(count) && count > 0) return count
   throw new Error(`--${option} takes a whole number above 0, and not "${values[option]}"`)
@@ -147,17 +151,76 @@ function stopAll(controller: Controller, model: string): void {
   }
 }
 
+async function startAt(port: number, pace: Clock): Promise<Controller> {
+  const started = await startController({
+    directory,
+    certificate,
+    host: '127.0.0.1',
+    port,
+    clock: pace,
+    log: () => {},
+  })
+  // A gateway beside the controller looks at the whole list whenever it may have changed.
+  started.onEndpointsChanged(() => void started.endpoints())
+  return started
+}
+
+interface Storm {
+  /** From the first moment in which the controller listens again. */
+  readonly allBackMs: number
+  readonly cpuMs: number
+  readonly connectionsMax: number
+  /** The longest that a request to a gateway in the same process would have waited. */
+  readonly stallMs: number
+}
+
+/** Sockets of this process: one for each connection, and the one that listens. */
+function openSockets(): number {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return '' // closed meanwhile
+    }
+  })
+  return links.filter((link) => link.startsWith('socket:')).length
+}
+
+/** The controller goes, is away for so long, and all agents come back to the next one. */
+async function storm(processes: readonly AgentsProcess[], awayMs: number): Promise<Storm> {
+  const { port } = controller
+  const back = processes.map((one) => one.answer('joined'))
+  for (const one of processes) one.order({ kind: 'storm' })
+  // So that nobody misses the end of what it is waiting for.
+  await countAll(processes)
+  await controller.close()
+  await wallMs(awayMs)
+  const socketsBefore = openSockets()
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const cpu = cpuMicroseconds()
+  const startMs = monotonicMs()
+  controller = await startAt(port, systemClock)
+  let connectionsMax = 0
+  let isOver = false
+  const watching = (async () => {
+    while (!isOver) {
+      connectionsMax = Math.max(connectionsMax, openSockets() - socketsBefore - 1)
+      await wallMs(10)
+    }
+  })()
+  await Promise.all(back)
+  const allBackMs = monotonicMs() - startMs
+  const cpuMs = (cpuMicroseconds() - cpu) / 1_000
+  isOver = true
+  await watching
+  delay.disable()
+  return { allBackMs, cpuMs, connectionsMax, stallMs: delay.max / 1e6 }
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'motley-bench-agents-'))
-const controller = await startController({
-  directory,
-  certificate: await makeCertificate('motley-controller', Date.now()),
-  host: '127.0.0.1',
-  port: 0,
-  clock,
-  log: () => {},
-})
-// A gateway beside the controller looks at the whole list whenever it may have changed.
-controller.onEndpointsChanged(() => void controller.endpoints())
+const certificate = await makeCertificate('motley-controller', Date.now())
+let controller = await startAt(0, clock)
 const processes = Array.from({ length: processCount }, () => new AgentsProcess())
 try {
   const share = Math.ceil(agentCount / processCount)
@@ -172,6 +235,7 @@ try {
   )
   const allNames = processes.flatMap(({ names }) => names)
 
+  console.error('joining')
   const joinStartMs = monotonicMs()
   const joinStartCpu = cpuMicroseconds()
   await untilJoined(processes, () => {
@@ -189,6 +253,7 @@ try {
   // Inventories are still on their way.
   while (controller.nodes().some(({ inventory }) => inventory === null)) await wallMs(20)
 
+  console.error('wishes')
   const model = 'llama-3.1-8b'
   const allToldMs = await toldMs(processes, allNames, { model, wanted: true }, () => {
     for (const name of allNames) controller.startReplica(name, replicaOf(model))
@@ -202,6 +267,7 @@ try {
     stopAll(controller, extra)
   }
 
+  console.error('heartbeats')
   // Beats alone, when all that was reported has been heard.
   await wallMs((heartbeatMs * 2) / factor)
   const before = { ...(await countAll(processes)), cpu: cpuMicroseconds(), atMs: monotonicMs() }
@@ -212,6 +278,7 @@ try {
   const heartbeatMicroseconds = (cpuAfter - before.cpu) / beats
   const beatsPerSecond = (beats / (monotonicMs() - before.atMs)) * 1_000
 
+  console.error(`${minutes} minutes of all of it`)
   const memories = [memory()]
   const redialled = Math.ceil(share / 10)
   const redialCpu: number[] = []
@@ -234,6 +301,12 @@ try {
     throw new Error(`of ${agentCount} agents ${connected} are connected and ${ready} ready`)
   }
 
+  console.error('storms')
+  const storms = {
+    restarted: await storm(processes, 0),
+    away: await storm(processes, awaySeconds * 1_000),
+  }
+
   const result = {
     agents: agentCount,
     faster: factor,
@@ -245,6 +318,7 @@ try {
     joinMs,
     joinCpuMicroseconds,
     redialCpuMicroseconds: quantile(redialCpu, 0.5),
+    storms,
     heapBytesByMinute: memories.map(({ heapBytes }) => heapBytes),
     rssBytesByMinute: memories.map(({ rssBytes }) => rssBytes),
     logBytes: statSync(join(directory, 'controller.sqlite')).size,
@@ -266,6 +340,7 @@ function resultText(result: {
   readonly joinMs: number
   readonly joinCpuMicroseconds: number
   readonly redialCpuMicroseconds: number
+  readonly storms: { readonly restarted: Storm; readonly away: Storm }
   readonly heapBytesByMinute: readonly number[]
   readonly rssBytesByMinute: readonly number[]
 }): string {
@@ -279,6 +354,8 @@ function resultText(result: {
         ]
       : [],
   )
+  const stormText = ({ allBackMs, cpuMs, connectionsMax, stallMs }: Storm) =>
+    `${(allBackMs / 1_000).toFixed(1)} s, ${cpuMs.toFixed(0)} ms of CPU, at most ${connectionsMax} connections, the longest stall ${stallMs.toFixed(0)} ms`
   return `${agentCount} agents on one controller, clocks ${factor} times as fast
 
 CPU of a heartbeat      ${result.heartbeatMicroseconds.toFixed(0)} µs, at ${result.beatsPerSecond.toFixed(0)} a second; ${(result.coreShareAtRealTime * 100).toFixed(2)} % of a core in real time
@@ -286,6 +363,8 @@ a wish, until told      ${oneToldMs.p50.toFixed(1)} ms for one agent (p95 ${oneT
                         ${result.allToldMs.toFixed(0)} ms for all, a wish each
 joining                 ${result.joinMs.toFixed(0)} ms for all, ${(result.joinCpuMicroseconds / 1_000).toFixed(1)} ms of CPU each
 coming back             ${(result.redialCpuMicroseconds / 1_000).toFixed(1)} ms of CPU each
+all back after a restart ${stormText(result.storms.restarted)}
+all back after ${awaySeconds} s    ${stormText(result.storms.away)}
 memory of the controller, ${minutes} minutes of heartbeats, reports and reconnects
 ${rows.join('\n')}`
 }

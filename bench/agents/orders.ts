@@ -30,6 +30,11 @@ export type Order =
   | { readonly kind: 'report' }
   /** So many agents end their connection and dial again. Answered: `joined`. */
   | { readonly kind: 'redial'; readonly agents: number }
+  /**
+   * The controller is about to go away, and the clock is the wall's from now on. Answered: `joined`,
+   * once all agents have come back to it.
+   */
+  | { readonly kind: 'storm' }
   /** Answered: `count`. */
   | { readonly kind: 'count' }
   | { readonly kind: 'end' }

@@ -66,6 +66,13 @@ const silentMsMax = 3 * heartbeatMs
 /** Somebody who joins a machine for the first time waits for a word; a controller needs no second. */
 const silentMsMaxNew = 5_000
 
+/**
+ * A controller that all agents come back to at once may need longer than that for their handshakes:
+ * if each of them hung up then, none would ever get in. So each try that was not answered is given
+ * as long again, up to so many times.
+ */
+const patienceMax = 4
+
 /** Nobody wants to read it with every try, and somebody looks into the log an hour later. */
 const tellAgainMs = 5 * 60_000
 
@@ -108,6 +115,8 @@ export class ControllerLink {
   /** What was told already is not told again with each try. */
   #toldProblem: string | null = null
   #toldAtMs = 0
+  /** Tries in a row that were not answered in time. */
+  #unanswered = 0
   /** Why the newest connection ended. */
   #lastReason = 'no answer'
   /** Another agent with a copy of this identity has another. */
@@ -167,9 +176,11 @@ export class ControllerLink {
     this.#socket = socket
     let reason = dialProblem(null)
     let isTrusted = false
-    const answerMsMax = this.#hasJoined ? silentMsMax : silentMsMaxNew
+    const answerMsMax =
+      (this.#hasJoined ? silentMsMax : silentMsMaxNew) * Math.min(patienceMax, this.#unanswered + 1)
     const cancelDeadline = clock.schedule(answerMsMax, () => {
       if (this.#welcome) return
+      this.#unanswered++
       reason = `no answer within ${answerMsMax / 1000} s`
       socket.destroy()
     })
@@ -252,6 +263,7 @@ export class ControllerLink {
       case 'welcome':
         this.#welcome = true
         this.#hasJoined = true
+        this.#unanswered = 0
         this.#cancelGiveUp()
         this.#toldProblem = null
         // It was good for one time.
