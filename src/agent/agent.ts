@@ -3,11 +3,10 @@
  * controller wants, and lets gateways in to them. When it dies its engines run on; when it comes
  * back it finds them.
  */
-import { measureReplica } from '#agent/benchmark-replica.ts'
+import { answerAsk } from '#agent/answer-ask.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
 import { containerSoftware } from '#agent/container-software.ts'
 import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
-import { devicesOf } from '#agent/device-key.ts'
 import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
 import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
 import { FreePorts } from '#agent/free-ports.ts'
@@ -31,7 +30,6 @@ import { ReplicaMemory } from '#agent/replica-memory.ts'
 import { containerLauncher } from '#agent/replicas/engine-container.ts'
 import { processLauncher } from '#agent/replicas/engine-process.ts'
 import { openSupervisor, type Supervisor } from '#agent/replicas/supervisor.ts'
-import { decodeBoundTokensPerSecond, slowDecodeAlarm } from '#core/decode-speed.ts'
 import type { OperatingSystem } from '#core/engine-build.ts'
 import { replicaId } from '#core/ids.ts'
 import { engines } from '#engines/index.ts'
@@ -267,24 +265,16 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     onAttached(endpoints) {
       attached = new Map(endpoints.map(({ id, port }) => [id, port]))
     },
-    async onAsk(what, params) {
-      if (what === 'look-at') return await finder.lookAt(Number(params['port']))
-      if (what === 'inspect') {
-        return await inspectWeights(String(params['source']), weightsContext())
-      }
-      const id = replicaId(String(params['replica']))
-      if (what === 'logs') return await supervisor.logs(id, numberOrNull(params['after']))
-      const { about, port } = supervisor.specOf(id)
-      const speed = await measureReplica({ port, about, fetchPage: pages.fetchPage, clock })
-      const devices = devicesOf(inventory.devices, about['devices'] ?? '')
-      const bound = decodeBoundTokensPerSecond(
-        Number(about['weightsBytes'] ?? 0),
-        devices.map((device) => device.memoryBandwidthBytesPerSecond),
-      )
-      const names = devices.map((device) => device.name).join(' and ')
-      alarms.noteBenchmark(id, slowDecodeAlarm(speed.decodeTokensPerSecond, bound, names))
-      return { ...speed, boundTokensPerSecond: bound }
-    },
+    onAsk: (what, params) =>
+      answerAsk(what, params, {
+        supervisor,
+        finder,
+        alarms,
+        devices: inventory.devices,
+        inspect: (source) => inspectWeights(source, weightsContext()),
+        fetchPage: pages.fetchPage,
+        clock,
+      }),
     log,
   })
   const finder: EngineFinder = new EngineFinder({
@@ -374,8 +364,4 @@ const osNames = { linux: 'linux', darwin: 'macos', win32: 'windows', freebsd: 'l
 /** Of a header that came several times, the first. */
 function oneOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
-}
-
-function numberOrNull(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null
 }
