@@ -8,6 +8,7 @@ import {
 } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { expect, test } from 'vitest'
+import type { LinkOptions } from '#agent/controller-link.ts'
 import { watchEndpoints } from '#agent/endpoint-watcher.ts'
 import { type Ingress, openIngress } from '#agent/ingress.ts'
 import { Controller } from '#controller/controller.ts'
@@ -15,6 +16,7 @@ import { EventStore } from '#controller/event-store.ts'
 import { motleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
 import { startGateway } from '#gateway/gateway.ts'
+import type { AgentPeer } from '#protocol/agent-messages.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import { systemClock } from '#std/clock.ts'
 import { peerTlsOptions } from '#std/peer-tls.ts'
@@ -398,4 +400,32 @@ test('gateway and watcher reach a replica through the port of its agent', async 
   afterTest(() => watcher.close())
   await untilTrue('it is ready', () => reports.at(-1)?.check.verdict === 'ready')
   expect(paths[0]).toBe('/v1/models')
+})
+
+test('each node is told of the others: when they come, when one is revoked, and not when one returns', async () => {
+  const { controller, token } = await controllerIn()
+  const told: Record<string, string[]> = { a: [], b: [], c: [] }
+  const names = new Map<string, string>()
+  const connect = async (name: string, more: Partial<LinkOptions>) => {
+    names.set((await certificateOf(name)).fingerprint, name)
+    const ingress = { host: '10.0.0.1', port: 7000 + name.charCodeAt(0) }
+    const onPeers = (peers: readonly AgentPeer[]) => {
+      told[name]?.push(peers.map(({ fingerprint }) => names.get(fingerprint)).join(''))
+    }
+    return await linkTo(controller.port, { identityOf: name, ingress, onPeers, ...more })
+  }
+  const links = []
+  for (const name of ['a', 'b', 'c']) links.push(await connect(name, { token: token().secret }))
+  const last = () => Object.values(told).map((lists) => lists.at(-1))
+  await untilTrue('all know the others', () => last().join() === 'bc,ac,ab', { seen: () => told })
+
+  const [a = [], b = [], c = []] = Object.values(told)
+  const counts = [b.length, c.length]
+  links[0]?.close()
+  a.length = 0
+  await connect('a', { hasJoined: true })
+  await untilTrue('it knows them again', () => a.at(-1) === 'bc')
+  controller.revoke('a')
+  await untilTrue('it is gone for the others', () => b.at(-1) === 'c' && c.at(-1) === 'b')
+  expect([b.length, c.length]).toEqual(counts.map((count) => count + 1))
 })

@@ -4,7 +4,8 @@ import { tellAttached } from '#controller/attaching.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import { isLastingChange } from '#controller/inventory-change.ts'
 import { keepMemory } from '#controller/measuring.ts'
-import { type Hello, type HelloRefusal, takeHello, tellPeers } from '#controller/node-joining.ts'
+import { type Hello, type HelloRefusal, takeHello } from '#controller/node-joining.ts'
+import { tellNewPeer } from '#controller/peer-news.ts'
 import { tellDesired } from '#controller/replica-wishes.ts'
 import type { AgentMessage } from '#protocol/agent-messages.ts'
 
@@ -31,10 +32,11 @@ export function welcomeAgent(
     },
     replicas: before?.replicas ?? [],
     found: before?.found ?? [],
+    toldPeers: null,
   })
   session.send({ type: 'welcome', protocol, node, name: fleet.nameOf(node) })
   tellDesired(fleet, node)
-  tellPeers(fleet)
+  tellNewPeer(fleet, node)
   tellAttached(fleet, node)
   fleet.endpointsChanged()
   fleet.changed(`${fleet.nameOf(node)} is there`)

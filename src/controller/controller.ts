@@ -32,6 +32,7 @@ import {
 } from '#controller/gateway-endpoints.ts'
 import { Benchmarks, type MeasuredSpeed } from '#controller/measuring.ts'
 import { createSecret, revokeNode } from '#controller/node-joining.ts'
+import { watchPeers } from '#controller/peer-news.ts'
 import { watchPresence } from '#controller/presence-watch.ts'
 import type { KeptPlan } from '#controller/reconcile/kept-plan.ts'
 import { type PlacementPage, placementPage } from '#controller/reconcile/placement-page.ts'
@@ -99,7 +100,7 @@ export class Controller {
   readonly #agents: AgentPort
   #reconciler: Reconciler | null = null
   #scaler: Scaler | null = null
-  #endPresenceWatch: () => void = () => {}
+  readonly #watches: (() => void)[] = []
 
   constructor(options: ControllerOptions, store: EventStore) {
     const { clock, log } = options
@@ -120,7 +121,7 @@ export class Controller {
   async listen(): Promise<void> {
     await this.#agents.listen()
     this.#startPlanning()
-    this.#endPresenceWatch = watchPresence(this.#fleet)
+    this.#watches.push(watchPresence(this.#fleet), watchPeers(this.#fleet))
   }
 
   #startPlanning(): void {
@@ -287,7 +288,7 @@ export class Controller {
   }
 
   async close(): Promise<void> {
-    this.#endPresenceWatch()
+    for (const end of this.#watches) end()
     this.#scaler?.close()
     this.#fleet.onEndpointsChanged(() => {})
     await Promise.all([this.#reconciler?.close(), this.#agents.close()])

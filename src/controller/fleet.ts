@@ -25,6 +25,8 @@ export interface LiveNode {
   ingress: { readonly host: string; readonly port: number }
   replicas: readonly ReportedReplica[]
   found: readonly FoundEngine[]
+  /** The fleet as its agent knows it, as text; null for a new connection. */
+  toldPeers: string | null
 }
 
 export interface FleetOptions {
@@ -46,6 +48,7 @@ export class Fleet {
   readonly #startedAtMs: number
   readonly #replaceAfterMs: () => number
   #endpointsChanged: () => void = () => {}
+  #peersChanged: () => void = () => {}
   #changed: (because: string) => void = () => {}
   #replicasReported: ReplicasListener = () => {}
   #toldUnwritten: string | null = null
@@ -95,6 +98,16 @@ export class Fleet {
   /** Whatever gateways should know may have come, gone or moved. */
   endpointsChanged(): void {
     this.#endpointsChanged()
+  }
+
+  /** One listener: the newest. */
+  onPeersChanged(listener: () => void): void {
+    this.#peersChanged = listener
+  }
+
+  /** Nodes may have come, gone or moved. */
+  peersChanged(): void {
+    this.#peersChanged()
   }
 
   /** One listener: the newest. */

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import type { AgentSession } from '#controller/agent-session.ts'
 import type { Fleet } from '#controller/fleet.ts'
-import { isLoopback, originOf } from '#controller/ingress-url.ts'
 import { digestOf, newSecret, tokenRefusal } from '#controller/join-token.ts'
+import { tellPeers } from '#controller/peer-news.ts'
 import { suspectAfterMs } from '#controller/presence.ts'
 import { type NodeId, nodeId } from '#core/ids.ts'
 import { type AgentMessage, protocolVersions, type RefusalCode } from '#protocol/agent-messages.ts'
@@ -103,22 +103,6 @@ export function revokeNode(fleet: Fleet, name: string): void {
   tellPeers(fleet)
   fleet.changed(`${node.name} was revoked`)
   fleet.endpointsChanged()
-}
-
-/** Each node is told of the others, whose weights it may take and who may take its own. */
-export function tellPeers(fleet: Fleet): void {
-  const peers = fleet.nodes().flatMap(({ id, fingerprint }) => {
-    const ingress = fleet.live.get(id)?.ingress
-    return ingress === undefined ? [] : [{ id, ingress, fingerprint }]
-  })
-  for (const [id, { session, ingress }] of fleet.live) {
-    // An address that means "this machine" means another one elsewhere.
-    const local = isLoopback(ingress.host)
-    const others = peers
-      .filter((peer) => peer.id !== id && (local || !isLoopback(peer.ingress.host)))
-      .map((peer) => ({ url: originOf(peer.ingress), fingerprint: peer.fingerprint }))
-    session?.send({ type: 'peers', peers: others })
-  }
 }
 
 function refused(code: RefusalCode, message: string): HelloOutcome {

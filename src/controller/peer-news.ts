@@ -1,0 +1,68 @@
+/**
+ * Each node is told of the others, whose weights it may take and who may take its own. Everybody's
+ * list is as long as the fleet: it is told to whom it is new, and for all who came at once, once.
+ */
+import type { Fleet, LiveNode } from '#controller/fleet.ts'
+import { isLoopback, originOf } from '#controller/ingress-url.ts'
+import type { NodeId } from '#core/ids.ts'
+import type { AgentPeer } from '#protocol/agent-messages.ts'
+
+/** Somebody who has just joined takes no weights within this; 200 who come back take some seconds. */
+const gatherMs = 200
+
+/** Tells all to whom it is news. */
+export function tellPeers(fleet: Fleet): void {
+  const peers = peersOf(fleet)
+  const told = JSON.stringify(peers)
+  for (const [id, live] of fleet.live) {
+    if (live.toldPeers !== told) tell(id, live, peers, told)
+  }
+}
+
+/** Tells one that has just come at once, and the others soon. */
+export function tellNewPeer(fleet: Fleet, id: NodeId): void {
+  const live = fleet.live.get(id)
+  if (live === undefined) return
+  const peers = peersOf(fleet)
+  tell(id, live, peers, JSON.stringify(peers))
+  fleet.peersChanged()
+}
+
+/** Tells them soon after each change. Returns its end. */
+export function watchPeers(fleet: Fleet): () => void {
+  let cancel: (() => void) | null = null
+  fleet.onPeersChanged(() => {
+    cancel ??= fleet.clock.schedule(gatherMs, () => {
+      cancel = null
+      tellPeers(fleet)
+    })
+  })
+  return () => {
+    fleet.onPeersChanged(() => {})
+    cancel?.()
+  }
+}
+
+interface Peer {
+  readonly id: NodeId
+  readonly ingress: LiveNode['ingress']
+  readonly fingerprint: string
+}
+
+/** In an order that does not depend on who came last. */
+function peersOf(fleet: Fleet): Peer[] {
+  return fleet.nodes().flatMap(({ id, fingerprint }) => {
+    const ingress = fleet.live.get(id)?.ingress
+    return ingress === undefined ? [] : [{ id, ingress, fingerprint }]
+  })
+}
+
+function tell(id: NodeId, live: LiveNode, peers: readonly Peer[], told: string): void {
+  // An address that means "this machine" means another one elsewhere.
+  const local = isLoopback(live.ingress.host)
+  const others = peers
+    .filter((peer) => peer.id !== id && (local || !isLoopback(peer.ingress.host)))
+    .map(({ ingress, fingerprint }): AgentPeer => ({ url: originOf(ingress), fingerprint }))
+  live.session?.send({ type: 'peers', peers: others })
+  live.toldPeers = told
+}
