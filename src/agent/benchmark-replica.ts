@@ -7,6 +7,7 @@ import { engines } from '#engines/index.ts'
 import type { ReplicaSpeed } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
 import { parseJson } from '#std/parse-json.ts'
+import { quantile } from '#std/quantile.ts'
 
 export interface MeasureOptions {
   readonly port: number
@@ -45,7 +46,11 @@ export async function measureReplica(
   const sentences = await fittingSentences(options)
   const prompts = []
   for (const seed of [1, 2, 3]) prompts.push(await ask(options, seed, 1, sentences))
-  const prompt = median(prompts.map(({ promptTokens, ms }) => (promptTokens / ms) * 1_000))
+  const speeds = prompts.map(({ promptTokens, ms }) => (promptTokens / ms) * 1_000)
+  const median = quantile(
+    speeds.toSorted((one, other) => one - other),
+    0.5,
+  )
   const byConcurrency: { requests: number; tokensPerSecond: number }[] = []
   for (const requests of concurrencies) {
     byConcurrency.push({ requests, tokensPerSecond: await decodeSpeed(options, requests) })
@@ -57,7 +62,7 @@ export async function measureReplica(
     engine: about['engine'] ?? 'unknown',
     engineVersion: await engineVersionOf(options),
     quantization: quantizationIn(about['weights'] ?? ''),
-    promptTokensPerSecond: prompt,
+    promptTokensPerSecond: median ?? 0,
     decodeTokensPerSecond: byConcurrency[0]?.tokensPerSecond ?? 0,
     byConcurrency,
     knee: kneeOf(byConcurrency),
@@ -175,8 +180,4 @@ export async function engineVersionOf({
 /** As names of GGUF files and repositories have it: Q4_K_M, IQ3_XS, F16, AWQ. */
 export function quantizationIn(reference: string): string | null {
   return /\b(I?Q\d\w*|BF16|F16|F32|AWQ|GPTQ|FP8)\b/i.exec(reference)?.[1]?.toUpperCase() ?? null
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? 0
 }

@@ -34,7 +34,7 @@ function scaled(value: number, units: readonly (readonly [number, string])[]): s
   return `${Math.round(value)}${units.at(-1)?.[1] === 'kB' ? ' B' : ''}`
 }
 
-/** Memory in powers of two, as cards are sold: `24G`, `512M`. */
+/** Memory in powers of two, as devices are sold: `24G`, `512M`. */
 export function memoryText(bytes: number): string {
   const gibibytes = bytes / 2 ** 30
   if (bytes > 0 && gibibytes < 1) return `${Math.max(1, Math.round(bytes / 2 ** 20))}M`

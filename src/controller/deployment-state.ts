@@ -1,7 +1,7 @@
 /**
  * What the controller must not forget of deployments: what is wanted, what was planned and is being
- * carried out, what was tried and failed. A part of the cluster's state, made of events like all of
- * it.
+ * carried out, what was tried and failed. A part of the controller's state, made of events like all
+ * of it.
  */
 import type { Deployment } from '#core/deployment.ts'
 import type { FailedStart } from '#placement/inventory.ts'

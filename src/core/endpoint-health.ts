@@ -69,7 +69,7 @@ export const openMsMax = 15_000
 /** Checks in a row that must fail before silence counts; a refused connection needs as many. */
 const badChecksToFail = 2
 
-/** How long running requests excuse a missed check: a prefill of 100,000 tokens on a small card. */
+/** How long running requests excuse a missed check: a prefill of 100,000 tokens on a small GPU. */
 export const busyGraceMs = 60_000
 
 export function newHealth(nowMs: number): EndpointHealth {

@@ -85,9 +85,9 @@ export interface ReplicaSetting {
   readonly slots: number
   readonly memoryFraction: number | null
   readonly tensorParallel: number
-  /** Numbers that keys and values are kept in. */
+  /** Numbers that keys and values are kept in: the engine's own; others are suggested alone. */
   readonly kvCacheType: KvCacheType
-  /** What stays in host memory; null when nothing does, or the engine cannot do that. */
+  /** What stays in host memory; null when nothing does. Only suggestions leave something there. */
   readonly offload: Offload | null
   /** What has to be set for it to run, as `HSA_OVERRIDE_GFX_VERSION=10.3.0`, with the reason. */
   readonly settings: readonly Setting[]

@@ -1,6 +1,7 @@
 /** A planned replica in the words that its agent and the controller's memory have for it. */
 import type { PlacedReplicaClaim } from '#controller/cluster-state.ts'
 import type { Deployment } from '#core/deployment.ts'
+import { claimedBytes } from '#placement/claimed-bytes.ts'
 import type { MemoryNeed } from '#placement/fit.ts'
 import type { PlannedReplica } from '#placement/plan.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
@@ -47,18 +48,6 @@ export function plannedClaim(
     because: made.because,
     wantedAtMs: made.atMs,
   }
-}
-
-/** What it takes of the machine's memory beside its devices stands under the id of the CPU. */
-function claimedBytes(
-  { devices, hostBytes }: MemoryNeed,
-  cpuDevice: string | null,
-): Record<string, number> {
-  const claims = new Map(devices.map(({ device, needBytes }) => [device, needBytes]))
-  if (cpuDevice !== null && hostBytes > 0) {
-    claims.set(cpuDevice, (claims.get(cpuDevice) ?? 0) + hostBytes)
-  }
-  return Object.fromEntries(claims)
 }
 
 function estimatedBytes({ devices }: MemoryNeed): Record<string, number> {

@@ -3,6 +3,7 @@ import type { Backend } from '#core/engine-build.ts'
 import type { EngineId } from '#core/engine-id.ts'
 import type { MemoryNeed } from '#placement/fit.ts'
 import type { MemoryCorrection } from '#placement/inventory.ts'
+import { quantile } from '#std/quantile.ts'
 
 export interface CorrectedSetting {
   readonly engine: EngineId
@@ -88,8 +89,10 @@ function timesText(count: number): string {
 }
 
 function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  const upper = sorted[middle] ?? 0
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2
+  return (
+    quantile(
+      numbers.toSorted((a, b) => a - b),
+      0.5,
+    ) ?? 0
+  )
 }

@@ -2,6 +2,7 @@
 import type { Device } from '#core/device.ts'
 import type { PlacementDevice, PlacementNode } from '#placement/inventory.ts'
 import type { MemoryDevice } from '#placement/memory/memory-question.ts'
+import { sum } from '#placement/memory/sums.ts'
 
 /**
  * Left free of a device with memory of its own: allocators split it, and drivers take a little more
@@ -66,7 +67,7 @@ export function hostRoomBytes(
   if (total === 0) return Number.POSITIVE_INFINITY
   const carved = devices.map(({ device }) => device.memory.carveOut?.totalBytes ?? 0)
   const foreign = Math.max(0, ...sharing.map(({ foreignBytes }) => foreignBytes))
-  const promised = sharing.reduce((sum, { id }) => sum + (promisedBytes[id] ?? 0), 0)
+  const promised = sum(sharing.map(({ id }) => promisedBytes[id] ?? 0))
   const cpu = devices.some(({ device }) => device.vendor === 'cpu')
   // What a CPU's memory is said to be has no carve-out in it; a GPU's pool alone may be all of it.
   const system = Math.min(systemBytesMax, systemRatioMax * total)
@@ -82,8 +83,4 @@ function workingSetLimit({ vendor, memory, runtimes }: Device): number | null {
   if (vendor === 'cpu' || memory.unified === null || !('metal' in runtimes)) return null
   const { totalBytes } = memory.unified
   return totalBytes <= workingSetBorderBytes ? (totalBytes * 2) / 3 : (totalBytes * 3) / 4
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0)
 }

@@ -1,4 +1,5 @@
 /** The inventory as it will be when every step of a plan is done. */
+import { claimedBytes } from '#placement/claimed-bytes.ts'
 import type { Inventory, PlacedReplica } from '#placement/inventory.ts'
 import type { Plan, PlannedReplica } from '#placement/plan.ts'
 
@@ -15,13 +16,8 @@ export function applyPlan(inventory: Inventory, plan: Plan): Inventory {
 
 export function placedReplicaOf(planned: PlannedReplica, inventory: Inventory): PlacedReplica {
   const { setting, memory } = planned
-  const claims = new Map(memory.devices.map(({ device, needBytes }) => [device, needBytes]))
-  // What it takes of the machine's memory beside its devices stands under the id of the CPU.
   const node = inventory.nodes.find(({ id }) => id === setting.node)
   const cpu = node?.devices.find(({ device }) => device.vendor === 'cpu')
-  if (cpu !== undefined && memory.hostBytes > 0) {
-    claims.set(cpu.id, (claims.get(cpu.id) ?? 0) + memory.hostBytes)
-  }
   return {
     id: planned.id,
     deployment: planned.deployment,
@@ -34,7 +30,7 @@ export function placedReplicaOf(planned: PlannedReplica, inventory: Inventory): 
     slots: setting.slots,
     memoryFraction: setting.memoryFraction,
     ready: true,
-    claimedBytes: Object.fromEntries(claims),
+    claimedBytes: claimedBytes(memory, cpu?.id ?? null),
     measuredBytes: null,
   }
 }

@@ -28,7 +28,7 @@ export interface SpeedQuestion {
 
 /**
  * What engines reach of the bandwidth while they decode, and of the computing rate while they read a
- * prompt: the middle of what is published for cards of all vendors (0.36 to 0.65, and 0.31 to 0.73).
+ * prompt: the middle of what is published for GPUs of all vendors (0.36 to 0.65, and 0.31 to 0.73).
  */
 const bandwidthReached = 0.6
 const computingReached = 0.35
