@@ -120,9 +120,9 @@ test('a batch key stays one whatever its requests say, and a wrong class is no c
           { name: 'night', key: 'mk-night-1234', class: 'batch' },
         ],
       },
-      endpoints: endpointsOf({ only }, { maxInFlight: 1 }),
+      endpoints: unchecked({ only }).map((one) => ({ ...one, maxInFlight: 1 })),
     },
-    { settled: false },
+    { watched: false },
   )
   const ask = (key: string, content: string, own: string) =>
     chat(
@@ -151,4 +151,53 @@ test('a batch key stays one whatever its requests say, and a wrong class is no c
   await Promise.all(waiting)
   const order = only.received.map(({ body }) => JSON.parse(String(body)).messages[0].content)
   expect(order).toEqual(['first', 'day', 'night'])
+})
+
+test('another strategy after a reload takes over who waits, and running requests end by the old one', async () => {
+  const open: ServerResponse[] = []
+  const only = await scriptedEngine(({ response }) => open.push(response))
+  const config = (strategy: string) => ({
+    routing: { strategy },
+    endpoints: unchecked({ only }).map((one) => ({ ...one, maxInFlight: 1 })),
+  })
+  const made = await fleet(config('least-connections'), { watched: false })
+  const answers = [chat(made.url)]
+  await untilTrue('the first is there', () => open.length === 1)
+  answers.push(chat(made.url), chat(made.url))
+  await untilTrue('two wait', () => made.gateway.vitals.queued === 2)
+  for (const strategy of ['fastest', 'round-robin', 'fastest']) {
+    expect(made.reload(config(strategy))).toMatchObject({ applied: true })
+    expect(made.gateway.vitals).toMatchObject({ queued: 2, inFlightByEndpoint: { only: 1 } })
+  }
+  for (let answered = 0; answered < 3; answered++) {
+    await untilTrue('the next is there', () => open.length > answered)
+    answerChat(open[answered] as ServerResponse)
+  }
+  for (const answer of answers) expect((await answer).status).toBe(200)
+  expect(made.gateway.vitals).toMatchObject({ queued: 0, inFlightByEndpoint: { only: 0 } })
+})
+
+test('a queue that is full refuses the next, and one that leaves makes room for it', async () => {
+  const open: ServerResponse[] = []
+  const only = await scriptedEngine(({ response }) => open.push(response))
+  const { url, gateway } = await fleet(
+    {
+      ...byFastest,
+      gateway: { queue: { maxRequests: 1 } },
+      endpoints: unchecked({ only }).map((one) => ({ ...one, maxInFlight: 1 })),
+    },
+    { watched: false },
+  )
+  const running = chat(url)
+  await untilTrue('it is there', () => open.length === 1)
+  const leaving = new AbortController()
+  const waiting = chat(url, {}, { signal: leaving.signal }).catch(() => null)
+  await untilTrue('one waits', () => gateway.vitals.queued === 1)
+  const refused = await chat(url)
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
+  leaving.abort()
+  await waiting
+  await untilTrue('nobody waits', () => gateway.vitals.queued === 0)
+  answerChat(open[0] as ServerResponse)
+  expect((await running).status).toBe(200)
 })

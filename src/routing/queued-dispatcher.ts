@@ -25,7 +25,8 @@ const ttftWeight = 0.2
 
 class Counted implements Candidate {
   #told: DispatchEndpoint
-  inFlight = 0
+  /** What was sent there by this dispatcher. */
+  sent = 0
   prefillTokens = 0
   contextTokens = 0
   turn = 0
@@ -46,6 +47,10 @@ class Counted implements Candidate {
 
   get id(): EndpointId {
     return this.#told.view.id
+  }
+  /** A strategy that takes over finds requests there that it did not send. */
+  get inFlight(): number {
+    return Math.max(this.sent, this.#told.view.inFlight)
   }
   get state(): EndpointState {
     return this.#told.view.state
@@ -166,7 +171,7 @@ export class QueuedDispatcher implements Dispatcher {
     if (sent === undefined) return
     this.#sent.delete(id)
     const { endpoint, request } = sent
-    endpoint.inFlight--
+    endpoint.sent--
     endpoint.contextTokens -= request.promptTokens + sent.tokens
     if (!sent.started) endpoint.prefillTokens -= request.promptTokens
     this.#roomMade()
@@ -213,7 +218,7 @@ export class QueuedDispatcher implements Dispatcher {
     const { endpoint, record } = decision
     this.#waiting.delete(request.id)
     this.#sent.set(request.id, { request, endpoint, tokens: 0, started: false })
-    endpoint.inFlight++
+    endpoint.sent++
     endpoint.prefillTokens += request.promptTokens
     endpoint.contextTokens += request.promptTokens
     this.#policy.sent?.(endpoint, request)
