@@ -79,7 +79,7 @@ export async function answerAdmin(
         return ok(controller.replica(name ?? ''))
       }
       case 'DELETE replicas/:name':
-        return ok({ replica: controller.stopReplica(name ?? ''), wanted: false })
+        return ok({ ...controller.stopReplica(name ?? ''), wanted: false })
       case 'GET replicas/:name/logs': {
         return ok(await controller.logs(name ?? '', afterWanted.parse(request.query.get('after'))))
       }

@@ -2,7 +2,7 @@
 import type { AgentSession } from '#controller/agent-session.ts'
 import { tellAttached } from '#controller/attaching.ts'
 import type { Fleet } from '#controller/fleet.ts'
-import { isLastingChange } from '#controller/inventory-change.ts'
+import { hasFreedMemory, isLastingChange } from '#controller/inventory-change.ts'
 import { keepMemory } from '#controller/measuring.ts'
 import { type Hello, type HelloRefusal, takeHello } from '#controller/node-joining.ts'
 import { tellNewPeer } from '#controller/peer-news.ts'
@@ -54,10 +54,13 @@ export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSes
       break
     case 'inventory': {
       const { inventory } = message
+      const before = live.inventory
       live.inventory = inventory
       if (isLastingChange(node.inventory, inventory)) {
         fleet.note({ type: 'inventory-changed', node: node.id, inventory })
         fleet.changed(`what is in ${node.name} has changed`)
+      } else if (hasFreedMemory(before, inventory)) {
+        fleet.changed(`memory of ${node.name} has come free`)
       }
       break
     }

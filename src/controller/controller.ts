@@ -249,9 +249,14 @@ export class Controller {
     return wantReplica(this.#fleet, nodeName, spec)
   }
 
-  /** Returns its whole id. */
-  stopReplica(id: string): string {
-    return unwantReplica(this.#fleet, id)
+  /** Returns its whole id, and the deployment that will want another one; null where none does. */
+  stopReplica(id: string): { readonly replica: string; readonly deployment: string | null } {
+    const { placed } = wantedReplica(this.#fleet, id)
+    const replica = unwantReplica(this.#fleet, id)
+    this.#fleet.changed(`${replica} was stopped by hand`)
+    const deployment = placed?.deployment ?? null
+    const isWanted = deployment !== null && Object.hasOwn(this.state.deployments, deployment)
+    return { replica, deployment: isWanted ? deployment : null }
   }
 
   /** A page of what its engine wrote, after an offset; null for the newest. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isLastingChange } from '#controller/inventory-change.ts'
+import { hasFreedMemory, isLastingChange } from '#controller/inventory-change.ts'
 import { reportedInventory } from '#protocol/agent-messages.ts'
 
 const inventory = (gpu: object = {}, more: object = {}) =>
@@ -41,4 +41,21 @@ test.each([
 test('the first inventory is news, and so is a card that is gone', () => {
   expect(isLastingChange(null, inventory())).toBe(true)
   expect(isLastingChange(inventory(), inventory({}, { devices: [] }))).toBe(true)
+})
+
+test.each([
+  { name: 'a game that was closed', before: 9e9, now: 1e9, freed: true },
+  { name: 'a page that was closed', before: 1.2e9, now: 1e9, freed: false },
+  { name: 'a model that was loaded', before: 1e9, now: 9e9, freed: false },
+  { name: 'a driver that no longer tells', before: 9e9, now: null, freed: false },
+])('$name has freed memory: $freed', ({ before, now, freed }) => {
+  const used = (usedMemoryBytes: number | null) => inventory({ usedMemoryBytes })
+  expect(hasFreedMemory(used(before), used(now))).toBe(freed)
+})
+
+test('the memory of a device that has gone is not free', () => {
+  expect(hasFreedMemory(inventory({ usedMemoryBytes: 9e9 }), inventory({}, { devices: [] }))).toBe(
+    false,
+  )
+  expect(hasFreedMemory(null, inventory())).toBe(false)
 })

@@ -23,3 +23,20 @@ export function isLastingChange(before: ReportedInventory | null, now: ReportedI
 function lasting(inventory: ReportedInventory): string {
   return JSON.stringify(inventory, (name, value) => (passing.has(name) ? undefined : value))
 }
+
+/** Less comes and goes with every page that somebody opens. */
+const freedBytesMin = 512 * 2 ** 20
+
+/** Whether memory has come free: a game was closed, or what was told to end has ended at last. */
+export function hasFreedMemory(before: ReportedInventory | null, now: ReportedInventory): boolean {
+  return now.devices.some((device, index) => {
+    const earlier = before?.devices[index]
+    if (earlier === undefined || earlier.name !== device.name) return false
+    const [used, usedBefore] = [device['usedMemoryBytes'], earlier['usedMemoryBytes']]
+    return (
+      typeof used === 'number' &&
+      typeof usedBefore === 'number' &&
+      usedBefore - used >= freedBytesMin
+    )
+  })
+}

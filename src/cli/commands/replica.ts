@@ -21,6 +21,11 @@ import { parseReference } from '#weights/reference.ts'
 import { openStore } from '#weights/store.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
+const stopAnswer = z.object({
+  replica: z.string(),
+  deployment: z.string().nullable().default(null),
+})
+
 interface StartFlags extends GatewayOptions {
   readonly node?: string
   readonly name?: string
@@ -64,8 +69,12 @@ export function addReplicaCommand(program: Command): void {
     .argument('<replica>', replicaMeaning)
     .action(async (id: string, gateway: GatewayOptions) => {
       const answer = await askController(replicaPath(id), gateway, { method: 'DELETE' })
-      const { replica } = z.object({ replica: z.string() }).parse(answer)
+      const { replica, deployment } = stopAnswer.parse(answer)
       console.log(`${replica} finishes what it does, and ends`)
+      if (deployment === null) return
+      console.log(
+        `"${deployment}" wants it, so another takes its place; "motley apply" changes that`,
+      )
     })
   withGatewayOptions(replica.command('info'))
     .description('Say how a replica is, how it was started, and how it last ended.')
