@@ -24,7 +24,8 @@ export interface ReplicaHold {
 
 /**
  * What was measured, by device id. Where a GPU lives in the memory of the machine, the resident set
- * of the process is the same bytes seen once more, and is left out.
+ * of the process is the same bytes seen once more, and is left out. Where one computes, files that
+ * its process has mapped are what it was loaded from: they make room for whoever needs it.
  */
 export function takenByDevice(
   measured: readonly (TakenMemory & { readonly vendor: string; readonly index: number | null })[],
@@ -35,11 +36,23 @@ export function takenByDevice(
     const device = devices.get(id)
     return vendor !== 'cpu' && device !== undefined && sharesHostMemory(device)
   })
+  const hasGpu = taken.some(({ vendor }) => vendor !== 'cpu')
   return Object.fromEntries(
     taken
       .filter(({ vendor }) => vendor !== 'cpu' || !isSeenTwice)
-      .map(({ id, takenBytes, mappedBytes }) => [id, { takenBytes, mappedBytes }]),
+      .map(({ id, takenBytes, mappedBytes }) => [
+        id,
+        hasGpu
+          ? { takenBytes: Math.max(0, takenBytes - mappedBytes), mappedBytes: 0 }
+          : { takenBytes, mappedBytes },
+      ]),
   )
+}
+
+/** Of the devices of which something was taken, those that compute: the CPU where it is alone. */
+export function computingDevices(ids: readonly string[]): readonly string[] {
+  const gpus = ids.filter((id) => !id.startsWith('cpu-'))
+  return gpus.length > 0 ? gpus : ids
 }
 
 /** What of the used memory of a device is not ours. */

@@ -209,7 +209,7 @@ describe('memory that devices share is counted once', () => {
       [gpu, machine(4)],
       [
         { vendor: 'nvidia', index: 0, takenBytes: 3 * gibi },
-        { vendor: 'cpu', index: 0, takenBytes: gibi },
+        { vendor: 'cpu', index: 0, takenBytes: 6 * gibi, mappedBytes: 5 * gibi },
       ],
     )
     expect(of.foreign).toEqual({ 'nvidia-0': 0, 'cpu-0': 3 })
@@ -220,9 +220,10 @@ describe('memory that devices share is counted once', () => {
   })
 })
 
-test('a correction is of the device that was taken most of, beside what had been reckoned', () => {
+test('a correction is of the GPU that was taken most of, beside what had been reckoned', () => {
   const devices = [
-    { vendor: 'cpu', index: null, takenBytes: gibi },
+    // The process, with the files that it was loaded from.
+    { vendor: 'cpu', index: null, takenBytes: 7 * gibi },
     { vendor: 'nvidia', index: 0, takenBytes: 5 * gibi },
   ]
   const kind = { engine: 'vllm', backend: 'cuda', model: 'm', quantization: null }

@@ -8,7 +8,12 @@ import { type Device, device } from '#core/device.ts'
 import { deviceIds } from '#core/device-ids.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
-import { foreignBytes, type ReplicaHold, takenByDevice } from '#placement/held-memory.ts'
+import {
+  computingDevices,
+  foreignBytes,
+  type ReplicaHold,
+  takenByDevice,
+} from '#placement/held-memory.ts'
 import type {
   Inventory,
   MeasuredSpeed,
@@ -278,14 +283,11 @@ function readReplica(replica: WrittenReplica, known: Devices): PlacedReplica[] {
   const engine = z.enum(engineIds).safeParse(reported?.engine)
   const backend = z.enum(backends).safeParse(reported?.backend)
   if (!engine.success || !backend.success) return []
-  const taken = Object.keys(measured ?? {})
-  const gpus = taken.filter((id) => known.get(id)?.vendor !== 'cpu')
   return [
     {
       ...shared,
       deployment: null,
-      // Its process takes of the machine's memory, too, and does not compute there for that.
-      devices: gpus.length > 0 ? gpus : taken,
+      devices: computingDevices(Object.keys(measured ?? {})),
       engine: engine.data,
       backend: backend.data,
       contextTokens: spec.contextTokens ?? 0,
@@ -298,9 +300,10 @@ function readReplica(replica: WrittenReplica, known: Devices): PlacedReplica[] {
 
 function readMemory(measured: z.output<typeof writtenMemory>, known: Devices): MemoryCorrection[] {
   const { devices, estimatedBytes, ...of } = measured
-  const [most] = Object.entries(bytesOf(takenByDevice(devices, known)) ?? {}).toSorted(
-    ([, one], [, other]) => other - one,
-  )
+  const taken = bytesOf(takenByDevice(devices, known)) ?? {}
+  const [most] = computingDevices(Object.keys(taken))
+    .map((id) => [id, taken[id] ?? 0] as const)
+    .toSorted(([, one], [, other]) => other - one)
   if (most === undefined) return []
   const [id, takenBytes] = most
   return [{ ...of, takenBytes, estimatedBytes: estimatedBytes[id] ?? null }]
