@@ -22,7 +22,9 @@ export const routingConfig = z.strictObject({
   strategy: z
     .enum(strategyNames)
     .default('least-connections')
-    .describe('How one endpoint is picked. All of them respect weights.'),
+    .describe(
+      'How endpoints are chosen. `fastest` goes by predicted time, and takes weights as a guess of speed until it has measured it; `least-busy`, `two-choices`, `prefix`, `prefix-load`, `load-scores`, `kv-cost` and `scored` do as other routers do; the others share by weight. Weight 0 takes nothing by any.',
+    ),
   slowStartMs: milliseconds
     .default(10_000)
     .describe('How long a recovered endpoint takes to get back to its full weight.'),
