@@ -10,7 +10,9 @@ import { controller, node, replicaWanted } from './harness/fleet-nodes.ts'
 import { packageFile } from './harness/package-file.ts'
 import { untilTrue } from './harness/until-true.ts'
 
-test('what one node has downloaded, the next one takes from it', async () => {
+test('what one node has downloaded, the next one takes from it', {
+  timeout: 150_000,
+}, async () => {
   const file = readFileSync(packageFile('models/motley-tiny.gguf'))
   const hub = await startTestHub({
     repositories: { 'motley/tiny-GGUF': { files: { 'tiny-Q8_0.gguf': bytesContent(file) } } },
@@ -23,6 +25,7 @@ test('what one node has downloaded, the next one takes from it', async () => {
     const { id } = fleet.startReplica(name, wanted)
     const reported = () => fleet.replicas().find(({ spec }) => spec.id === id)?.reported ?? null
     await untilTrue(`the replica on ${name} is ready`, () => reported()?.state === 'ready', {
+      withinMs: 60_000,
       seen: reported,
     })
   }
