@@ -26,7 +26,7 @@ export function addNodesCommand(program: Command): void {
 
 export function addDrainCommand(program: Command): void {
   withGatewayOptions(program.command('drain'))
-    .description('Send a machine nothing new, and end what runs there.')
+    .description('Send a machine nothing new; what runs there moves, or ends.')
     .argument('<node>')
     .option('--undo', 'use it again')
     .action(async (node: string, { undo, ...gateway }: GatewayOptions & { undo?: boolean }) => {
@@ -37,7 +37,7 @@ export function addDrainCommand(program: Command): void {
       console.log(
         undo
           ? `${node} is used again`
-          : `${node} drains: its replicas finish what they do, and end`,
+          : `${node} drains: what was planned moves first, the rest finishes what it does and ends`,
       )
     })
 }
