@@ -17,6 +17,7 @@ import { type Arrange, arrangeBySearch, planWith } from '#placement/planner/plan
 import type { Problem } from '#placement/planner/problem.ts'
 import { rememberedFit } from '#placement/planner/remembered-fit.ts'
 import { Search } from '#placement/planner/search.ts'
+import { NoOrderError } from '#placement/planner/steps.ts'
 import { compareWorth, type Worth } from '#placement/planner/worth.ts'
 
 /** Beyond, proving takes longer than the second that a plan may take. */
@@ -139,7 +140,8 @@ function canBeCarriedOut(search: Search): boolean {
   try {
     outcomeOf(search)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    if (error instanceof NoOrderError) return false
+    throw error
   }
 }

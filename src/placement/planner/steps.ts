@@ -30,6 +30,10 @@ export interface PendingStop {
   readonly priority: number
 }
 
+/** What was arranged cannot be reached step by step. A search never arranges such a thing. */
+export class NoOrderError extends Error {}
+
+/** Throws {@link NoOrderError}. */
 export function orderSteps(
   sites: Sites,
   running: readonly Holding[],
@@ -74,7 +78,7 @@ class StepOrder {
       )
       const next = free ?? this.#toInterrupt(starts, stops)
       if (next === undefined) {
-        throw new Error('Every replica of a plan must have its place free at some point.')
+        throw new NoOrderError('Every replica of a plan must have its place free at some point.')
       }
       this.#stop(next)
       stops = stops.filter((stop) => stop !== next)
