@@ -155,11 +155,11 @@ test('fastest lets nobody wait beyond the cap of its class while an endpoint is 
   fc.assert(
     fc.property(world, (so) => {
       const { result } = runOf('fastest', { ...so, faults: [] })
-      for (const { arrival, firstTokenMs, bypassed } of result.outcomes) {
+      for (const { arrival, sentMs, bypassed } of result.outcomes) {
         const { ttftMs } = arrival.targets
-        if (bypassed || ttftMs === null || firstTokenMs === null) continue
-        // The cap bounds the wait; what comes after it is the engine's time.
-        expect(firstTokenMs - arrival.atMs).toBeLessThan(30 * ttftMs + 60_000)
+        if (bypassed || ttftMs === null || sentMs === null) continue
+        // Those that waited too long are looked for twice a second.
+        expect(sentMs - arrival.atMs).toBeLessThan(30 * ttftMs + 1_000)
       }
     }),
     { numRuns: 30 },

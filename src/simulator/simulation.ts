@@ -80,6 +80,8 @@ export interface SimulationOptions {
 export interface Outcome {
   readonly arrival: Arrival
   endpoint: number
+  /** When the dispatcher bound it last. */
+  sentMs: number | null
   firstTokenMs: number | null
   endMs: number | null
   tokens: number
@@ -233,6 +235,7 @@ class Simulation {
     const site = this.#byId.get(dispatch.endpoint)
     if (site === undefined) throw new Error(`there is no ${dispatch.endpoint}`)
     job.outcome.sends++
+    job.outcome.sentMs = this.#nowMs
     if (!this.#submit(job, site)) this.#fail(job)
   }
 
@@ -244,6 +247,7 @@ class Simulation {
       outcome: {
         arrival,
         endpoint: -1,
+        sentMs: null,
         firstTokenMs: null,
         endMs: null,
         tokens: 0,

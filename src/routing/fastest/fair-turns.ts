@@ -2,54 +2,53 @@
  * Turns for clients who wait at the same time, so that one who sends a thousand requests at once
  * does not make the others wait for all of them.
  *
- * Start-time fair queueing: a request's turn begins when it arrives, or when its client's share
- * of what is served has paid for the client's earlier ones. Who asks for less than a share is
- * served in the order of arrival; who asks for more stands behind itself, not before others.
+ * Start-time fair queueing: a turn is a number, and smaller ones go first. A client's next turn
+ * begins where its last one ended, or where the queue is now if that is later; a turn is as long
+ * as the prompt. So who has waited for little stands where the queue is, and who floods it stands
+ * behind itself:
+ *
+ *   flood   ▐1▐2▐3▐4▐5▐6▐7▐8▐9…
+ *   other   ····▲ arrives while 3 is served: goes next
+ *
+ * The first few turns of a client are all at once, so that among requests of no great number
+ * deadlines decide and nothing else.
  */
 
-/** Prompts of this length cost one turn. */
+/** Prompts of this length take one turn. */
 const turnTokens = 1_000
-/** A service interval that is measured counts for a tenth. */
-const intervalWeight = 0.1
-/** Clients who have not waited for so long start anew. */
-const forgetMs = 60_000
+/** A short prompt is a request, too. */
+const turnMin = 0.25
+const freeTurns = 8
+/** Names of clients can be anything; those that owe nothing need not be known. */
 const clientsMax = 10_000
 
 export class FairTurns {
-  readonly #turnAtMs = new Map<string, number>()
-  readonly #waiting = new Map<string, number>()
-  #intervalMs = 0
-  #servedAtMs = Number.NEGATIVE_INFINITY
+  /** Where each client's next turn begins. */
+  readonly #nextTurns = new Map<string, number>()
+  #now = 0
 
-  /** When the turn of a request comes that arrives now. */
-  arrive(client: string, promptTokens: number, nowMs: number): number {
-    const turnMs = Math.max(nowMs, this.#turnAtMs.get(client) ?? 0)
-    this.#waiting.set(client, (this.#waiting.get(client) ?? 0) + 1)
-    if (this.#turnAtMs.size >= clientsMax) this.#forget(nowMs)
-    // The last of a client's requests is put behind the others by what the earlier ones take.
-    const costMs = this.#intervalMs * (promptTokens / turnTokens) * this.#waiting.size
-    this.#turnAtMs.set(client, turnMs + costMs)
-    return turnMs
+  /** The turn of a request that begins to wait. */
+  arrive(client: string, promptTokens: number): number {
+    const start = Math.max(this.#now, this.#nextTurns.get(client) ?? 0)
+    if (this.#nextTurns.size >= clientsMax) this.#forget()
+    this.#nextTurns.set(client, start + Math.max(turnMin, promptTokens / turnTokens))
+    return Math.max(this.#now, start - freeTurns)
   }
 
-  /** A request does not wait any more. */
-  leave(client: string): void {
-    const waiting = (this.#waiting.get(client) ?? 1) - 1
-    if (waiting > 0) this.#waiting.set(client, waiting)
-    else this.#waiting.delete(client)
+  /** A request of this turn was sent: that is where the queue is. */
+  served(turn: number): void {
+    this.#now = Math.max(this.#now, turn)
   }
 
-  /** A request was sent while others waited: that is how fast turns come. */
-  served(promptTokens: number, nowMs: number): void {
-    const intervalMs = Math.min(1_000, nowMs - this.#servedAtMs)
-    this.#servedAtMs = nowMs
-    const perTurn = (intervalMs * turnTokens) / Math.max(turnTokens / 10, promptTokens)
-    this.#intervalMs += intervalWeight * (perTurn - this.#intervalMs)
-  }
-
-  #forget(nowMs: number): void {
-    for (const [client, turnMs] of this.#turnAtMs) {
-      if (turnMs < nowMs - forgetMs || !this.#waiting.has(client)) this.#turnAtMs.delete(client)
+  #forget(): void {
+    for (const [client, next] of this.#nextTurns) {
+      if (next <= this.#now) this.#nextTurns.delete(client)
     }
+  }
+
+  /** Nobody waits: nobody owes anything to anybody. */
+  clear(): void {
+    this.#now = 0
+    this.#nextTurns.clear()
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { endpointId, modelName, requestId } from '#core/ids.ts'
-import type { DispatchEndpoint, DispatchRequest } from '#routing/dispatcher.ts'
+import type { DispatchEndpoint, Dispatcher, DispatchRequest } from '#routing/dispatcher.ts'
 import { Fastest } from '#routing/fastest/fastest.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
 import { seededChance } from '#std/seeded-chance.ts'
@@ -54,8 +54,8 @@ function request(name: string, more: Partial<DispatchRequest> = {}): DispatchReq
   }
 }
 
-function fastest(endpoints: readonly DispatchEndpoint[], explain = false): Fastest {
-  const dispatcher = new Fastest({ chance: seededChance(1), explain })
+function fastest(endpoints: readonly DispatchEndpoint[], explain = false): Dispatcher {
+  const dispatcher: Dispatcher = new Fastest({ chance: seededChance(1), explain })
   dispatcher.endpoints(endpoints, 0)
   return dispatcher
 }
@@ -63,7 +63,7 @@ function fastest(endpoints: readonly DispatchEndpoint[], explain = false): Faste
 const answered = { kind: 'answered', cachedTokens: null, tokens: null } as const
 
 /** What is done at this time, as "request > endpoint" or "request ! reason". */
-function obeyed(dispatcher: Fastest, nowMs: number): string[] {
+function obeyed(dispatcher: Dispatcher, nowMs: number): string[] {
   const done: string[] = []
   for (;;) {
     const dispatch = dispatcher.next(nowMs)

@@ -124,14 +124,14 @@ export class Fastest implements Dispatcher {
     this.#nextCapCheckMs = nowMs
   }
 
-  arrive(request: DispatchRequest, nowMs: number): void {
+  arrive(request: DispatchRequest): void {
     const { ttftMs } = request.targets
     const lateAtMs =
       ttftMs === null || request.service === 'batch'
         ? Number.POSITIVE_INFINITY
         : request.arrivedAtMs + this.#tuning.ttftRatioMax * ttftMs
     this.#meanPromptTokens = ewma(this.#meanPromptTokens, request.promptTokens, meanPromptWeight)
-    this.#room.add(request, lateAtMs, nowMs)
+    this.#room.add(request, lateAtMs)
   }
 
   leave(id: RequestId): void {
@@ -351,7 +351,7 @@ export class Fastest implements Dispatcher {
     const { request } = waiting
     const record = this.#explain ? this.#record(request, model, urgency, nowMs) : null
     if (request.workUnits !== null) {
-      this.#room.send(waiting, nowMs)
+      this.#room.send(waiting)
       this.#jobs.set(request.id, { model, job: model.work.begin(request, nowMs) })
       this.#touch(model, nowMs)
       return { kind: 'send', request, endpoint: model.id, record }
@@ -382,7 +382,7 @@ export class Fastest implements Dispatcher {
       )
       this.#lateSentAtMs = nowMs
     }
-    this.#room.send(waiting, nowMs)
+    this.#room.send(waiting)
     this.#sent.set(request.id, stream)
     model.begin(stream, nowMs)
     if (request.prefixBlocks.length > 0) {

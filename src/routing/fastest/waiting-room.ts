@@ -7,10 +7,13 @@ import type { DispatchRequest } from '#routing/dispatcher.ts'
 import { FairTurns } from '#routing/fastest/fair-turns.ts'
 import { serviceRank } from '#routing/service-class.ts'
 
+/** Longer than any target that somebody would set. */
+const noTargetMs = 3_600_000
+
 export interface Waiting {
   readonly request: DispatchRequest
-  /** When its turn comes; its arrival, unless its client asks for more than a share. */
-  readonly turnAtMs: number
+  /** Among the requests that wait, of all clients; see {@link FairTurns}. */
+  readonly turn: number
   /** When it turns from live to late; infinite without a TTFT target. */
   readonly lateAtMs: number
   /** Whether it has not been compared with every endpoint since one of them changed state. */
@@ -34,10 +37,10 @@ export class WaitingRoom {
     return this.#nextLateAtMs
   }
 
-  add(request: DispatchRequest, lateAtMs: number, nowMs: number): void {
+  add(request: DispatchRequest, lateAtMs: number): void {
     const waiting: Waiting = {
       request,
-      turnAtMs: this.#turns.arrive(request.client, request.promptTokens, nowMs),
+      turn: this.#turns.arrive(request.client, request.promptTokens),
       lateAtMs,
       fresh: true,
       late: false,
@@ -51,14 +54,15 @@ export class WaitingRoom {
     const waiting = this.#byId.get(id)
     if (waiting === undefined) return
     this.#byId.delete(id)
-    this.#turns.leave(waiting.request.client)
+    if (this.size === 0) this.#turns.clear()
     const list = waiting.late ? this.late : this.live
     list.splice(list.indexOf(waiting), 1)
   }
 
-  send({ request }: Waiting, nowMs: number): void {
+  /** It is sent, and waits no more. */
+  send({ request, turn }: Waiting): void {
+    this.#turns.served(turn)
     this.remove(request.id)
-    if (this.size > 0) this.#turns.served(request.promptTokens, nowMs)
   }
 
   /** It cannot start in time wherever it goes. */
@@ -113,12 +117,13 @@ function order(left: Waiting, right: Waiting): number {
   return (
     serviceRank[left.request.service] - serviceRank[right.request.service] ||
     right.request.priority - left.request.priority ||
-    deadlineMs(left) - deadlineMs(right) ||
-    left.turnAtMs - right.turnAtMs
+    left.turn - right.turn ||
+    deadlineMs(left.request) - deadlineMs(right.request) ||
+    left.request.arrivedAtMs - right.request.arrivedAtMs
   )
 }
 
-/** When it should start, counted from its turn. */
-function deadlineMs({ request, turnAtMs }: Waiting): number {
-  return turnAtMs + (request.targets.ttftMs ?? 0)
+/** When its first token should come; one without a target is as patient as its arrival is late. */
+function deadlineMs({ arrivedAtMs, targets }: DispatchRequest): number {
+  return arrivedAtMs + (targets.ttftMs ?? noTargetMs)
 }
