@@ -23,7 +23,7 @@ export interface EmbeddedChild {
   readonly endpoint: EndpointConfig
   readonly model: string
   /** Whether the model can answer already; a large one is still being read from the disk. */
-  readonly loaded: boolean
+  isLoaded(): boolean
 }
 
 /** The model that comes with Motley: it answers on a machine where nothing is set up. */
@@ -49,6 +49,7 @@ export async function startEmbedded(
   // Only this gateway may ask the engine: it listens where every user of the machine could.
   const key = randomBytes(24).toString('base64url')
   const { promise: loading, resolve: noteLoaded } = Promise.withResolvers<'loaded'>()
+  let loaded = false
   try {
     const child = await superviseChild({
       name: 'the embedded engine',
@@ -59,6 +60,7 @@ export async function startEmbedded(
       log,
       onLine({ ready, loadMs }) {
         if (ready !== true) return
+        loaded = true
         noteLoaded('loaded')
         log(`${model} is loaded (${Number(loadMs) / 1000} s)`)
       },
@@ -76,7 +78,7 @@ export async function startEmbedded(
       models: [model],
       apiKey: key,
     })
-    return { child, endpoint, model, loaded: first === 'loaded' }
+    return { child, endpoint, model, isLoaded: () => loaded }
   } catch (error) {
     if (!(error instanceof ChildStartError)) throw error
     throw new CommandFailure(

@@ -3,7 +3,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { findFiles, withWeights } from '#cli/weights-session.ts'
 import type { ModelVariant } from '#core/deployment.ts'
 import type { Task } from '#core/task.ts'
-import { closest, nearest } from '#std/closest.ts'
+import { closest } from '#std/closest.ts'
 import { catalogModel, catalogNames, catalogVariant } from '#weights/catalog/model-catalog.ts'
 import { inspectFiles } from '#weights/inspect.ts'
 
@@ -69,9 +69,6 @@ export function catalogFitModel(text: string): FitModel | null {
 function unknownModel(text: string): string {
   const names = catalogNames()
   const meant = closest(text, names)
-  const hint =
-    meant === null
-      ? `the nearest are ${nearest(text, names, 3).join(', ')}`
-      : `did you mean ${meant}?`
-  return `there is no model "${text}" in the catalogue: ${hint}; "motley fit --list" shows all, and hf:owner/repo is looked up`
+  const hint = meant === null ? '' : `did you mean ${meant}? `
+  return `there is no model "${text}" in the catalogue: ${hint}"motley fit --list" shows all, and hf:owner/repo is looked up`
 }

@@ -118,7 +118,7 @@ function sumLines({ variant, fit }: FitAnswer): string[] {
     ...(speed.startMs === null
       ? []
       : [`first answer after ${durationText(speed.startMs)}, download included`]),
-    `${memory.confidence}, speed by ${speedBasis[speed.basis]}`,
+    `memory ${memory.confidence}, speed ${speedBasis[speed.basis]}`,
   ]
   const lines = wrapped(facts.join('; '), width - 4, '')
   return [
@@ -128,10 +128,10 @@ function sumLines({ variant, fit }: FitAnswer): string[] {
 }
 
 const speedBasis = {
-  measured: 'measurement on this node',
-  similar: 'published measurements of such devices',
-  bandwidth: 'the bandwidth of its memory',
-  unknown: 'nothing that is known',
+  measured: 'by measurement on this node',
+  similar: 'by published measurements of such devices',
+  bandwidth: 'by the bandwidth of its memory',
+  unknown: 'not known: nobody has measured this device',
 } as const
 
 /** Of the usual quantization, and of the one that comes closest: why not, and what would do. */

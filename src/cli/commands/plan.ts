@@ -34,8 +34,7 @@ export function addPlanCommand(program: Command): void {
     .option(
       '--what-if <change>',
       '"add rtx-3090 24GiB", "add … to <node>", "lose <node>"; may be repeated',
-      (text: string, all: readonly string[]) => [...all, text],
-      [],
+      (text: string, all: readonly string[] = []) => [...all, text],
     )
     .option('--n-1', 'what the loss of each node would mean')
     .option('--json', 'print the plan with every candidate and its numbers')

@@ -48,8 +48,8 @@ function joinText(
   const loopback = /^(127\.|::1$|localhost$)/.test(host)
   const note = loopback
     ? `
-The controller listens on ${host}, where only this machine reaches it. For others,
-write into motley.yaml and start again:
+The controller listens on ${host}, where only this machine reaches it. For
+others, write into motley.yaml and start again:
 
   controller: { listen: "0.0.0.0:${port}" }
 `

@@ -72,7 +72,7 @@ async function up(flags: UpFlags): Promise<void> {
     })
     // The model of the demo first: a question to it can be watched while its engines are killed.
     const ownModels = [...(demo?.models ?? []), ...(embedded ? [embedded.model] : [])]
-    const loading = embedded !== null && !embedded.loaded ? embedded.model : null
+    const loading = embedded !== null && !embedded.isLoaded() ? embedded.model : null
     const hasEndpoints = !nothingElse || ownEndpoints.length > 0
     const shownUrl = reachableUrl(url, networkInterfaces(), hostname())
     console.log(readyText({ url: shownUrl, config, ownModels, loading, hasEndpoints }))
