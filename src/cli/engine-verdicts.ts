@@ -105,7 +105,11 @@ function deviceText({ device, engines }: DeviceVerdicts): string {
   const none = others.filter(({ findings }) => findings.some(({ code }) => hopeless.has(code)))
   const blocked = others.filter((one) => !none.includes(one))
   return [
-    ...wrapped(`Engines for ${name} (${architecture ?? 'unknown architecture'}), installed or not:`, width, '  '),
+    ...wrapped(
+      `Engines for ${name} (${architecture ?? 'unknown architecture'}), installed or not:`,
+      width,
+      '  ',
+    ),
     ...runs.map(runningLine).flatMap((line) => wrapped(line, width, '      ')),
     ...blocked.flatMap(blockedLines),
     ...(none.length === 0

@@ -7,6 +7,8 @@ export function scoreSum(score: Score): number {
   return Object.values(score).reduce((sum, term) => sum + term, 0)
 }
 
+const legend = 'in seconds of a typical answer, or what is worth as much; the least wins'
+
 /** In seconds; the smallest sum wins. */
 export function scoreLines(
   places: readonly { readonly title: string; readonly score: Score }[],
@@ -21,5 +23,5 @@ export function scoreLines(
     ...places.map(({ score }) => (score[term] ?? 0).toFixed(2)),
   ])
   const sums = ['sum', ...places.map(({ score }) => scoreSum(score).toFixed(2))]
-  return tableLines(columns, [...rows, sums]).map((line) => `  ${line}`)
+  return [...tableLines(columns, [...rows, sums]), legend].map((line) => `  ${line}`)
 }

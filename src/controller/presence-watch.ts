@@ -5,6 +5,9 @@ import type { Presence } from '#controller/presence.ts'
 /** Well below the seconds that presence is measured in. */
 const checkMs = 1_000
 
+/** A plan is made because of a few words: when a whole rack returns, its nodes are counted. */
+const namedMax = 3
+
 /** Says who falls silent and who returns, and that endpoints change with that. Returns its end. */
 export function watchPresence(fleet: Fleet): () => void {
   let presences = new Map<string, Presence>()
@@ -13,10 +16,12 @@ export function watchPresence(fleet: Fleet): () => void {
   const check = (): void => {
     const now = new Map(fleet.nodes().map(({ id }) => [id, fleet.presenceOf(id)]))
     let changed = false
+    const reasons = new Set<string>()
     for (const [id, presence] of now) {
       const before = presences.get(id)
       if (before === presence) continue
       changed = true
+      reasons.add(reasonText(fleet.nameOf(id), before, presence))
       const words = before === undefined ? null : presenceText(before, presence)
       if (words !== null) fleet.log(`node "${fleet.nameOf(id)}" ${words}`)
     }
@@ -29,7 +34,9 @@ export function watchPresence(fleet: Fleet): () => void {
       fleet.changed(`${name} is lost`)
     }
     givenUp = over
-    if (changed) fleet.changed('a node fell silent, or is back')
+    const because =
+      reasons.size > namedMax ? [`${reasons.size} nodes fell silent, or are back`] : reasons
+    for (const reason of because) fleet.changed(reason)
     if (changed) fleet.endpointsChanged()
     cancel = fleet.clock.schedule(checkMs, check)
   }
@@ -47,4 +54,10 @@ function presenceText(before: Presence, now: Presence): string | null {
     case 'ready':
       return before === 'lost' ? 'is back' : null
   }
+}
+
+/** Why there is a new plan, in a clause; a node that is seen for the first time has no before. */
+function reasonText(name: string, before: Presence | undefined, now: Presence): string {
+  if (before === undefined) return now === 'ready' ? `${name} is there` : `${name} is not heard yet`
+  return { ready: `${name} is back`, suspect: `${name} fell silent`, lost: `${name} is lost` }[now]
 }

@@ -2,14 +2,17 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { fleetStatus } from '#cli/fleet-status.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
+import { deploymentLines, deploymentsAnswer } from '#cli/status-deployments.ts'
 import { statusText, takesRequests } from '#cli/status-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { widthOf } from '#cli/width.ts'
 
 export function addStatusCommand(program: Command): void {
   withGatewayOptions(program.command('status'))
-    .description('Show the endpoints of a running gateway: state, load and speed of each.')
-    .option('--json', 'print what GET /admin/v1/endpoints answers')
+    .description(
+      'Show the endpoints of a running gateway (state, load and speed of each), and its deployments.',
+    )
+    .option('--json', 'print what GET /admin/v1/endpoints answers, and the deployments')
     .addHelpText(
       'after',
       `
@@ -29,8 +32,12 @@ Ends with 1 when no endpoint is ready.`,
           'what answers there is no Motley gateway of this version; check --url',
         )
       }
-      if (json) printJson(answer)
-      else console.log(statusText(status.data, widthOf(process.stdout)))
+      const width = widthOf(process.stdout)
+      // Null where no controller is: its gateway knows endpoints alone.
+      const placement = await askGateway('/admin/v1/placement', gateway, 'an admin key')
+      const deployments = deploymentsAnswer.parse(placement ?? {})
+      if (json) printJson({ ...status.data, ...(answer as object), deployments })
+      else console.log([statusText(status.data, width), ...deploymentLines(deployments)].join('\n'))
       if (!status.data.endpoints.some(({ state }) => takesRequests(state))) {
         process.exitCode = 1
       }

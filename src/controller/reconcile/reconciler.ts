@@ -158,7 +158,7 @@ export class Reconciler {
     const { fleet } = this.#options
     try {
       for (let tries = 1; this.#reasons.size > 0 && !this.#closed; tries += 1) {
-        const because = [...this.#reasons].join('; ')
+        const because = this.#reasons
         this.#reasons = new Set()
         await this.#plan(because, tries < stalePlansMax)
       }
@@ -168,7 +168,7 @@ export class Reconciler {
     }
   }
 
-  async #plan(because: string, mayBeStale: boolean): Promise<void> {
+  async #plan(because: ReadonlySet<string>, mayBeStale: boolean): Promise<void> {
     const { fleet, makePlan, settings } = this.#options
     this.#asking.askForUnknown()
     const hasNothing = wantedDeployments(fleet.state).length === 0
@@ -177,10 +177,10 @@ export class Reconciler {
     const plan = await makePlan(planInputOf(fleet, settings()))
     if (this.#closed) return
     if (this.#reasons.size > 0 && mayBeStale) {
-      this.#reasons.add(because)
+      this.#reasons = new Set([...because, ...this.#reasons])
       return
     }
-    this.#adopt(plan, because)
+    this.#adopt(plan, [...because].join('; '))
   }
 
   #adopt(plan: Plan, because: string): void {
