@@ -105,7 +105,9 @@ async function measure(load: number, proxy: ServerInFront): Promise<Row> {
     signal: new AbortController().signal,
     onProgress: ({ sent, answered, failed }) => {
       if (process.stderr.isTTY) {
-        process.stderr.write(`\r\u001b[K${proxy.name} ${load}: ${sent} sent, ${answered}, ${failed}`)
+        process.stderr.write(
+          `\r\u001b[K${proxy.name} ${load}: ${sent} sent, ${answered}, ${failed}`,
+        )
       }
     },
   })
@@ -174,8 +176,12 @@ else print()
 function print(): void {
   const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`.padStart(9)
   const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`.padStart(9)
-  console.log(`\n${options.fleet}, ${bound.toFixed(1)} requests/s at most, engines at ${speed} speed\n`)
-  console.log(' load  proxy    requests  in time  predicted  TTFT p50      p99  predicted  × motley')
+  console.log(
+    `\n${options.fleet}, ${bound.toFixed(1)} requests/s at most, engines at ${speed} speed\n`,
+  )
+  console.log(
+    ' load  proxy    requests  in time  predicted  TTFT p50      p99  predicted  × motley',
+  )
   for (const row of rows) {
     const own = rows.find(({ load, proxy }) => load === row.load && proxy === 'motley')
     const ratio = own === undefined ? Number.NaN : row.attainment / own.attainment
@@ -184,7 +190,9 @@ function print(): void {
     )
     if (row.failed > 0) console.log(`       ${row.failed} failed`)
     if (row.lateRequests > 0) {
-      console.log(`       ${row.lateRequests} went out late: this machine is too busy for --speed ${speed}`)
+      console.log(
+        `       ${row.lateRequests} went out late: this machine is too busy for --speed ${speed}`,
+      )
     }
   }
 }

@@ -131,7 +131,7 @@ function haproxyConfig(port: number, servers: readonly Server[]): string {
   )
   return `global
   nbthread 1
-  maxconn 20000
+  maxconn 5000
 defaults
   mode http
   timeout connect 5s
@@ -149,7 +149,9 @@ ${lines.join('\n')}
 
 function nginxConfig(port: number, servers: readonly Server[]): string {
   const weights = wholeWeights(servers)
-  const lines = servers.map(({ url }, index) => `server ${addressOf(url)} weight=${weights[index]};`)
+  const lines = servers.map(
+    ({ url }, index) => `server ${addressOf(url)} weight=${weights[index]};`,
+  )
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder};`)
     .join(' ')

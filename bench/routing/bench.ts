@@ -4,7 +4,7 @@ import { policyOf } from '#simulator/policies.ts'
 import { run } from '#simulator/run.ts'
 import { type DisturbanceName, disturbances } from './disturbance.ts'
 import { type Figures, figuresOf, type Results } from './results.ts'
-import { limitRatios, tunedRival } from './rivals.ts'
+import { goByReports, limitRatios, tunedRival } from './rivals.ts'
 import {
   boundOf,
   durationMs,
@@ -161,6 +161,7 @@ export class Bench {
       how: point.how,
       durationMs,
       warmUpMs,
+      ...(goByReports.includes(point.policy) && { reportEveryMs: 50 }),
       ...(disturbance !== null && disturbances[disturbance].options({ fleet, trace, targets })),
     })
     this.runs++

@@ -74,11 +74,13 @@ async function boundsTable(bench: Bench): Promise<string> {
   const rows: string[][] = []
   for (const trace of traceNames) {
     const { title, targets } = await bench.workload(trace)
-    const bounds = await Promise.all(fleetNames.map((fleet) => bench.bound(fleet, trace)))
+    const bounds = fleetNames.map((fleet) =>
+      bench.results.get<number>('bounds', `${fleet} ${trace}`),
+    )
     rows.push([
       title,
       `${targets.ttftMs / 1000} s / ${targets.tpotMs} ms`,
-      ...bounds.map((bound) => bound.toFixed(1)),
+      ...bounds.map((bound) => bound?.toFixed(1) ?? '–'),
     ])
   }
   return `## The bound
@@ -113,13 +115,15 @@ function maxRates(bench: Bench): string {
       ]
     }),
   )
+  const isRun = ({ name }: { name: string }) =>
+    fleetNames.some((fleet) => rate(fleet, name, 0.9) !== null)
   const image = plot(
     'max-rate',
     barPlot(
       'Highest load within the targets, % of the bound (Azure conversations, compressed)',
       fleetNames.map((fleet) => ({
         title: fleet,
-        bars: rivals.map(({ name }) => ({
+        bars: rivals.filter(isRun).map(({ name }) => ({
           name,
           bold: name === 'fastest',
           light: rate(fleet, name, 0.9) ?? 0,
@@ -154,21 +158,26 @@ async function fixedLoads(bench: Bench, trace: TraceName): Promise<string> {
       return `${percent(cell.attainment.mean)} / ${seconds(cell.ttftP99Ms.mean)}`
     }),
   ])
+  const isRun = (policy: string) => cases.some((at) => cellOf(results, policy, at) !== null)
   const image = plot(
     trace,
     linePlot(
       `${title}, superposed: requests that keep both targets`,
       fleetNames.map((fleet) => ({
         title: fleet,
-        series: rivals.map(({ name }, index) => ({
-          name,
-          colour: colours[index] ?? '#000000',
-          bold: name === 'fastest',
-          points: loads.flatMap((load) => {
-            const cell = cellOf(results, name, { fleet, trace, load })
-            return cell === null ? [] : [[load * 100, cell.attainment.mean * 100] as const]
-          }),
-        })),
+        series: rivals.flatMap(({ name }, index) =>
+          isRun(name)
+            ? {
+                name,
+                colour: colours[index] ?? '#000000',
+                bold: name === 'fastest',
+                points: loads.flatMap((load) => {
+                  const cell = cellOf(results, name, { fleet, trace, load })
+                  return cell === null ? [] : [[load * 100, cell.attainment.mean * 100] as const]
+                }),
+              }
+            : [],
+        ),
       })),
       { title: 'load, % of the bound', from: 48, to: 82, ticks: [50, 60, 70, 80], unit: '' },
       { title: '', from: 0, to: 100, ticks: [0, 25, 50, 75, 90, 100], unit: ' %' },
@@ -350,6 +359,7 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
 
 const verdict = (holds: boolean, goal: string) => (holds ? 'holds' : `**does not hold** (${goal})`)
 const percent = (ratio: number) => (ratio * 100).toFixed(1)
-const percentWithin = ({ mean, within }: Estimate) => `${percent(mean)} ± ${percent(within)}`
+const percentWithin = ({ mean, within, count }: Estimate) =>
+  count < 2 ? `${percent(mean)} (1 seed)` : `${percent(mean)} ± ${percent(within)}`
 const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 9_950 ? 2 : 0)} s`
 const whole = (value: number) => String(Math.round(value))

@@ -65,3 +65,6 @@ export const rivals: readonly Rival[] = [
 export const tunedRival = 'least-connections-queue'
 
 export const limitRatios = [0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3] as const
+
+/** Of those, the ones that know of load only what engines report: they read it as often as llm-d does. */
+export const goByReports: readonly string[] = ['load-scores', 'scored']

@@ -78,7 +78,7 @@ export interface BarPanel {
 
 const bar = {
   height: 15,
-  names: 140,
+  names: 172,
   highlight: ['#f7b28a', '#d1480c'],
   other: ['#b9cbe0', '#4a78ab'],
 }
@@ -89,7 +89,7 @@ export function barPlot(title: string, panels: readonly BarPanel[], legend: stri
   const rows = panels[0]?.bars.length ?? 0
   const height = rows * bar.height
   const all = bar.names + panels.length * (width + gap)
-  const atX = (value: number) => (width * value) / 100
+  const atX = (value: number) => (width * value) / 115
   const parts = panels.map(({ title: name, bars }, index) =>
     group(bar.names + index * (width + gap), top, [
       ...[0, 25, 50, 75, 100].flatMap((tick) => [

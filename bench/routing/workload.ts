@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { fluidBound } from '#simulator/bound/fluid-bound.ts'
 import { uncachedSizes } from '#simulator/bound/uncached-sizes.ts'
 import { type FleetEndpoint, parseFleetFile } from '#simulator/fleet-file.ts'
-import { changeLoad, spreadTicks } from '#simulator/traces/change-load.ts'
+import { spreadTicks } from '#simulator/traces/change-load.ts'
 import { loadTrace } from '#simulator/traces/load-trace.ts'
 import { type Trace, withinContext } from '#simulator/traces/trace.ts'
 import { seededChance } from '#std/seeded-chance.ts'
@@ -80,19 +80,4 @@ export async function loadWorkload(name: TraceName): Promise<Workload> {
 /** Requests a second that no policy can exceed, with every prefix that came before in a cache. */
 export function boundOf(fleet: readonly FleetEndpoint[], { trace, targets }: Workload) {
   return fluidBound(fleet, uncachedSizes(trace), targets)
-}
-
-/** The requests of one run, for whoever sends them to real servers. */
-export function requestsOf(
-  { trace }: Workload,
-  ratePerSecond: number,
-  seed: number,
-  forMs: number,
-): Trace {
-  return changeLoad(trace, {
-    ratePerSecond,
-    durationMs: forMs,
-    how: 'superpose',
-    chance: seededChance(seed * 1_000_003),
-  })
 }
