@@ -56,6 +56,12 @@ test('a threshold that does not hold is named, and is exit code 1', async () => 
   expect(out.split('\n').filter((line) => line.length > 80)).toEqual([])
 })
 
+test('prompts that no model could read are refused before any is written', async () => {
+  const { code, err } = await motley(['load', '--prompt-tokens', '1e12', '--url', 'http://[::1]:9'])
+  expect(code).toBe(2)
+  expect(err).toContain('is above 10000000: lower --prompt-tokens, or look at the trace')
+})
+
 test('answers that are cut or refused are counted by what they are', async () => {
   const broken = await engine({ faults: ['status:400'] })
   const { url } = await fleet({ endpoints: endpointsOf({ broken }) })

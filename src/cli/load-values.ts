@@ -4,10 +4,16 @@ import type { Slo } from '#loadtest/load-report.ts'
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 
+/** What a timer of Node holds: a longer one would be over at once. */
+const durationMsMax = 24 * 24 * unitMs.h
+
 /** `500ms`, `60s`, `5m`. @throws {CommandFailure} naming the option. */
 export function durationOf(text: string, option: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
   const durationMs = Number(number) * unitMs[(unit ?? 'ms') as keyof typeof unitMs]
+  if (durationMs > durationMsMax) {
+    throw new CommandFailure('wrong', `${option} takes at most 24 days, and not "${text}"`)
+  }
   if (durationMs > 0) return durationMs
   throw new CommandFailure('wrong', `${option} takes a time, as 500ms, 60s or 5m, not "${text}"`)
 }

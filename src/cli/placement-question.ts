@@ -69,7 +69,14 @@ export async function askPlacement(options: QuestionOptions): Promise<Placement>
   const where = inventory === undefined ? 'the controller' : `--inventory ${inventory}`
   const picture = fleetPicture.safeParse(json)
   const page = placementPage.safeParse(json)
-  if (picture.success && page.success) return { picture: picture.data, page: page.data }
+  if (picture.success && page.success) {
+    const twice = twiceIn(picture.data)
+    if (twice === null) return { picture: picture.data, page: page.data }
+    throw new CommandFailure(
+      'wrong',
+      `${where}: the node "${twice}" stands in it twice; keep one of the two`,
+    )
+  }
   const [issue] = (picture.error ?? page.error)?.issues ?? []
   throw new CommandFailure(
     'wrong',
@@ -173,14 +180,28 @@ function clamped(wanted: number, deployments: readonly WantedDeployment[], name:
 }
 
 function readJson(path: string): unknown {
+  const unusable = (why: string): CommandFailure =>
+    new CommandFailure('wrong', `--inventory ${path}: ${why}; "motley nodes --json" prints one`)
+  let text: string
   try {
-    return parseJson(readFileSync(path, 'utf8'))
+    text = readFileSync(path, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file' : (code ?? 'it cannot be read')
-    throw new CommandFailure(
-      'wrong',
-      `--inventory ${path}: ${why}; "motley nodes --json" prints one`,
-    )
+    throw unusable(code === 'ENOENT' ? 'there is no such file' : (code ?? 'it cannot be read'))
   }
+  const json = parseJson(text)
+  if (json === undefined) {
+    throw unusable(text.trim() === '' ? 'it is empty' : 'it is not JSON, or it breaks off')
+  }
+  return json
+}
+
+/** Two entries with one id would be planned as two machines, and the memory of one promised twice. */
+function twiceIn({ nodes }: FleetPicture): string | null {
+  const ids = new Set<string>()
+  for (const { id } of nodes) {
+    if (ids.has(id)) return id
+    ids.add(id)
+  }
+  return null
 }

@@ -18,15 +18,21 @@ export async function loadExactSolver(
 ): Promise<SolveLinearProgram> {
   const highs = await loadHighs()
   return (lpText) => {
-    const solution = highs.solve(lpText, {
-      output_flag: false,
-      time_limit: timeLimitSeconds,
-      mip_rel_gap: gapRatioEnough,
-      // One thread and one seed: the same program has the same answer.
-      threads: 1,
-      random_seed: 0,
-    })
-    return readSolution(solution)
+    try {
+      const solution = highs.solve(lpText, {
+        output_flag: false,
+        time_limit: timeLimitSeconds,
+        mip_rel_gap: gapRatioEnough,
+        // One thread and one seed: the same program has the same answer.
+        threads: 1,
+        random_seed: 0,
+      })
+      return readSolution(solution)
+    } catch {
+      // It throws whatever its own code threw: out of memory, or a program that it cannot read.
+      // The plan that the search found stands without it.
+      return null
+    }
   }
 }
 

@@ -100,6 +100,13 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
       'no request is due in that time: raise --rate or --duration, or look at the trace',
     )
   }
+  const longest = arrivals.reduce((most, { promptTokens }) => Math.max(most, promptTokens), 0)
+  if (longest > promptTokensMax) {
+    throw new CommandFailure(
+      'wrong',
+      `a prompt of ${longest} tokens is above ${promptTokensMax}: lower --prompt-tokens, or look at the trace`,
+    )
+  }
   const gateway = { url: options.url }
   const model = options.model ?? (await onlyModel(gateway))
   const [{ Agent }, { chatRequest }, { runLoad }, { systemClock }] = await Promise.all([
@@ -229,6 +236,9 @@ async function traceRows(path: string): Promise<Trace['requests']> {
     throw new CommandFailure('wrong', error.message, { cause: error })
   }
 }
+
+/** No model has a longer context, and longer texts would fill this process before any engine. */
+const promptTokensMax = 10_000_000
 
 /** All of them are drawn before the first goes out. */
 const requestsMax = 1_000_000

@@ -1,7 +1,8 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { RouteScriptError, startRouteScript } from '#gateway/script/route-script.ts'
 import type { ScriptEndpoint, ScriptRequest } from '#gateway/script/script-wire.ts'
 import { systemClock } from '#std/clock.ts'
+import { HeldClock } from '#testing/held-clock.ts'
 
 const request: ScriptRequest = {
   model: 'm',
@@ -72,4 +73,41 @@ test('a file that is no script is refused with the line', async () => {
   await expect(startRouteScript('const a = 1\nfunction route( {', systemClock)).rejects.toThrow(
     RouteScriptError,
   )
+})
+
+describe('a thread that ends while it is asked', () => {
+  /** JSON has none of these, so that the sandbox ends with an error of its own. */
+  const odd = { ...request, promptTokens: 1n } as unknown as ScriptRequest
+  const asIs = 'const route = (request, all) => all'
+
+  /** With time that stands still, however busy the machine is. */
+  async function untimed(text: string) {
+    const started = await startRouteScript(text, new HeldClock())
+    onTestFinished(() => started.close())
+    return started
+  }
+
+  test('costs that request alone', async () => {
+    const some = await untimed(asIs)
+    for (let turn = 0; turn < 2; turn += 1) {
+      const broken = some.choose(odd, endpoints)
+      const others = [request, request].map((one) => some.choose(one, endpoints))
+      await expect(broken).resolves.toMatchObject({
+        kind: 'failed',
+        why: expect.stringContaining('its thread ended'),
+      })
+      for (const other of others) {
+        await expect(other).resolves.toEqual({ kind: 'endpoints', names: ['one', 'two'] })
+      }
+    }
+  })
+
+  test('for the third time in a row is the last, and that is said at once', async () => {
+    const some = await untimed(asIs)
+    for (let turn = 0; turn < 3; turn += 1) await some.choose(odd, endpoints)
+    await expect(some.choose(request, endpoints)).resolves.toEqual({
+      kind: 'failed',
+      why: 'it hung or broke its thread 3 times in a row, and is left out until a reload',
+    })
+  })
 })

@@ -24,8 +24,8 @@ const silentMsMax = 100
 /** A thread starts in some 30 ms; on a machine that swaps it may take this. */
 const startMsMax = 10_000
 
-/** A script that hangs so often in a row hangs always: nobody waits for it any more. */
-const hangsMax = 3
+/** A script that costs so many threads in a row costs every one: nobody waits for it any more. */
+const lostThreadsMax = 3
 
 /** Who waits longer than so many others gets no answer in time: rules alone decide then. */
 const waitingMax = 200
@@ -51,10 +51,13 @@ export class RouteScript {
   readonly #text: string
   readonly #clock: Clock
   #thread: Worker | null = null
+  /** One that has not loaded the script yet. */
+  #starting: Worker | null = null
   #running: Waiting | null = null
   readonly #waiting: Waiting[] = []
   #cancelTimer = (): void => {}
-  #hangs = 0
+  /** In a row: an answer of whatever kind ends it. */
+  #lostThreads = 0
   #closed = false
 
   constructor(text: string, clock: Clock) {
@@ -65,28 +68,30 @@ export class RouteScript {
   /** Resolves with what is wrong with the script, or null when it can be asked. */
   start(): Promise<string | null> {
     const thread = newThread(this.#text)
+    this.#starting = thread
     return new Promise((resolve) => {
-      const cancel = this.#clock.schedule(startMsMax, () => {
-        void thread.terminate()
-        resolve(`its thread did not start within ${startMsMax / 1_000} s`)
-      })
       const fail = (why: string): void => {
         cancel()
         void thread.terminate()
-        if (this.#thread === thread) this.#lost(why)
+        this.#ended(thread, why)
         resolve(why)
       }
+      const cancel = this.#clock.schedule(startMsMax, () =>
+        fail(`its thread did not start within ${startMsMax / 1_000} s`),
+      )
       thread.on('message', (message: FromScript) => {
         if (message.kind === 'unusable') fail(message.why)
         else if (message.kind !== 'loaded') this.#answered(message)
-        else {
+        else if (this.#starting === thread) {
           cancel()
+          this.#starting = null
           this.#thread = thread
           resolve(null)
           this.#next()
         }
       })
       thread.on('error', (error) => fail(`its thread ended: ${error.message}`))
+      thread.on('exit', () => fail('its thread ended'))
     })
   }
 
@@ -94,8 +99,10 @@ export class RouteScript {
   choose(request: ScriptRequest, endpoints: readonly ScriptEndpoint[]): Promise<ScriptVerdict> {
     const failed = (why: string) => Promise.resolve<ScriptVerdict>({ kind: 'failed', why })
     if (this.#closed) return failed('it is closed')
-    if (this.#hangs >= hangsMax) {
-      return failed(`it did not end ${hangsMax} times in a row, and is left out until a reload`)
+    if (this.#lostThreads >= lostThreadsMax) {
+      return failed(
+        `it hung or broke its thread ${lostThreadsMax} times in a row, and is left out until a reload`,
+      )
     }
     if (this.#waiting.length >= waitingMax) return failed('too many requests wait for it')
     return new Promise((answer) => {
@@ -107,14 +114,20 @@ export class RouteScript {
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelTimer()
-    const thread = this.#thread
+    const threads = [this.#thread, this.#starting]
     this.#thread = null
-    this.#lost('it is closed')
-    await thread?.terminate()
+    this.#starting = null
+    this.#failAll('it is closed')
+    await Promise.all(threads.map((thread) => thread?.terminate()))
   }
 
   #next(): void {
-    if (this.#running !== null || this.#thread === null) return
+    if (this.#running !== null) return
+    if (this.#thread === null) {
+      // The thread before it could not even start.
+      if (this.#starting === null && this.#waiting.length > 0) void this.start()
+      return
+    }
     const next = this.#waiting.shift()
     if (next === undefined) return
     this.#running = next
@@ -123,24 +136,34 @@ export class RouteScript {
   }
 
   #answered(verdict: ScriptVerdict): void {
-    this.#hangs = 0
+    this.#lostThreads = 0
     this.#settle(verdict)
     this.#next()
   }
 
   #hung(): void {
     const thread = this.#thread
-    this.#thread = null
-    this.#hangs++
-    void thread?.terminate()
-    this.#settle({ kind: 'failed', why: `it did not end within ${silentMsMax} ms` })
-    if (this.#hangs >= hangsMax) this.#lost('it does not end')
-    else void this.start()
+    if (thread === null) return
+    void thread.terminate()
+    this.#ended(thread, `it did not end within ${silentMsMax} ms`)
   }
 
-  /** Nobody will answer any more. */
-  #lost(why: string): void {
+  /** Whoever waits behind the run that cost a thread is asked about on the next one. */
+  #ended(thread: Worker, why: string): void {
+    if (thread !== this.#thread && thread !== this.#starting) return
+    const hadStarted = thread === this.#thread
     this.#thread = null
+    this.#starting = null
+    this.#lostThreads++
+    if (hadStarted && this.#lostThreads < lostThreadsMax) {
+      this.#settle({ kind: 'failed', why })
+      void this.start()
+    } else {
+      this.#failAll(why)
+    }
+  }
+
+  #failAll(why: string): void {
     this.#settle({ kind: 'failed', why })
     for (const { answer } of this.#waiting.splice(0)) answer({ kind: 'failed', why })
   }

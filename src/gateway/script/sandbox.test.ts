@@ -137,3 +137,27 @@ test.each([
   await expect(openSandbox(text, passingTime())).rejects.toThrow(SandboxError)
   await expect(openSandbox(text, passingTime())).rejects.toThrow(why)
 })
+
+test.each([
+  {
+    thrown: '{ message: { toString: 1, valueOf: 1 } }',
+    why: 'it threw an object without a message',
+  },
+  { thrown: 'Promise.resolve(1)', why: /./ },
+  { thrown: 'Symbol("x")', why: 'Symbol(x)' },
+  { thrown: 'new Error("y".repeat(5_000))', why: /^Error: y{200,300}$/ },
+])('whatever is thrown is a reason in a line, and the next is answered: $thrown', async (of) => {
+  const throws = await script(
+    `function route({ key }, all) { if (key === 'odd') throw ${of.thrown}; return all }`,
+  )
+  const odd = throws.choose({ ...request, key: 'odd' }, endpoints)
+  expect(odd).toMatchObject({ kind: 'failed' })
+  if (odd.kind === 'failed') expect(odd.why).toMatch(of.why)
+  expect(throws.choose(request, endpoints)).toMatchObject({ kind: 'endpoints' })
+})
+
+test('a long name that is none of the endpoints is told in short', async () => {
+  const long = await script('const route = () => ["x".repeat(100_000)]')
+  const verdict = long.choose(request, endpoints)
+  expect(verdict.kind === 'failed' && verdict.why.length).toBeLessThan(400)
+})

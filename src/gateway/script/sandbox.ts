@@ -102,15 +102,29 @@ export class Sandbox {
     this.#runtime.dispose()
   }
 
+  /** Anything can be thrown, also what has no text or breaks while it is looked at. */
   #errorText(handle: QuickJSHandle): string {
-    const error: unknown = this.#context.dump(handle)
-    handle.dispose()
-    if (typeof error !== 'object' || error === null) return String(error).slice(0, 300)
-    const { name, message, stack } = error as Record<string, unknown>
-    const line = /routing\.js:(\d+)/.exec(String(stack ?? ''))?.[1]
-    const where = line === undefined ? '' : ` (line ${line})`
-    return `${String(name)}: ${String(message)}${where}`.slice(0, 300)
+    try {
+      return thrownText(this.#context.dump(handle))
+    } catch {
+      return 'it threw something that cannot be shown'
+    } finally {
+      // Of a promise, looking at it has given the handle up already.
+      if (handle.alive) handle.dispose()
+    }
   }
+}
+
+/** A reason stands in a line of a log and in records of decisions. */
+const whyLettersMax = 300
+
+function thrownText(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error).slice(0, whyLettersMax)
+  const { name, message, stack } = error as Record<string, unknown>
+  if (typeof message !== 'string') return 'it threw an object without a message'
+  const line = /routing\.js:(\d+)/.exec(String(stack ?? ''))?.[1]
+  const where = line === undefined ? '' : ` (line ${line})`
+  return `${typeof name === 'string' ? name : 'Error'}: ${message}${where}`.slice(0, whyLettersMax)
 }
 
 /** Tables may be built once; a script that computes for longer is one that hangs. */
@@ -131,10 +145,8 @@ function verdictOf(answer: string, endpoints: readonly ScriptEndpoint[]): Script
   }
   const unknown = names.find((name) => !endpoints.some((endpoint) => endpoint.name === name))
   if (unknown !== undefined) {
-    return {
-      kind: 'failed',
-      why: `route() returned ${JSON.stringify(unknown)}, which is none of the endpoints`,
-    }
+    const shown = JSON.stringify(unknown).slice(0, whyLettersMax)
+    return { kind: 'failed', why: `route() returned ${shown}, which is none of the endpoints` }
   }
   return { kind: 'endpoints', names: [...new Set(names as string[])] }
 }

@@ -29,13 +29,18 @@ export function deviceRoom(
 ): MemoryDevice {
   const { memory, memoryBytes } = device.device
   const totalBytes = Math.max(0, (memoryBytes ?? 0) - (memory.reservedBytes ?? 0))
-  const taken = device.foreignBytes + (promisedBytes[device.id] ?? 0)
+  const promised = promisedBytes[device.id] ?? 0
+  const taken = device.foreignBytes + promised
   if (!sharesHostMemory(device.device)) {
     const margin = Math.max(marginBytesMin, marginRatio * totalBytes)
     return {
       id: device.id,
       totalBytes,
-      usableBytes: Math.max(0, totalBytes - margin - taken),
+      usableBytes: Math.max(
+        0,
+        // A limit is what our replicas may take together: others' programs are no part of it.
+        Math.min(totalBytes - margin - taken, (memory.limitBytes ?? totalBytes) - promised),
+      ),
       sharesHostMemory: false,
     }
   }

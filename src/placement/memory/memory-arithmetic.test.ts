@@ -168,3 +168,16 @@ describe('correctMemory()', () => {
     expect([fits('measured', 1_000), fits('measured', 1_001)]).toEqual([true, false])
   })
 })
+
+test.each([
+  { name: 'a limit', limitGib: 8, foreignGib: 0, promisedGib: 0, usableGib: 8 },
+  { name: 'what is promised of it', limitGib: 8, foreignGib: 0, promisedGib: 5, usableGib: 3 },
+  { name: "others' programs beside it", limitGib: 8, foreignGib: 10, promisedGib: 0, usableGib: 8 },
+  { name: 'more than is promised', limitGib: 8, foreignGib: 0, promisedGib: 9, usableGib: 0 },
+])('a card is used up to $name', ({ limitGib, foreignGib, promisedGib, usableGib }) => {
+  const card = testDevice('nvidia', 24 * gibibyte, { memory: { limitBytes: limitGib * gibibyte } })
+  const device = { id: 'nvidia-0', device: card, foreignBytes: foreignGib * gibibyte }
+  const node = { devices: [device] } as unknown as PlacementNode
+  const room = deviceRoom(device, node, { 'nvidia-0': promisedGib * gibibyte })
+  expect(room.usableBytes / gibibyte).toBe(usableGib)
+})

@@ -173,3 +173,27 @@ test('a start that failed is not tried again in the same way', () => {
   const inventory = { ...input.inventory, failures: [failure] }
   expect(whereabouts(plan({ ...input, inventory }))).toEqual(['chat-0 at roomy on nvidia-0'])
 })
+
+test('a deployment may be called what every object has already', () => {
+  const made = plan(planInput([big], [deployment('constructor', 4)]))
+  expect(whereabouts(made)).toEqual(['constructor-0 at big on nvidia-0'])
+})
+
+test('a full disk is told where it is what keeps a deployment away', () => {
+  const full = placementNode('big', [nvidia(80), cpu(64)], { freeDiskBytes: 0 })
+  expect(plan(planInput([full], [deployment('chat', 40)])).unplaced[0]?.because).toContainEqual(
+    expect.objectContaining({ check: 'disk' }),
+  )
+})
+
+test.each([
+  { fleet: 'no node', nodes: [], what: 'there is no node' },
+  {
+    fleet: 'a node without a known device',
+    nodes: [placementNode('bare', [])],
+    what: 'of the only node, no device is known that could be used',
+  },
+])('with $fleet, that is the reason', ({ nodes, what }) => {
+  const { unplaced } = plan(planInput(nodes, [deployment('chat', 4)]))
+  expect(unplaced[0]?.because).toMatchObject([{ check: 'device', what }])
+})

@@ -101,9 +101,17 @@ function wishesOf({ deployments, wantedReplicas }: PlanInput): Wish[] {
     index,
     deployment,
     priority: priorities.indexOf(deployment.priority),
-    wanted: Math.max(0, wantedReplicas[deployment.name] ?? deployment.replicas.min),
+    wanted: Math.max(0, wantedOf(deployment, wantedReplicas)),
     awayFrom: away[index]!,
   }))
+}
+
+/** A deployment may be called "constructor", which every object has already. */
+function wantedOf(
+  { name, replicas }: PlanInput['deployments'][number],
+  wanted: PlanInput['wantedReplicas'],
+): number {
+  return Object.hasOwn(wanted, name) ? (wanted[name] ?? replicas.min) : replicas.min
 }
 
 /** Who runs, and which wish each one fulfils. */

@@ -1,6 +1,6 @@
 /** Why a deployment has no place: what stands against it on the whole fleet, said once each. */
 import type { Blocker } from '#placement/fit.ts'
-import { nodeChecks } from '#placement/planner/checks/index.ts'
+import { diskChecks, nodeChecks } from '#placement/planner/checks/index.ts'
 import type { Wish } from '#placement/planner/problem.ts'
 import type { Search } from '#placement/planner/search.ts'
 import { takenBlockers } from '#placement/planner/taken.ts'
@@ -19,6 +19,21 @@ const furthest = ['backend', 'nodes', 'format', 'task', 'engines', 'installed']
 function weightOf({ check }: Blocker): number {
   if (nearest.includes(check)) return -1
   return furthest.indexOf(check) + 1
+}
+
+/** Where there is no device, there is nobody who could be against it. */
+function nobodyToAsk(nodes: number): Blocker {
+  return {
+    check: 'device',
+    what:
+      nodes === 0
+        ? 'there is no node'
+        : `of ${nodes === 1 ? 'the only node' : `all ${nodes} nodes`}, no device is known that could be used`,
+    unlockedBy:
+      nodes === 0
+        ? 'a node that has joined, as "motley token" says how'
+        : 'a device that "motley detect" finds there',
+  }
 }
 
 export function whyNowhere(search: Search, wish: Wish): Blocker[] {
@@ -43,10 +58,17 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
     if (open.length === 0) continue
     const { possible, refused } = problem.setupsFor(wish, machineClass)
     for (const { site } of open) {
+      for (const variant of wish.deployment.variants) {
+        for (const check of diskChecks) {
+          const blocker = check.refuse(wish.deployment, { variant }, site.node)
+          if (blocker !== null) add(blocker)
+        }
+      }
       if (possible.length === 0) for (const { blockers } of refused) blockers.forEach(add)
       else takenBlockers(problem.sites, search.after, wish, site, possible[0]!).forEach(add)
     }
   }
+  if (counts.size === 0) add(nobodyToAsk(problem.input.inventory.nodes.length))
   return [...counts.values()]
     .toSorted((a, b) => weightOf(a.blocker) - weightOf(b.blocker) || b.nodes - a.nodes)
     .slice(0, reasonsMax)

@@ -1,0 +1,43 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { askPlacement } from '#cli/placement-question.ts'
+
+const node = (id: string) => ({
+  ...{ id, name: id, presence: 'ready', draining: false, inventory: null, statement: null },
+})
+
+async function asked(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'motley-inventory-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const inventory = join(folder, 'nodes.json')
+  await writeFile(inventory, text)
+  return await askPlacement({ inventory }).then(
+    () => 'accepted',
+    (error: Error) => error.message.replace(folder, ''),
+  )
+}
+
+test.each([
+  { file: 'an empty file', text: ' ', why: 'it is empty' },
+  {
+    file: 'one that breaks off',
+    text: '{ "nodes": [{ "id": ',
+    why: 'it is not JSON, or it breaks off',
+  },
+])('of $file it is said what is wrong, and what prints a right one', async ({ text, why }) => {
+  await expect(asked(text)).resolves.toBe(
+    `--inventory /nodes.json: ${why}; "motley nodes --json" prints one`,
+  )
+})
+
+test('a node that stands twice is refused, as its memory would be promised twice', async () => {
+  const twice = JSON.stringify({ nodes: [node('one'), node('two'), node('one')] })
+  await expect(asked(twice)).resolves.toBe(
+    '--inventory /nodes.json: the node "one" stands in it twice; keep one of the two',
+  )
+  await expect(asked(JSON.stringify({ nodes: [node('one'), node('two')] }))).resolves.toBe(
+    'accepted',
+  )
+})
