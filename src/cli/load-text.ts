@@ -38,6 +38,9 @@ export function loadText({ report, verdicts, lateRequests, stopped }: LoadWords)
   if (report.phases.length > 1) lines.push('', ...phaseLines(report))
   const failures = Object.entries(report.outcomes).filter(([name]) => name !== 'answered')
   if (failures.length > 0) lines.push('', `failed     ${listText(failures)}`)
+  if (failures.some(([name]) => name.includes('context_length_exceeded'))) {
+    lines.push('           too long for this model: lower --prompt-tokens or --output-tokens')
+  }
   const endpoints = Object.entries(report.endpoints)
   if (endpoints.length > 0) lines.push('', `answered by  ${listText(endpoints)}`)
   if (lateRequests > 0) {

@@ -98,7 +98,7 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
   {
     args: ['why'],
     code: 2,
-    err: "motley: missing required argument 'request-id'; see motley why --help\n",
+    err: "motley: missing required argument 'what'; see motley why --help\n",
   },
   { args: ['help', 'nope'], code: 2, err: "motley: unknown command 'nope'; see motley --help\n" },
   {

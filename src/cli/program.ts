@@ -89,11 +89,16 @@ Commands that read take --json. Exit codes: 0 done, 1 the answer is no,
 2 wrong usage or configuration, 3 something that is needed cannot be reached.`,
     )
   for (const add of commands) add(program)
+  for (const command of program.commands) {
+    if (command.commands.length > 0) command.helpCommand('help [command]', helpDescription)
+  }
   addHelpCommand(program)
   addOtherSpellings(program)
   tellErrorsOf(program, 'motley')
   return program
 }
+
+const helpDescription = 'show help of a command'
 
 const versionText = `motley ${motleyVersion}`
 
@@ -101,7 +106,7 @@ const versionText = `motley ${motleyVersion}`
 function addHelpCommand(program: Command): void {
   program
     .command('help')
-    .description('show help of a command')
+    .description(helpDescription)
     .argument('[command...]')
     .action((names: readonly string[]) => {
       let found = program

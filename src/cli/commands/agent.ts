@@ -126,7 +126,9 @@ async function runAgent(flags: AgentFlags): Promise<void> {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
     })
     await Promise.race([stopped, refused.promise])
-    const running = runsEngines ? '; its engines run on' : ''
+    const running = runsEngines
+      ? '; its engines run on, and it finds them again ("motley drain" ends them first)'
+      : ''
     logLine(`the agent ends${running}`)
     await agent.close()
     process.exit(0)
