@@ -84,3 +84,21 @@ test.each([
 ])('what cannot be read is said with its place: $error', ({ text, error }) => {
   expect(() => parseFleetFile(text, 'f.yaml')).toThrow(error)
 })
+
+test.each([
+  {
+    linear: '[[2048, 8], [1, 80]]',
+    more: '',
+    told: 'linear: found [[2048,8],[1,80]], allowed: pairs of [tokens, ms] with more tokens in each',
+  },
+  { linear: '[[1, 1e-300], [2, 1]]', more: '', told: 'found 1e-300, allowed: at least 0.001' },
+  {
+    linear: '[[1, 8], [2, 9]]',
+    more: 'count: 1000000000,',
+    told: 'count: found 1000000000, allowed: at most 10000',
+  },
+])('numbers that nothing can be simulated with are told: $told', ({ linear, more, told }) => {
+  const stepTime = `{ linear: ${linear}, decodeMsPerContextToken: 0, prefillMsPerTokenPair: 0 }`
+  const text = `endpoints:\n  - { name: a, device: mine, ${more} stepTime: ${stepTime} }\n`
+  expect(() => parseFleetFile(text, 'f')).toThrow(told)
+})

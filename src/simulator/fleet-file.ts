@@ -22,7 +22,13 @@ export interface FleetEndpoint {
 /** A fleet file is not what can be read. The message says where, what was found, what is allowed. */
 export class FleetFileError extends Error {}
 
-const positive = z.number().positive()
+/** From far below what any device does to far above: beyond, a solver has no digits left. */
+const stepMs = z.number().min(0.001).max(1e6)
+const factor = z.number().min(0.001).max(1_000)
+
+/** Every one of them is simulated, and a slip of the finger should not fill the memory. */
+const countMax = 10_000
+
 const notNegative = z.number().min(0)
 const whole = z.number().int().min(1)
 
@@ -30,7 +36,12 @@ const stepTime = z.strictObject({
   overheadMs: notNegative.optional(),
   headMs: notNegative.optional(),
   /** Ascending [tokens, ms]: what the weights cost for so many tokens in a step. */
-  linear: z.array(z.tuple([whole, positive])).min(2),
+  linear: z
+    .array(z.tuple([whole, stepMs]))
+    .min(2)
+    .refine((points) => points.every(([tokens], at) => at === 0 || tokens > points[at - 1]![0]), {
+      error: 'pairs of [tokens, ms] with more tokens in each',
+    }),
   decodeMsPerContextToken: notNegative,
   prefillMsPerTokenPair: notNegative,
 })
@@ -44,7 +55,7 @@ const entry = z.strictObject({
   engine: z.enum(engines).optional(),
   models: z.array(z.string().min(1)).min(1).optional(),
   /** How many of it; the others are named name-2, name-3. */
-  count: whole.optional(),
+  count: whole.max(countMax).optional(),
   slots: whole.optional(),
   kvTokens: whole.optional(),
   batchTokens: whole.optional(),
@@ -52,7 +63,7 @@ const entry = z.strictObject({
    * How many times as long as with an 8B model its steps take, for a larger or smaller one: the
    * ratio of what is read and computed for each token.
    */
-  stepFactor: positive.optional(),
+  stepFactor: factor.optional(),
   /** Where the device is not one of the known ones, or its figures are known better. */
   stepTime: stepTime.optional(),
 })
@@ -211,6 +222,8 @@ function allowedBy(issue: z.core.$ZodIssue): string {
       return `one of ${issue.values.join(', ')}`
     case 'invalid_type':
       return issue.expected === 'array' ? 'a list' : `a value of type ${issue.expected}`
+    case 'too_big':
+      return `at most ${issue.maximum}`
     case 'too_small':
       return `${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}`
     default:

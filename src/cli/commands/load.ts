@@ -91,7 +91,8 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     if (threshold !== null) return threshold
     throw new CommandFailure('wrong', `"${text}" is no threshold; write ${thresholdForms}`)
   })
-  const timeoutMs = durationOf(options.timeout ?? '300s', '--timeout')
+  // Whole, as timers of signals take nothing else: 2.3 s are 2299.9999999999995 ms.
+  const timeoutMs = Math.ceil(durationOf(options.timeout ?? '300s', '--timeout'))
   const maxInFlight = numberOf(options.maxInFlight ?? '2000', '--max-in-flight', { whole: true })
   const arrivals = await arrivalsOf(scenario, options)
   if (arrivals.length === 0) {

@@ -6,11 +6,20 @@ export class TraceError extends Error {}
 /** Tokens in a block where a trace with prefixes does not say: that is how Mooncake counts. */
 const usualBlockTokens = 512
 
+/** A request with a thousand blocks takes a hundredth of it; longer ones are no trace, but anything. */
+const lineLettersMax = 1_000_000
+
 /** Reads a trace: CSV with a header, or JSON lines. `name` is what to call it in errors. */
 export function parseTrace(text: string, name: string): Trace {
   const lines = text.split('\n')
   const firstAt = lines.findIndex((line) => line.trim() !== '')
   if (firstAt === -1) throw new TraceError(`${name}: the file is empty`)
+  const longAt = lines.findIndex((line) => line.length > lineLettersMax)
+  if (longAt !== -1) {
+    throw new TraceError(
+      `${name}:${longAt + 1}: found a line of ${lines[longAt]!.length} letters, allowed: at most ${lineLettersMax}`,
+    )
+  }
   return lines[firstAt]!.trimStart().startsWith('{')
     ? parseJsonLines(lines, name)
     : parseCsv(lines, firstAt, name)
@@ -24,7 +33,7 @@ function parseCsv(lines: readonly string[], headerAt: number, name: string): Tra
   for (const column of numbers) {
     if (at(column) === -1) {
       throw new TraceError(
-        `${name}:${headerAt + 1}: found the columns ${header.join(', ')}, ` +
+        `${name}:${headerAt + 1}: found the columns ${columnsText(header)}, ` +
           `allowed: ${numbers.join(', ')}, and model, client`,
       )
     }
@@ -45,6 +54,12 @@ function parseCsv(lines: readonly string[], headerAt: number, name: string): Tra
     })
   }
   return makeTrace(name, requests, usualBlockTokens)
+}
+
+/** What is no trace at all can have any letters, also those that steer a terminal. */
+function columnsText(header: readonly string[]): string {
+  const text = header.join(', ').replaceAll(/\p{Cc}/gu, '�')
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text
 }
 
 const cellsOf = (line: string) => line.split(',').map((cell) => cell.trim())
@@ -98,7 +113,8 @@ function blockIds(value: unknown, place: string): readonly number[] {
 }
 
 function count(value: unknown, key: string, place: string): number {
-  const number = value === '' ? Number.NaN : Number(value)
+  const isWritten = typeof value === 'number' || (typeof value === 'string' && value !== '')
+  const number = isWritten ? Number(value) : Number.NaN
   if (Number.isFinite(number) && number >= 0) return number
   throw new TraceError(`${place}: ${key}: found ${shown(value)}, allowed: a number of at least 0`)
 }

@@ -126,3 +126,18 @@ test('ticks of a coarse clock are spread, and long prompts can be left out', asy
   const short = withinContext(trace, 8192)
   expect(Math.max(...short.requests.map((one) => one.promptTokens))).toBeLessThanOrEqual(8192)
 })
+
+test('a file that is no trace is told in a short line, without letters that steer a terminal', () => {
+  const binary = `\u001b[31m${'\u0000,x'.repeat(5_000)}\n`
+  expect(() => parseTrace(binary, 'photo.jpg')).toThrow(
+    /^photo\.jpg:1: found the columns [^\p{Cc}]{100,130}…, allowed: arrival_s, /u,
+  )
+  expect(() => parseTrace(`arrival_s,${'0,'.repeat(600_000)}`, 'long.csv')).toThrow(
+    'long.csv:1: found a line of 1200010 letters, allowed: at most 1000000',
+  )
+})
+
+test.each(['[5]', 'true', 'null', '""'])('%s in a line of JSON is no number', (value) => {
+  const line = `{"arrival_s":0,"prompt_tokens":${value},"output_tokens":1}`
+  expect(() => parseTrace(line, 't.jsonl')).toThrow('t.jsonl:1: prompt_tokens: found ')
+})
