@@ -32,7 +32,11 @@ function lossLines({ name, loses, moves, unplaced, evicts }: NodeLoss): string[]
     ...(evicts.length === 0 ? [] : indented(`${evicts.join(', ')} would have to give way`)),
     ...unplaced.flatMap(({ deployment, missing, because }) => [
       ...indented(`${deployment} has no place: ${counted(missing, 'replica')} less`),
-      ...because.slice(0, 3).flatMap((blocker) => blockerLines(blocker)),
+      ...because
+        // That the lost node is lost tells nothing.
+        .filter(({ check, what }) => check !== 'presence' || !what.startsWith(`${name} `))
+        .slice(0, 3)
+        .flatMap((blocker) => blockerLines(blocker)),
     ]),
   ]
 }
