@@ -118,6 +118,12 @@ export async function startControllerPart(
           reported === null ? [] : [{ node: nodeName, replica: spec.id, alarms: reported.alarms }],
         ),
     async close() {
+      // Whoever ends this program with Ctrl-C does not expect that memory stays taken.
+      const running = controller.replicas().filter(({ reported }) => reported !== null).length
+      if (running > 0) {
+        const what = running === 1 ? '1 replica runs' : `${running} replicas run`
+        log(`${what} on, to be found again at the next start ("motley drain" ends them first)`)
+      }
       await (await agent)?.close()
       const closed = controller.close()
       await planner.close()
