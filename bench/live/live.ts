@@ -146,7 +146,11 @@ function atFullSpeed(sample: Sample): Sample {
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopAll().then(() => process.exit(1)))
+}
 const rows: Row[] = []
+if (!options.json) printHead()
 try {
   for (const load of options.load.split(',').map(Number)) {
     for (const name of proxyNames) {
@@ -163,7 +167,11 @@ try {
       })
       const slowed = { ttftMs: targets.ttftMs / speed, tpotMs: targets.tpotMs / speed }
       const proxy = await startProxy(name, servers, slowed)
-      if (proxy !== null) rows.push(await measure(load, proxy))
+      if (proxy !== null) {
+        const row = await measure(load, proxy)
+        rows.push(row)
+        if (!options.json) printRow(row)
+      }
       await stopAll()
     }
   }
@@ -171,28 +179,28 @@ try {
   await stopAll()
 }
 if (options.json) console.log(JSON.stringify({ ...options, bound, rows }, null, 2))
-else print()
 
-function print(): void {
-  const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`.padStart(9)
-  const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`.padStart(9)
+function printHead(): void {
   console.log(
-    `\n${options.fleet}, ${bound.toFixed(1)} requests/s at most, engines at ${speed} speed\n`,
+    `${options.fleet}, ${bound.toFixed(1)} requests/s at most, engines at ${speed} speed\n`,
   )
   console.log(
     ' load  proxy    requests  in time  predicted  TTFT p50      p99  predicted  × motley',
   )
-  for (const row of rows) {
-    const own = rows.find(({ load, proxy }) => load === row.load && proxy === 'motley')
-    const ratio = own === undefined ? Number.NaN : row.attainment / own.attainment
+}
+
+function printRow(row: Row): void {
+  const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`.padStart(9)
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`.padStart(9)
+  const own = rows.find(({ load, proxy }) => load === row.load && proxy === 'motley')
+  const ratio = own === undefined ? Number.NaN : row.attainment / own.attainment
+  console.log(
+    `${row.load.toFixed(2).padStart(5)}  ${row.proxy.padEnd(8)}${String(row.requests).padStart(9)}${percent(row.attainment)}  ${percent(row.predicted)} ${seconds(row.ttftP50Ms)}${seconds(row.ttftP99Ms)}  ${seconds(row.predictedTtftP99Ms)}${ratio.toFixed(3).padStart(10)}`,
+  )
+  if (row.failed > 0) console.log(`       ${row.failed} failed`)
+  if (row.lateRequests > 0) {
     console.log(
-      `${row.load.toFixed(2).padStart(5)}  ${row.proxy.padEnd(8)}${String(row.requests).padStart(9)}${percent(row.attainment)}  ${percent(row.predicted)} ${seconds(row.ttftP50Ms)}${seconds(row.ttftP99Ms)}  ${seconds(row.predictedTtftP99Ms)}${ratio.toFixed(3).padStart(10)}`,
+      `       ${row.lateRequests} went out late: this machine is too busy for --speed ${speed}`,
     )
-    if (row.failed > 0) console.log(`       ${row.failed} failed`)
-    if (row.lateRequests > 0) {
-      console.log(
-        `       ${row.lateRequests} went out late: this machine is too busy for --speed ${speed}`,
-      )
-    }
   }
 }
