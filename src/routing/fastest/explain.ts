@@ -1,9 +1,20 @@
 /** Why `fastest` chose as it did: every endpoint with what was predicted for it. */
 import type { CandidateRecord, DecisionRecord } from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
+import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
-import { judge, judgeStall, judgeWork, newJudgement, refusalOf } from '#routing/fastest/judge.ts'
+import {
+  costOf,
+  judge,
+  judgeStall,
+  judgeWork,
+  newJudgement,
+  refusalOf,
+} from '#routing/fastest/judge.ts'
 import { firstRefusal, routeRequest } from '#routing/route.ts'
+
+/** A record of so many candidates takes about as long as the decision that it is of. */
+const explainedMax = 16
 
 type Facts = Parameters<typeof judge>[3]
 
@@ -14,6 +25,7 @@ export function predictionRecord(
     readonly chosen: EndpointModel
     readonly nowMs: number
     readonly facts: (model: EndpointModel) => Facts
+    readonly lossMax: number
     /** How many more there are than `models`. */
     readonly leftOut: number
   },
@@ -27,7 +39,8 @@ export function predictionRecord(
     atMs: nowMs,
     model: request.model,
     strategy: 'fastest',
-    scoreMeaning: 'predicted milliseconds until the answer is complete',
+    scoreMeaning:
+      'predicted milliseconds until the answer is complete, less what a prefix hit is worth',
     candidates: candidates.map((candidate) => {
       if (candidate.endpoint === chosen.id) return { ...candidate, verdict: 'chosen' }
       return candidate === runnerUp ? { ...candidate, verdict: 'runner-up' } : candidate
@@ -36,16 +49,28 @@ export function predictionRecord(
   }
 }
 
+/** All of a group, or the one that was chosen and some that might have been. */
+export function worthTelling(
+  group: EndpointGroup,
+  chosen: EndpointModel,
+): readonly EndpointModel[] {
+  if (group.all.length <= explainedMax) return group.all
+  const others = group.candidates([chosen], () => 0).filter((model) => model !== chosen)
+  return [chosen, ...others.slice(0, explainedMax - 1)]
+}
+
 function candidateOf(
   model: EndpointModel,
   {
     request,
     nowMs,
     facts,
+    lossMax,
   }: {
     readonly request: DispatchRequest
     readonly nowMs: number
     readonly facts: (model: EndpointModel) => Facts
+    readonly lossMax: number
   },
 ): CandidateRecord {
   const { view } = model.told
@@ -54,7 +79,7 @@ function candidateOf(
   const judgeOf = request.workUnits === null ? judge : judgeWork
   judgeOf(judgement, model, request, known)
   if (judgement.gate === 'none' && request.workUnits === null) {
-    judgeStall(judgement, model, nowMs, known.tuning)
+    judgeStall(judgement, model, nowMs, lossMax)
   }
   const refusal =
     firstRefusal(routeRequest(request, nowMs), view) ??
@@ -63,7 +88,7 @@ function candidateOf(
     endpoint: model.id,
     verdict: refusal === null ? 'eligible' : 'refused',
     refusal,
-    score: judgement.ttftMs + known.expectedTokens * judgement.tpotMs,
+    score: costOf(judgement, known),
     state: view.state,
     inFlight: model.inFlight,
     weight: view.weight,

@@ -27,18 +27,23 @@ import type {
 } from '#routing/dispatcher.ts'
 import { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
-import { predictionRecord } from '#routing/fastest/explain.ts'
+import { predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
 import {
+  costOf,
+  isTooSlow,
   type Judgement,
   judge,
   judgeStall,
   judgeWork,
+  lossLimit,
   newJudgement,
   type Urgency,
 } from '#routing/fastest/judge.ts'
+import { LateTurns } from '#routing/fastest/late-turns.ts'
 import { OutputLengths } from '#routing/fastest/output-lengths.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
+import { type UsualRequest, usualCostMs } from '#routing/fastest/usual-cost.ts'
 import { type Waiting, WaitingRoom } from '#routing/fastest/waiting-room.ts'
 import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
@@ -52,12 +57,6 @@ const wakeEveryMs = 50
 const capCheckMs = 500
 /** One prompt moves the mean by a hundredth. */
 const meanPromptWeight = 0.01
-/** Late requests leave seldom: ten of them say how fast. */
-const lateIntervalWeight = 0.1
-const retryAfterMsMin = 1_000
-const retryAfterMsMax = 60_000
-/** A record of so many candidates takes about as long as the decision that it is of. */
-const explainedMax = 16
 /** What an engine of unknown size may hold of prefixes, tokens: that of a large GPU. */
 const unknownKvTokens = 500_000
 
@@ -69,6 +68,7 @@ export class Fastest implements Dispatcher {
   readonly name = 'fastest'
   readonly #tuning: FastestTuning
   readonly #chance: () => number
+  readonly #lateTurns: LateTurns
   readonly #explain: boolean
   readonly #endpoints = new Map<EndpointId, EndpointModel>()
   /** By model and task. */
@@ -83,9 +83,6 @@ export class Fastest implements Dispatcher {
   readonly #touched = new Set<EndpointModel>()
   readonly #judgement = newJudgement()
   readonly #best = newJudgement()
-  #lateCredit = 0
-  #lateIntervalMs = 0
-  #lateSentAtMs = 0
   #nextCapCheckMs = 0
   #meanPromptTokens = 1_000
 
@@ -93,6 +90,7 @@ export class Fastest implements Dispatcher {
     this.#chance = chance
     this.#explain = explain
     this.#tuning = { ...defaultTuning, ...tuning }
+    this.#lateTurns = new LateTurns(this.#tuning.lateShare)
   }
 
   get waiting(): number {
@@ -146,11 +144,11 @@ export class Fastest implements Dispatcher {
     }
     room.expire(nowMs)
     const { live, late } = room
-    const { liveWindow, lateWindow, lateShare } = this.#tuning
-    if (this.#lateCredit >= 1 && late[0] !== undefined) {
+    const { liveWindow, lateWindow } = this.#tuning
+    if (this.#lateTurns.isDue && late[0] !== undefined) {
       const dispatch = this.#try(late[0], 'late-turn', nowMs)
       if (dispatch !== null) {
-        this.#lateCredit--
+        this.#lateTurns.taken()
         return dispatch
       }
     }
@@ -159,7 +157,7 @@ export class Fastest implements Dispatcher {
       const urgency = waiting.request.service === 'batch' ? 'leftover' : 'live'
       const dispatch = this.#try(waiting, urgency, nowMs)
       if (dispatch !== null) {
-        this.#lateCredit = Math.min(1, this.#lateCredit + lateShare)
+        this.#lateTurns.liveSent()
         return dispatch
       }
       // It was found to be late already.
@@ -232,21 +230,12 @@ export class Fastest implements Dispatcher {
     if (!this.#endpoints.has(model.id)) return
     if (this.#room.size > 0) this.#touched.add(model)
     for (const group of this.#groups.values()) {
-      if (!group.isSmall) group.move(model, this.#usualCostMs(model, nowMs))
+      if (!group.isSmall) group.move(model, usualCostMs(model, this.#usual(), nowMs))
     }
   }
 
-  /** What a request of mean size would take there. */
-  #usualCostMs(model: EndpointModel, nowMs: number): number {
-    const tokens = this.#meanPromptTokens
-    if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
-    if (model.takenTokens + tokens > model.kvTokens) return Number.POSITIVE_INFINITY
-    return (
-      model.currentMs() +
-      model.pendingMs(nowMs) +
-      model.addedMs(tokens, (tokens * tokens) / 2) +
-      this.#lengths.usualMean * model.fullStepMs(tokens)
-    )
+  #usual(): UsualRequest {
+    return { promptTokens: this.#meanPromptTokens, answerTokens: this.#lengths.usualMean }
   }
 
   #groupOf({ model: name, task }: DispatchRequest, nowMs: number): EndpointGroup {
@@ -254,7 +243,7 @@ export class Fastest implements Dispatcher {
     let group = this.#groups.get(key)
     if (group === undefined) {
       const serving = [...this.#endpoints.values()].filter(({ told }) => told.serves(name, task))
-      group = new EndpointGroup(serving, (model) => this.#usualCostMs(model, nowMs))
+      group = new EndpointGroup(serving, (model) => usualCostMs(model, this.#usual(), nowMs))
       this.#groups.set(key, group)
     }
     return group
@@ -275,6 +264,7 @@ export class Fastest implements Dispatcher {
       nowMs,
       tuning: this.#tuning,
     }
+    const lossMax = this.#lossMax(request, urgency, nowMs)
     let best: EndpointModel | null = null
     let bestCostMs = Number.POSITIVE_INFINITY
     let bestFits = false
@@ -293,7 +283,7 @@ export class Fastest implements Dispatcher {
       judgeOf(judgement, model, request, facts)
       if (judgement.gate !== 'none' && (hold || bestFits)) continue
       const misses = request.constraint?.misses(model.id) ?? 0
-      const costMs = judgement.ttftMs + facts.expectedTokens * judgement.tpotMs
+      const costMs = costOf(judgement, facts)
       const isEqual = best !== null && misses === bestMisses && costMs === bestCostMs
       equals = isEqual ? equals + 1 : 1
       // Equal ones by chance: no order of a list decides which of them is always asked.
@@ -303,7 +293,7 @@ export class Fastest implements Dispatcher {
         (isEqual && this.#chance() * equals >= 1)
       if (best !== null && worse && bestFits) continue
       if (judgement.gate === 'none' && request.workUnits === null) {
-        judgeStall(judgement, model, nowMs, this.#tuning)
+        judgeStall(judgement, model, nowMs, lossMax)
       }
       const fits = judgement.gate === 'none'
       if (!fits && (hold || bestFits)) continue
@@ -332,6 +322,11 @@ export class Fastest implements Dispatcher {
       }
     }
     return group.candidates(holders, this.#chance)
+  }
+
+  #lossMax(request: DispatchRequest, urgency: Urgency, nowMs: number): number {
+    const overloaded = this.#room.late.length > 0
+    return overloaded ? this.#tuning.lossMax : lossLimit(request, urgency, nowMs, this.#tuning)
   }
 
   #heldTokens(model: EndpointModel, request: DispatchRequest): number {
@@ -374,14 +369,7 @@ export class Fastest implements Dispatcher {
       tokens: 0,
       place: -1,
     }
-    if (waiting.late) {
-      this.#lateIntervalMs = ewma(
-        this.#lateIntervalMs,
-        Math.min(retryAfterMsMax, nowMs - this.#lateSentAtMs),
-        lateIntervalWeight,
-      )
-      this.#lateSentAtMs = nowMs
-    }
+    if (waiting.late) this.#lateTurns.lateSent(nowMs)
     this.#room.send(waiting)
     this.#sent.set(request.id, stream)
     model.begin(stream, nowMs)
@@ -415,13 +403,9 @@ export class Fastest implements Dispatcher {
   /** A prompt that no endpoint could read in time is late from the start. */
   #giveUpIfTooSlow(waiting: Waiting, candidates: Iterable<EndpointModel>, nowMs: number): void {
     const { request } = waiting
-    const { ttftMs } = request.targets
-    if (ttftMs === null || !this.#groupOf(request, nowMs).isSmall) return
-    const leftMs = ttftMs - (nowMs - request.arrivedAtMs)
+    if (!this.#groupOf(request, nowMs).isSmall) return
     for (const model of candidates) {
-      const newTokens = Math.max(1, request.promptTokens - this.#heldTokens(model, request))
-      const pairs = newTokens * (request.promptTokens - newTokens / 2)
-      if (!model.speed.isKnown || model.aloneMs(newTokens, pairs) <= leftMs) return
+      if (!isTooSlow(model, request, this.#heldTokens(model, request), nowMs)) return
     }
     this.#room.giveUp(waiting)
   }
@@ -433,18 +417,11 @@ export class Fastest implements Dispatcher {
       const capMs = this.#tuning.lateCapRatio * (request.targets.ttftMs ?? Number.POSITIVE_INFINITY)
       if (nowMs - request.arrivedAtMs < capMs) continue
       this.#room.remove(request.id)
-      const drainMs = this.#room.late.length * this.#lateIntervalMs
-      const retryAfterMs = Math.min(retryAfterMsMax, Math.max(retryAfterMsMin, drainMs))
+      const retryAfterMs = this.#lateTurns.retryAfterMs(this.#room.late.length)
       return { kind: 'reject', request, because: { kind: 'overload', retryAfterMs } }
     }
     this.#nextCapCheckMs = nowMs + capCheckMs
     return null
-  }
-
-  /** The one that was chosen, and some that might have been. */
-  #fewOf(group: EndpointGroup, chosen: EndpointModel): EndpointModel[] {
-    const others = group.candidates([chosen], () => 0).filter((model) => model !== chosen)
-    return [chosen, ...others.slice(0, explainedMax - 1)]
   }
 
   #record(
@@ -454,12 +431,12 @@ export class Fastest implements Dispatcher {
     nowMs: number,
   ): DecisionRecord {
     const group = this.#groupOf(request, nowMs)
-    const few = group.all.length <= explainedMax
-    const told = few ? group.all : this.#fewOf(group, chosen)
+    const told = worthTelling(group, chosen)
     return predictionRecord(told, {
       request,
       chosen,
       nowMs,
+      lossMax: this.#lossMax(request, urgency, nowMs),
       leftOut: group.all.length - told.length,
       facts: (model) => ({
         heldTokens: this.#heldTokens(model, request),

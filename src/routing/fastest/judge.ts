@@ -33,6 +33,8 @@ export interface Judgement {
   /** What is left of prompts that were sent before, and what this one adds. */
   pendingMs: number
   stallMs: number
+  /** What the prefix that is held there saves. */
+  savedMs: number
   /** Answers that are expected to end badly because of it. */
   loss: number
 }
@@ -46,6 +48,7 @@ export function newJudgement(): Judgement {
     pairs: 0,
     pendingMs: 0,
     stallMs: 0,
+    savedMs: 0,
     loss: 0,
   }
 }
@@ -76,6 +79,8 @@ export function judge(
   judgement.tpotMs = model.fullStepMs(promptTokens)
   judgement.pendingMs = pendingMs
   judgement.stallMs = addedMs
+  judgement.savedMs =
+    heldTokens === 0 ? 0 : model.addedMs(promptTokens, promptTokens ** 2 / 2) - addedMs
   judgement.loss = 0
   judgement.gate = 'none'
   const inFlight = model.inFlight
@@ -110,7 +115,7 @@ export function judgeStall(
   judgement: Judgement,
   model: EndpointModel,
   nowMs: number,
-  { lossMax }: FastestTuning,
+  lossMax: number,
 ): void {
   if (model.decoding.length === 0 || !model.speed.isKnown) return
   judgement.loss = answersLost(model.decoding, {
@@ -120,6 +125,39 @@ export function judgeStall(
     nowMs,
   })
   if (judgement.loss > lossMax) judgement.gate = 'stall'
+}
+
+/** Whether a request would be late there even if nothing else was. */
+export function isTooSlow(
+  model: EndpointModel,
+  { promptTokens, arrivedAtMs, targets: { ttftMs } }: DispatchRequest,
+  heldTokens: number,
+  nowMs: number,
+): boolean {
+  if (ttftMs === null || !model.speed.isKnown) return false
+  const newTokens = Math.max(1, promptTokens - heldTokens)
+  const pairs = newTokens * (promptTokens - newTokens / 2)
+  return model.aloneMs(newTokens, pairs) > ttftMs - (nowMs - arrivedAtMs)
+}
+
+/** What is compared: how long the whole answer takes, less what a prefix hit is worth. */
+export function costOf(
+  { ttftMs, tpotMs, savedMs }: Judgement,
+  facts: { readonly expectedTokens: number; readonly tuning: FastestTuning },
+): number {
+  return ttftMs + facts.expectedTokens * tpotMs - facts.tuning.prefixWorth * savedMs
+}
+
+/** How many answers a request may cost, by how much of its time is used up. */
+export function lossLimit(
+  { arrivedAtMs, targets: { ttftMs } }: DispatchRequest,
+  urgency: Urgency,
+  nowMs: number,
+  { lossMax, urgentLossMax, ttftRatioMax }: FastestTuning,
+): number {
+  if (urgency !== 'live' || ttftMs === null) return lossMax
+  const used = Math.min(1, (nowMs - arrivedAtMs) / (ttftRatioMax * ttftMs))
+  return lossMax + (urgentLossMax - lossMax) * used * used
 }
 
 /**
@@ -143,6 +181,7 @@ export function judgeWork(
   judgement.ttftMs = judgement.pendingMs + work.outstandingMs + work.ownMs(request)
   judgement.tpotMs = 0
   judgement.stallMs = 0
+  judgement.savedMs = 0
   judgement.loss = 0
   judgement.gate = 'none'
   if (model.inFlight + model.otherRequests + 1 > model.seats) judgement.gate = 'seats'

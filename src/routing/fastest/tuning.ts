@@ -22,6 +22,17 @@ export interface FastestTuning {
    */
   readonly lossMax: number
   /**
+   * To what that grows, with the square of the time that is used up, while nobody is late: one
+   * answer for another is a fair price for a request whose time runs out. In an overload it is
+   * not, since the next one is about to pay the same.
+   */
+  readonly urgentLossMax: number
+  /**
+   * What a prefix hit is worth beyond the time that it saves its own request, as a multiple of
+   * that: those who come after it find the endpoint free, and the prefix in one place.
+   */
+  readonly prefixWorth: number
+  /**
    * Late requests that go before live ones, for each live one that went. They missed their target
    * already, so each costs a live one its own: 0.05 costs two points in a long overload, and
    * without any they starve.
@@ -44,6 +55,8 @@ export const defaultTuning: FastestTuning = {
   ttftRatioMax: 0.9,
   tpotRatioMax: 0.85,
   lossMax: 0.2,
+  urgentLossMax: 1,
+  prefixWorth: 2,
   lateShare: 0.02,
   lateTtftRatio: 0.3,
   lateCapRatio: 30,

@@ -1,0 +1,22 @@
+import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+
+export interface UsualRequest {
+  readonly promptTokens: number
+  readonly answerTokens: number
+}
+
+/** What a request of mean size would take at an endpoint; infinite when there is no room for it. */
+export function usualCostMs(
+  model: EndpointModel,
+  { promptTokens, answerTokens }: UsualRequest,
+  nowMs: number,
+): number {
+  if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
+  if (model.takenTokens + promptTokens > model.kvTokens) return Number.POSITIVE_INFINITY
+  return (
+    model.currentMs() +
+    model.pendingMs(nowMs) +
+    model.addedMs(promptTokens, promptTokens ** 2 / 2) +
+    answerTokens * model.fullStepMs(promptTokens)
+  )
+}
