@@ -13,6 +13,7 @@ import { type Problem, problemOf } from '#placement/planner/problem.ts'
 import { planRecords } from '#placement/planner/records.ts'
 import { type RememberedFit, rememberedFit } from '#placement/planner/remembered-fit.ts'
 import { Search } from '#placement/planner/search.ts'
+import { NoOrderError } from '#placement/planner/steps.ts'
 import { textDigest } from '#std/text-digest.ts'
 
 /** Puts units into places; greedy with local search, or exact. */
@@ -20,6 +21,8 @@ export type Arrange = (problem: Problem) => {
   readonly search: Search
   readonly optimizer: Plan['optimizer']
 }
+
+type Arranged = ReturnType<Arrange> & { readonly outcome: Outcome }
 
 /**
  * A second pass finds what the first made possible; more are rare, and each places more than the one
@@ -38,21 +41,37 @@ export function planWith(
   remembered: RememberedFit,
   arrange: Arrange,
 ): Plan {
-  const problem = problemOf(input, fitReplica, remembered)
-  const first = arrange(problem)
-  let outcome = outcomeOf(first.search)
-  let last = first.search
+  const first = arranged(problemOf(input, fitReplica, remembered), arrange)
+  let { outcome, search: last } = first
   let plan = planOf(input, outcome, last, first.optimizer)
   for (let pass = 1; pass < passesMax && outcome.steps.length > 0; pass += 1) {
     const applied = { ...input, inventory: applyPlan(input.inventory, plan) }
-    const again = arrange(problemOf(applied, fitReplica, remembered))
-    const next = outcomeOf(again.search)
-    if (next.steps.length === 0) break
-    outcome = joined(outcome, next, input)
+    const again = arranged(problemOf(applied, fitReplica, remembered), arrange)
+    if (again.outcome.steps.length === 0) break
+    outcome = joined(outcome, again.outcome, input)
     last = again.search
     plan = planOf(input, outcome, last, first.optimizer)
   }
   return plan
+}
+
+/** With its steps in order. Where the best arrangement cannot be reached, nobody is moved for it. */
+function arranged(problem: Problem, arrange: Arrange): Arranged {
+  const best = arrange(problem)
+  try {
+    return { ...best, outcome: outcomeOf(best.search) }
+  } catch (error) {
+    if (!(error instanceof NoOrderError)) throw error
+    const inPlace = arrangeInPlace(problem)
+    return { ...inPlace, outcome: outcomeOf(inPlace.search) }
+  }
+}
+
+/** What runs stays, and the others take what is free: each step can be taken at once. */
+const arrangeInPlace: Arrange = (problem) => {
+  const search = new Search(problem)
+  arrangeGreedily(search, { trialsLeft: 0, placesTried: 0 })
+  return { search, optimizer: { name: 'greedy', gapRatio: null } }
 }
 
 export const arrangeBySearch: Arrange = (problem) => {

@@ -30,7 +30,7 @@ export interface PendingStop {
   readonly priority: number
 }
 
-/** What was arranged cannot be reached step by step. A search never arranges such a thing. */
+/** What was arranged cannot be reached step by step: each of some waits for the place of another. */
 export class NoOrderError extends Error {}
 
 /** Throws {@link NoOrderError}. */
