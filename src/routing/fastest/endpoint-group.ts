@@ -12,7 +12,8 @@
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 
 const smallGroup = 32
-const looksMax = 24
+/** With as many again, nothing gets better: the first ones are the best by the same predictions. */
+const looksMax = 12
 const bucketWidth = Math.log2(1.125)
 /** From a millisecond up to hours. */
 const bucketCount = 144
@@ -68,6 +69,7 @@ export class EndpointGroup {
     const looked = new Set(holders.filter((model) => this.#places.has(model)))
     for (let at = 0; at < bucketCount - 1 && looked.size < looksMax; at++) {
       const bucket = this.#buckets[at] as EndpointModel[]
+      if (bucket.length === 0) continue
       // Not always the same ones of a large bucket.
       const start = Math.floor(chance() * bucket.length)
       for (let step = 0; step < bucket.length && looked.size < looksMax; step++) {
