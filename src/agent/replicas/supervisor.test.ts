@@ -101,9 +101,16 @@ async function family(name: string, size: number): Promise<number[]> {
 }
 
 /** Another program's listener at this port. */
+/** Listens at the port. A process that was just killed may have it a moment longer than it lives. */
 async function occupied(port: number): Promise<Server> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  let server = createServer()
+  await until('the port is free', () => {
+    server = createServer()
+    return new Promise((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+  })
   servers.push(server)
   return server
 }
