@@ -17,7 +17,7 @@ async function box(port: number, slots: number): Promise<Box> {
     process.execPath,
     [
       ...['bin/motley', 'emulate', '--engine', 'vllm', '--json', '--port', String(port)],
-      ...['--slots', String(slots), '--prefill-rate', '20000', '--decode-rate', '60'],
+      ...['--slots', String(slots), '--prefill-rate', '20000', '--decode-rate', '25'],
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
