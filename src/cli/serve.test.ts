@@ -138,9 +138,10 @@ test.skipIf(process.platform === 'win32')(
 )
 
 test('a second Ctrl-C stops at once, without a trace of what it cut', async () => {
-  const motley = start(['up'])
-  await says(motley, /Motley .* listens/)
-  const answer = await stream(urlOf(motley), { model: 'motley-tiny', max_tokens: 900 })
+  const motley = start(['up', '--demo'])
+  await says(motley, 'The demo fleet')
+  // Nine seconds at the pace of the fastest of them.
+  const answer = await stream(urlOf(motley), { model: 'llama-3.1-8b', max_tokens: 900 })
   motley.process.kill('SIGINT')
   await says(motley, 'stopping: 1 running answer has 30 s')
   await pressAgain(motley)
@@ -191,11 +192,18 @@ test('a changed file is taken as a whole, a wrong one not at all', async () => {
   expect(JSON.stringify(await endpoints.json())).toContain('"second"')
 })
 
-/** The engine's process: the last that Motley has started. */
+/** The engine's process, among the tools by which its agent looks at the machine. */
 function enginePid({ process: { pid } }: Running): number {
-  const children =
+  const isEngine = (child: string): boolean =>
+    readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('embedded')
+  const engines =
     process.platform === 'linux'
       ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      : execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-  return Number(children.trim().split(/\s+/).at(-1))
+          .split(' ')
+          .filter(Boolean)
+          .filter(isEngine)
+      : execFileSync('pgrep', ['-P', String(pid), '-f', 'embedded'], { encoding: 'utf8' })
+          .trim()
+          .split('\n')
+  return Number(engines.at(-1))
 }
