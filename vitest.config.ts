@@ -7,7 +7,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'tests/**/*.test.ts', 'tools/**/*.test.ts'],
     // Most tests wait for processes and sockets: a core can carry more than one file at a time.
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // Nothing is measured by these: they end what hangs, also on a machine with other work to do.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })

@@ -132,7 +132,8 @@ test.skipIf(process.platform === 'win32')(
     process.kill(-(motley.process.pid ?? 0), 'SIGINT')
     for (const answer of answers) expect(await answer.text()).toMatch(/data: \[DONE\]\s*$/)
     await pressAgain(motley)
-    expect(motley.output).toContain('stopping: 2 running answers have 30 s')
+    // The model in the box may have written all it has to say by then.
+    expect(motley.output).toMatch(/stopping: (2 running answers have|1 running answer has) 30 s/)
     expect(motley.output).not.toMatch(/starts again|runs again|\.ts:\d/)
   },
 )
