@@ -2,12 +2,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { freePort, untilAnswers } from '../server-start.ts'
 
 export const proxyNames = ['motley', 'haproxy', 'nginx'] as const
 type ProxyName = (typeof proxyNames)[number]
@@ -97,7 +97,7 @@ export async function startProxy(
     writeFileSync(file, nginxConfig(port, servers))
     start('nginx', ['-c', file])
   }
-  await untilAnswers(url)
+  await untilAnswers(url, 'llama-3.1-8b')
   return { name, url }
 }
 
@@ -177,26 +177,4 @@ http {
   }
 }
 `
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-async function untilAnswers(url: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
-    try {
-      const answer = await fetch(`${url}/v1/models`)
-      if ((await answer.text()).includes('llama-3.1-8b')) return
-    } catch {
-      // Not listening yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  throw new Error(`nothing answers at ${url}`)
 }

@@ -9,10 +9,10 @@
  */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { freePort, untilAnswers } from '../server-start.ts'
 
 const { values } = parseArgs({
   options: {
@@ -43,28 +43,6 @@ function start(command: string, args: readonly string[]): ChildProcess {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
   children.push(child)
   return child
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-async function untilAnswers(url: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    try {
-      const answer = await fetch(`${url}/v1/models`)
-      if ((await answer.text()).includes('bench')) return
-    } catch {
-      // Not listening yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nothing answers at ${url}`)
 }
 
 const has = (command: string) => spawnSync('which', [command]).status === 0
@@ -108,7 +86,7 @@ async function startProxies(enginePort: number): Promise<Proxy[]> {
     url: `http://127.0.0.1:${port}`,
     process: start(node, ['bin/motley', 'gateway', '-c', file]),
   })
-  for (const { url } of proxies) await untilAnswers(url)
+  for (const { url } of proxies) await untilAnswers(url, 'bench')
   return proxies
 }
 
