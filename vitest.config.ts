@@ -10,5 +10,6 @@ export default defineConfig({
     // Nothing is measured by these: they end what hangs, also on a machine with other work to do.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 })

@@ -46,7 +46,7 @@ test('an engine that is killed starts again, on the same port', async () => {
   const { url } = child
   const first = await answeringPid(child)
   child.kill()
-  await vi.waitFor(() => expect(lines).toContain('the engine runs again'), 10_000)
+  await vi.waitFor(() => expect(lines).toContain('the engine runs again'), 30_000)
   expect(child.url).toBe(url)
   expect(await answeringPid(child)).not.toBe(first)
   expect(lines[0]).toBe('the engine has ended (SIGKILL); it starts again in 0 s')
@@ -55,9 +55,9 @@ test('an engine that is killed starts again, on the same port', async () => {
 test('one that waits can be started at once', async () => {
   const child = await start('well', 3_600_000)
   child.kill()
-  await vi.waitFor(() => expect(child.pid).toBeNull(), 10_000)
+  await vi.waitFor(() => expect(child.pid).toBeNull(), 30_000)
   child.startNow()
-  await vi.waitFor(() => expect(lines).toContain('the engine runs again'), 10_000)
+  await vi.waitFor(() => expect(lines).toContain('the engine runs again'), 30_000)
   expect(await answeringPid(child)).toBe(child.pid)
 })
 
@@ -81,7 +81,7 @@ test('one that is retired runs on, and its end is neither mended nor told', asyn
   child.retire()
   expect(await answeringPid(child)).toBe(child.pid)
   child.kill()
-  await vi.waitFor(() => expect(child.pid).toBeNull(), 10_000)
+  await vi.waitFor(() => expect(child.pid).toBeNull(), 30_000)
   child.startNow()
   expect(child.pid).toBeNull()
   expect(lines).toEqual([])
@@ -99,7 +99,7 @@ test('stop() ends an engine, also one that does not listen to SIGTERM', async ()
 test('an engine that is waiting to start again does not start after stop()', async () => {
   const child = await start('well', 3_600_000)
   child.kill()
-  await vi.waitFor(() => expect(child.pid).toBeNull(), 10_000)
+  await vi.waitFor(() => expect(child.pid).toBeNull(), 30_000)
   await child.stop()
   child.startNow()
   expect(child.pid).toBeNull()

@@ -35,7 +35,7 @@ function start(args: readonly string[]): Running {
 }
 
 function says(motley: Running, words: string | RegExp): Promise<void> {
-  return vi.waitFor(() => expect(motley.output).toMatch(words), { timeout: 15_000, interval: 20 })
+  return vi.waitFor(() => expect(motley.output).toMatch(words), { timeout: 30_000, interval: 20 })
 }
 
 function urlOf(motley: Running): string {
@@ -94,11 +94,11 @@ test('motley up answers with the bundled model, also after its engine was killed
   const engine = enginePid(motley)
   process.kill(engine, 'SIGKILL')
   await says(motley, 'the embedded engine runs again')
-  await vi.waitFor(async () => expect((await askTiny(url)).status).toBe(200), 15_000)
+  await vi.waitFor(async () => expect((await askTiny(url)).status).toBe(200), 30_000)
 
   const secondEngine = enginePid(motley)
   motley.process.kill('SIGTERM')
-  await vi.waitFor(() => expect(motley.code).toBe(0), 10_000)
+  await vi.waitFor(() => expect(motley.code).toBe(0), 30_000)
   expect(isAlive(secondEngine)).toBe(false)
 })
 
@@ -107,13 +107,13 @@ test('an engine does not outlive a motley that is killed', async () => {
   await says(motley, 'motley-tiny is loaded')
   const engine = enginePid(motley)
   motley.process.kill('SIGKILL')
-  await vi.waitFor(() => expect(isAlive(engine)).toBe(false), 10_000)
+  await vi.waitFor(() => expect(isAlive(engine)).toBe(false), 30_000)
 })
 
 /** One wish may arrive twice; the second counts when a person has had the time to press again. */
 async function pressAgain(motley: Running): Promise<void> {
   const again = setInterval(() => motley.process.kill('SIGINT'), 100)
-  await vi.waitFor(() => expect(motley.code).toBe(0), 10_000).finally(() => clearInterval(again))
+  await vi.waitFor(() => expect(motley.code).toBe(0), 30_000).finally(() => clearInterval(again))
 }
 
 test.skipIf(process.platform === 'win32')(
@@ -159,7 +159,7 @@ test('an endpoint that goes down and comes back is told, a line each', async () 
   await vi.waitFor(async () => {
     const { status } = await fetch(`${urlOf(motley)}/health/ready`)
     expect(status).toBe(200)
-  }, 10_000)
+  }, 30_000)
   await first.close()
   await says(motley, /^rtx is failed: /m)
   const second = await startEmulator({

@@ -330,7 +330,7 @@ test('Ollama is busy when its queue is full', async () => {
   const waiting = Array.from({ length: 1 + 512 }, () =>
     fetch(url, { method: 'POST', body, signal: leave.signal }).catch(() => null),
   )
-  await expect.poll(() => emulator.stats().waiting, { timeout: 10_000 }).toBe(512)
+  await expect.poll(() => emulator.stats().waiting, { timeout: 30_000 }).toBe(512)
   const refused = await post(emulator, '/v1/chat/completions', hello)
   expect(refused).toMatchObject({
     status: 503,

@@ -63,7 +63,7 @@ class Wire {
   }
 
   async until(found: (text: string) => boolean): Promise<string> {
-    await expect.poll(() => found(this.text), { timeout: 5000, interval: 5 }).toBe(true)
+    await expect.poll(() => found(this.text), { timeout: 30_000, interval: 5 }).toBe(true)
     return this.text
   }
 }

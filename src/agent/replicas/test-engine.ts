@@ -114,11 +114,11 @@ export function fastClock(times: number): Clock {
   }
 }
 
-/** Resolves when it holds; rejects after 15 s with what was awaited. */
+/** Resolves when it holds; rejects after 30 s with what was awaited. */
 export async function until(what: string, condition: () => unknown): Promise<void> {
   const startedMs = performance.now()
   while (!(await condition())) {
-    if (performance.now() - startedMs > 15_000) throw new Error(`It did not come to this: ${what}`)
+    if (performance.now() - startedMs > 30_000) throw new Error(`It did not come to this: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

@@ -74,7 +74,7 @@ describe.skipIf(process.platform === 'win32')('a live machine', () => {
     expect(result).toEqual({ kind: 'timeout', afterMs: 500, stdout: 'half\n', stderr: '' })
     const started = execFileSync('cat', [pids], { encoding: 'utf8' }).trim().split('\n').map(Number)
     expect(started).toHaveLength(2)
-    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), 5_000)
+    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), 30_000)
   })
 
   test.skipIf(process.platform !== 'linux').each([
@@ -89,7 +89,7 @@ describe.skipIf(process.platform === 'win32')('a live machine', () => {
     await machine.run('tool', [], 700)
     const started = readFileSync(pids, 'utf8').trim().split('\n').map(Number)
     expect(started).toHaveLength(2)
-    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), 5_000)
+    await vi.waitFor(() => expect(started.filter(isAlive)).toEqual([]), 30_000)
   })
 
   test('does not wait for a helper that keeps the pipe of a tool that has ended', async () => {
