@@ -165,15 +165,24 @@ test.skipIf(process.platform !== 'linux')(
     expect(why.text).toMatch(/^two: 1 replica wanted, 1 ready; by the controller's configuration/)
     expect(why.text).toMatch(/motley-embedded on cpu, context 256, 1 slot/)
 
-    // What is applied takes the place of what the configuration said of the same name.
+    // What the configuration says is its own; beside it anything can be applied, and again.
     machine.write('applied.yaml', wanted(['two', 1_024], ['four', 64]))
+    const refused = await machine.run('apply', 'applied.yaml', '--yes')
+    expect(refused.code).toBe(1)
+    expect(machine.said.join('\n')).toMatch(/"two" belongs to the configuration/)
+    machine.write('applied.yaml', wanted(['two', 256], ['four', 64]))
     const applied = await machine.run('apply', 'applied.yaml', '--yes')
-    expect(applied.code).toBe(0)
-    expect(applied.text).toMatch(/added four; changed two/)
+    expect(applied).toMatchObject({ code: 0, text: expect.stringMatching(/Applied: added four\./) })
+    await machine.untilSettled('one', 'two', 'three', 'four')
+    const again = await machine.run('apply', 'applied.yaml')
+    expect(again).toMatchObject({ code: 0, text: expect.stringMatching(/Nothing to apply/) })
+    machine.write('applied.yaml', wanted(['four', 1_024]))
+    const moved = await machine.run('apply', 'applied.yaml', '--yes')
+    expect(moved).toMatchObject({ code: 0, text: expect.stringMatching(/Applied: changed four\./) })
     await machine.until('it has moved', async () => {
       const now = await machine.untilSettled('one', 'two', 'three', 'four')
       return now.some(
-        ({ placed }) => placed?.deployment === 'two' && placed.contextTokens === 1_024,
+        ({ placed }) => placed?.deployment === 'four' && placed.contextTokens === 1_024,
       )
     })
     running.kill('SIGTERM')

@@ -119,6 +119,7 @@ const nodes = [
 
 const why: WhyPlacement = {
   page: {
+    wanted: null,
     deployments: [deployment],
     standings: {
       chat: {

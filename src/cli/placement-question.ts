@@ -11,11 +11,18 @@ import type { GatewayOptions } from '#cli/gateway-client.ts'
 import { suppose } from '#cli/suppose.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Wishes } from '#controller/deploying.ts'
-import type { WantedDeployment } from '#controller/deployment-state.ts'
+import {
+  applyDeploymentEvent,
+  type DeploymentState,
+  deploymentOrigins,
+  noDeployments,
+} from '#controller/deployment-state.ts'
+import { wantedDeployments, wantedReplicasOf, withFacts } from '#controller/reconcile/plan-input.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { Inventory } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import { type FleetPicture, fleetPicture, readInventory } from '#placement/read-inventory.ts'
+import { inspectedWeights } from '#protocol/inspected-weights.ts'
 import { wishesWanted } from '#protocol/wishes.ts'
 import { parseJson } from '#std/parse-json.ts'
 
@@ -26,20 +33,39 @@ export interface QuestionOptions extends GatewayOptions {
 
 export interface Question {
   readonly input: PlanInput
-  /** What the deployments of a file are; null where those of the controller are meant. */
-  readonly wishes: Wishes | null
 }
 
+const origin = z.enum(deploymentOrigins)
+
 const standing = z.object({
-  origin: z.enum(['configuration', 'applied']),
+  origin,
   wanted: z.number(),
   because: z.string().nullable(),
   unread: z.array(z.object({ source: z.string(), because: z.string().nullable() })),
 })
 
+const { deployments, statements } = wishesWanted.shape
+
+/** What the controller remembers of what is wanted. */
+const wanted = z.object({
+  revision: z.int().default(0),
+  revisedBy: origin.nullable().default(null),
+  deployments: z
+    .record(z.string(), z.object({ deployment: deployments.element, origin }))
+    .default({}),
+  statements: z
+    .record(z.string(), z.object({ statement: statements.valueType, origin }))
+    .default({}),
+  inspected: z.record(z.string(), inspectedWeights).default({}),
+  scales: z
+    .record(z.string(), z.object({ wanted: z.number(), because: z.string(), sinceMs: z.number() }))
+    .default({}),
+})
+
 /** What is used of GET /admin/v1/placement; a file that `motley nodes --json` printed has less. */
 const placementPage = z.object({
-  deployments: wishesWanted.shape.deployments.default([]),
+  wanted: wanted.nullable().default(null),
+  deployments: deployments.default([]),
   standings: z.record(z.string(), standing).default({}),
   reserve: z.enum(['none', 'n-1']).default('none'),
   plan: z
@@ -66,7 +92,11 @@ export async function askPlacement(options: QuestionOptions): Promise<Placement>
     inventory === undefined
       ? await askController('/admin/v1/placement', options)
       : readJson(inventory)
-  const where = inventory === undefined ? 'the controller' : `--inventory ${inventory}`
+  return placementOf(json, inventory === undefined ? 'the controller' : `--inventory ${inventory}`)
+}
+
+/** @throws {CommandFailure} where it is no page, in words that begin with where it is from. */
+export function placementOf(json: unknown, where = 'the controller'): Placement {
   const picture = fleetPicture.safeParse(json)
   const page = placementPage.safeParse(json)
   if (picture.success && page.success) {
@@ -98,29 +128,57 @@ export async function placementQuestion(
   return questionOf(placement, wishes, options.whatIf ?? [])
 }
 
+/** `own`: of a file, what would be applied of it. */
 export function questionOf(
   { page, picture }: Placement,
-  wishes: Wishes | null,
+  own: Wishes | null,
   supposed: readonly string[],
 ): Question {
-  const deployments = wishes === null ? page.deployments : merged(page, wishes)
-  const names = new Set(deployments.map(({ name }) => name))
-  const inventory = readInventory(withStatements(picture, wishes))
+  const before = stateOf(page)
+  const state = own === null ? before : afterApplying(before, own)
+  const wanted = wantedDeployments(state)
+  const inventory = readInventory(withStatements(picture, page, state))
   return {
-    wishes,
     input: {
-      deployments,
+      deployments: wanted.map((deployment) => withFacts(deployment, state)),
       inventory: supposed.reduce<Inventory>(suppose, inventory),
       engines: engineCatalog,
       wantedReplicas: Object.fromEntries(
-        Object.entries(page.standings)
-          .filter(([name]) => names.has(name))
-          .map(([name, { wanted }]) => [name, clamped(wanted, deployments, name)]),
+        wanted.map((deployment) => [deployment.name, wantedReplicasOf(state, deployment)]),
       ),
       reserve: page.reserve,
       frozen: picture.frozen,
     },
   }
+}
+
+/** What the controller remembers; of a file that has less of it, what it has. */
+function stateOf({ wanted, deployments, standings }: PlacementPage): DeploymentState {
+  if (wanted !== null) return { ...noDeployments, ...wanted }
+  return {
+    ...noDeployments,
+    deployments: Object.fromEntries(
+      deployments.map((deployment) => {
+        const origin = standings[deployment.name]?.origin ?? 'applied'
+        return [deployment.name, { deployment, origin }]
+      }),
+    ),
+    scales: Object.fromEntries(
+      Object.entries(standings).map(([name, { wanted: count, because }]) => [
+        name,
+        { wanted: count, because: because ?? '', sinceMs: 0 },
+      ]),
+    ),
+  }
+}
+
+/** By the controller's own function: a plan that is shown is the one that is carried out. */
+function afterApplying(state: DeploymentState, own: Wishes): DeploymentState {
+  return applyDeploymentEvent(
+    state,
+    { type: 'deployments-set', origin: 'applied', ...own, digest: null },
+    0,
+  )
 }
 
 /** @throws {CommandFailure} and `ConfigError`. */
@@ -132,7 +190,7 @@ export function wishesIn(file: string | undefined): Wishes {
       'there is no motley.yaml here: name the file that says what should run',
     )
   }
-  const wishes = wishesOf(readConfig(request))
+  const wishes = wishesWanted.parse(wishesOf(readConfig(request)))
   if (wishes.deployments.length > 0) return wishes
   throw new CommandFailure(
     'wrong',
@@ -140,43 +198,21 @@ export function wishesIn(file: string | undefined): Wishes {
   )
 }
 
-/** As `apply` would have it: what the configuration of the controller says stays. */
-function merged({ deployments, standings }: PlacementPage, wishes: Wishes): WantedDeployment[] {
-  const names = new Set(wishes.deployments.map(({ name }) => name))
-  const stay = deployments.filter(
-    ({ name }) => !names.has(name) && standings[name]?.origin === 'configuration',
-  )
-  const read = new Map(
-    deployments.flatMap(({ variants }) =>
-      variants.flatMap(({ source, facts }) => (facts === null ? [] : [[source, facts] as const])),
-    ),
-  )
-  const own = wishes.deployments.map((deployment) => ({
-    ...deployment,
-    variants: deployment.variants.map((variant) => {
-      const facts = variant.facts ?? read.get(variant.source) ?? null
-      return facts === null ? variant : { ...variant, facts, format: facts.format }
-    }),
-  }))
-  return [...stay, ...own]
-}
-
-function withStatements(picture: FleetPicture, wishes: Wishes | null): FleetPicture {
-  if (wishes === null) return picture
-  const { statements } = wishes
+/** A file that knows nothing of who said what has only what stands beside each node. */
+function withStatements(
+  picture: FleetPicture,
+  { wanted }: PlacementPage,
+  { statements }: DeploymentState,
+): FleetPicture {
   const nodes = picture.nodes.map((node) => ({
     ...node,
     statement: Object.hasOwn(statements, node.name)
-      ? (statements[node.name] ?? null)
-      : node.statement,
+      ? (statements[node.name]?.statement ?? null)
+      : wanted === null
+        ? node.statement
+        : null,
   }))
   return { ...picture, nodes }
-}
-
-function clamped(wanted: number, deployments: readonly WantedDeployment[], name: string): number {
-  const replicas = deployments.find((one) => one.name === name)?.replicas
-  if (replicas === undefined) return wanted
-  return Math.min(replicas.max, Math.max(replicas.min, wanted))
 }
 
 function readJson(path: string): unknown {

@@ -42,6 +42,8 @@ const attachWanted = z.strictObject({
   name: nameText.optional(),
 })
 
+const deploymentsWanted = wishesWanted.extend({ revision: z.int().min(0).optional() })
+
 /** Null when there is no such page. */
 export async function answerAdmin(
   controller: Controller,
@@ -99,8 +101,10 @@ export async function answerAdmin(
         return ok(controller.placement())
       case 'GET plans':
         return ok({ plans: controller.plans() })
-      case 'PUT deployments':
-        return ok(controller.apply(wishesWanted.parse(request.body)))
+      case 'PUT deployments': {
+        const { revision, ...wishes } = deploymentsWanted.parse(request.body)
+        return ok(controller.apply(wishes, revision ?? null))
+      }
       case 'GET measurements':
         return ok({
           measurements: Object.values(controller.state.measurements),

@@ -192,9 +192,9 @@ export class Controller {
     setConfigured(this.#fleet, wishes)
   }
 
-  /** What `motley apply` says should run. */
-  apply(wishes: Wishes): AppliedChange {
-    return applyWishes(this.#fleet, wishes)
+  /** What `motley apply` says should run; `revision` of the page that its plan was made with. */
+  apply(wishes: Wishes, revision: number | null = null): AppliedChange {
+    return applyWishes(this.#fleet, wishes, revision)
   }
 
   /** Everything that a plan follows from: whoever plans with it plans as this controller does. */

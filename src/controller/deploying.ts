@@ -1,7 +1,12 @@
 /** What should run, as people say it: by the configuration of the controller, or by `motley apply`. */
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
-import type { WantedDeployment } from '#controller/deployment-state.ts'
+import type {
+  DeploymentOrigin,
+  DeploymentState,
+  WantedDeployment,
+} from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import type { NodeStatement } from '#placement/read-inventory.ts'
 
@@ -15,7 +20,12 @@ export interface AppliedChange {
   readonly added: readonly string[]
   readonly changed: readonly string[]
   readonly removed: readonly string[]
+  /** Nodes of which something else is said. */
+  readonly nodes: readonly string[]
 }
+
+/** What wishes are measured against. */
+export type Wanted = Pick<DeploymentState, 'deployments' | 'statements'>
 
 /**
  * The configuration is set when it says something else than the last time: what was applied since is
@@ -23,32 +33,135 @@ export interface AppliedChange {
  */
 export function setConfigured(fleet: Fleet, wishes: Wishes): void {
   const digest = createHash('sha256').update(JSON.stringify(wishes)).digest('hex')
-  const { configurationDigest } = fleet.state
+  const { configurationDigest, deployments } = fleet.state
   const isEmpty = wishes.deployments.length === 0 && Object.keys(wishes.statements).length === 0
   if (digest === configurationDigest || (isEmpty && configurationDigest === null)) return
+  const taken = wishes.deployments.filter(({ name }) => deployments[name]?.origin === 'applied')
   fleet.append({ type: 'deployments-set', origin: 'configuration', ...wishes, digest })
+  for (const { name } of taken) {
+    fleet.log(`${name} had been applied, and is from now on what the configuration says`)
+  }
   fleet.changed('the configuration has changed')
 }
 
 /**
  * Everything that is applied: what was applied before and is not among it goes, and what the
- * configuration says stays. Throws `StoreError`, and `ControllerRefusal` for what contradicts it.
+ * configuration says stays. `revision`: what was wanted when these wishes were made; null where that
+ * does not matter. Throws `StoreError`, and `ControllerRefusal` for what contradicts either.
  */
-export function applyWishes(fleet: Fleet, wishes: Wishes): AppliedChange {
-  const before = fleet.state.deployments
-  const names = new Set(wishes.deployments.map(({ name }) => name))
-  if (names.size < wishes.deployments.length) {
+export function applyWishes(
+  fleet: Fleet,
+  wishes: Wishes,
+  revision: number | null = null,
+): AppliedChange {
+  const { state } = fleet
+  if (revision !== null && revision !== state.revision) {
+    const who =
+      state.revisedBy === 'configuration'
+        ? 'the configuration of the controller has changed'
+        : 'somebody has applied other deployments'
+    throw new ControllerRefusal(
+      `${who} since your plan was made, and nothing was applied: run "motley plan" again, and apply what you want then`,
+    )
+  }
+  const { own, change } = settleWishes(state, wishes)
+  if (isNothing(change)) return change
+  fleet.append({ type: 'deployments-set', origin: 'applied', ...own, digest: null })
+  fleet.changed('deployments were applied')
+  return change
+}
+
+export function isNothing({ added, changed, removed, nodes }: AppliedChange): boolean {
+  return added.length + changed.length + removed.length + nodes.length === 0
+}
+
+/**
+ * What is left to be applied of wishes, and what that changes. What the configuration says already
+ * stays its own. Throws `ControllerRefusal` where it says otherwise.
+ */
+export function settleWishes(
+  wanted: Wanted,
+  { deployments, statements }: Wishes,
+): { readonly own: Wishes; readonly change: AppliedChange } {
+  if (new Set(deployments.map(({ name }) => name)).size < deployments.length) {
     throw new ControllerRefusal('two deployments have one name: each has its own')
   }
-  fleet.append({ type: 'deployments-set', origin: 'applied', ...wishes, digest: null })
-  fleet.changed('deployments were applied')
-  const after = fleet.state.deployments
-  const text = (name: string, of: typeof before) => JSON.stringify(of[name]?.deployment)
-  return {
-    added: Object.keys(after).filter((name) => !Object.hasOwn(before, name)),
-    changed: Object.keys(after).filter(
-      (name) => Object.hasOwn(before, name) && text(name, before) !== text(name, after),
+  const own: Wishes = {
+    deployments: deployments.filter(
+      (one) =>
+        !isConfigured(`"${one.name}"`, recordOf(wanted.deployments, one.name), (there) =>
+          isSame(withoutFacts(there.deployment), withoutFacts(one)),
+        ),
     ),
-    removed: Object.keys(before).filter((name) => !Object.hasOwn(after, name)),
+    statements: Object.fromEntries(
+      Object.entries(statements).filter(
+        ([name, one]) =>
+          !isConfigured(`the node "${name}"`, recordOf(wanted.statements, name), (there) =>
+            isSame(there.statement, one),
+          ),
+      ),
+    ),
   }
+  return { own, change: changeOf(wanted, own) }
+}
+
+/** Whether the configuration says the very same. Throws `ControllerRefusal` where it says otherwise. */
+function isConfigured<Said extends { readonly origin: DeploymentOrigin }>(
+  what: string,
+  there: Said | undefined,
+  isTheSame: (there: Said) => boolean,
+): boolean {
+  if (there?.origin !== 'configuration') return false
+  if (isTheSame(there)) return true
+  throw new ControllerRefusal(
+    `${what} belongs to the configuration of the controller, which says otherwise: change it there, or give yours another name`,
+  )
+}
+
+function changeOf({ deployments, statements }: Wanted, own: Wishes): AppliedChange {
+  const change = differences(
+    applied(deployments).map(([name, { deployment }]) => [name, deployment]),
+    own.deployments.map((deployment) => [deployment.name, deployment]),
+  )
+  const { added, changed, removed } = differences(
+    applied(statements).map(([name, { statement }]) => [name, statement]),
+    Object.entries(own.statements),
+  )
+  return { ...change, nodes: [...added, ...changed, ...removed] }
+}
+
+function applied<Said extends { readonly origin: DeploymentOrigin }>(
+  all: Readonly<Record<string, Said>>,
+): [string, Said][] {
+  return Object.entries(all).filter(([, { origin }]) => origin === 'applied')
+}
+
+type Named<Value> = readonly (readonly [string, Value])[]
+
+function differences<Value>(before: Named<Value>, after: Named<Value>) {
+  const [old, now] = [new Map(before), new Map(after)]
+  const names = [...now.keys()]
+  return {
+    added: names.filter((name) => !old.has(name)),
+    changed: names.filter((name) => old.has(name) && !isSame(old.get(name), now.get(name))),
+    removed: [...old.keys()].filter((name) => !now.has(name)),
+  }
+}
+
+/** Another version of Motley may know more of the same weights. */
+function withoutFacts({ variants, ...deployment }: WantedDeployment): unknown {
+  return {
+    ...deployment,
+    variants: variants.map(({ source, engines, format }) => ({ source, engines, format })),
+  }
+}
+
+/** As they are written down: what came over the wire has lost what was undefined. */
+function isSame(one: unknown, other: unknown): boolean {
+  const written = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown
+  return isDeepStrictEqual(written(one), written(other))
+}
+
+function recordOf<Said>(all: Readonly<Record<string, Said>>, name: string): Said | undefined {
+  return Object.hasOwn(all, name) ? all[name] : undefined
 }

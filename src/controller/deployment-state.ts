@@ -10,7 +10,8 @@ import type { NodeStatement } from '#placement/read-inventory.ts'
 import type { InspectedWeights } from '#protocol/inspected-weights.ts'
 
 /** Whose a deployment is: each of the two says the whole of its own, and leaves the other's alone. */
-export type DeploymentOrigin = 'configuration' | 'applied'
+export const deploymentOrigins = ['configuration', 'applied'] as const
+export type DeploymentOrigin = (typeof deploymentOrigins)[number]
 
 /** As it was set: what the headers of its weights say is kept beside it. */
 export interface WantedDeployment extends Deployment {
@@ -61,6 +62,10 @@ export interface ScaleRecord {
 }
 
 export interface DeploymentState {
+  /** How often what is wanted was set: whoever changes it says of which one he knew. */
+  readonly revision: number
+  /** Who has set it last; null while nobody has. */
+  readonly revisedBy: DeploymentOrigin | null
   readonly deployments: Readonly<Record<string, DeploymentRecord>>
   /** By the names of nodes. */
   readonly statements: Readonly<Record<string, StatementRecord>>
@@ -99,6 +104,8 @@ export type DeploymentEvent =
     }
 
 export const noDeployments: DeploymentState = {
+  revision: 0,
+  revisedBy: null,
   deployments: {},
   statements: {},
   configurationDigest: null,
@@ -130,6 +137,8 @@ export function applyDeploymentEvent<State extends DeploymentState>(
       const isWanted = (name: string): boolean => Object.hasOwn(deployments, name)
       return {
         ...state,
+        revision: state.revision + 1,
+        revisedBy: origin,
         deployments,
         statements,
         scales: only(state.scales, (name) => isWanted(name)),

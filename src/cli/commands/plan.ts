@@ -6,6 +6,7 @@ import { withGatewayOptions } from '#cli/gateway-client.ts'
 import { fitLocally, planLocally, searchLocally } from '#cli/local-planner.ts'
 import {
   askPlacement,
+  type Placement,
   placementQuestion,
   type Question,
   type QuestionOptions,
@@ -16,6 +17,9 @@ import { planText } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
+import { ControllerRefusal } from '#controller/controller-refusal.ts'
+import { type AppliedChange, isNothing, settleWishes, type Wishes } from '#controller/deploying.ts'
+import { noDeployments } from '#controller/deployment-state.ts'
 import { nodeLosses } from '#placement/survival.ts'
 import { whyNot } from '#placement/why-not.ts'
 
@@ -68,20 +72,35 @@ async function apply(
   file: string | undefined,
   { yes, json, ...options }: QuestionOptions & { yes?: boolean; json?: boolean },
 ): Promise<void> {
-  const wishes = wishesIn(file)
-  const question = questionOf(await askPlacement(options), wishes, [])
-  const plan = planLocally(question.input)
-  if (!json) console.log(planText(question.input, plan))
+  const placement = await askPlacement(options)
+  const { own, change } = settled(placement, wishesIn(file))
+  const { input } = questionOf(placement, own, [])
+  const plan = planLocally(input)
+  if (plan.unplaced.length > 0) process.exitCode = 1
+  if (!json) console.log(planText(input, plan))
+  if (isNothing(change)) {
+    if (json) printJson({ ...change, plan })
+    else console.log('\nNothing to apply: this is what the controller was told already.')
+    return
+  }
   if (yes !== true && !(await agrees())) {
     throw new CommandFailure('no', 'nothing was applied')
   }
-  const change = await askController('/admin/v1/deployments', options, {
-    method: 'PUT',
-    body: wishes,
-  })
-  if (json) printJson({ ...(change as object), plan })
+  const revision = placement.page.wanted?.revision
+  const body = { ...own, ...(revision === undefined ? {} : { revision }) }
+  await askController('/admin/v1/deployments', options, { method: 'PUT', body })
+  if (json) printJson({ ...change, plan })
   else console.log(`\n${changeText(change)}`)
-  if (plan.unplaced.length > 0) process.exitCode = 1
+}
+
+/** @throws {CommandFailure} where the file contradicts the configuration of the controller. */
+function settled({ page }: Placement, wishes: Wishes): ReturnType<typeof settleWishes> {
+  try {
+    return settleWishes(page.wanted ?? noDeployments, wishes)
+  } catch (error) {
+    if (error instanceof ControllerRefusal) throw new CommandFailure('no', error.message)
+    throw error
+  }
 }
 
 /** @throws {CommandFailure} where there is nobody to ask. */
@@ -97,15 +116,14 @@ async function agrees(): Promise<boolean> {
   }
 }
 
-function changeText(change: unknown): string {
-  const { added, changed, removed } = change as Record<'added' | 'changed' | 'removed', string[]>
+function changeText({ added, changed, removed, nodes }: AppliedChange): string {
   const parts = [
     ...(added.length > 0 ? [`added ${added.join(', ')}`] : []),
     ...(changed.length > 0 ? [`changed ${changed.join(', ')}`] : []),
     ...(removed.length > 0 ? [`removed ${removed.join(', ')}`] : []),
+    ...(nodes.length > 0 ? [`said something else of ${nodes.join(', ')}`] : []),
   ]
-  const what = parts.length === 0 ? 'nothing has changed' : parts.join('; ')
-  return `Applied: ${what}. "motley why <deployment>" says how far it is.`
+  return `Applied: ${parts.join('; ')}. "motley why <deployment>" says how far it is.`
 }
 
 export function addWhyNotCommand(program: Command): void {

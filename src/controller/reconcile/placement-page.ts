@@ -23,6 +23,15 @@ export function placementPage(fleet: Fleet, reserve: PlanInput['reserve'], facts
   const wanted = wantedDeployments(state)
   return {
     ...pictureOf(fleet),
+    /** As it was set, and what is known besides: what applying something else would change. */
+    wanted: {
+      revision: state.revision,
+      revisedBy: state.revisedBy,
+      deployments: state.deployments,
+      statements: state.statements,
+      inspected: state.inspected,
+      scales: state.scales,
+    },
     deployments: wanted.map((deployment) => withFacts(deployment, state)),
     /** Whose each is, and how many replicas it should have now and why. */
     standings: Object.fromEntries(

@@ -1,6 +1,5 @@
 /** The question of a plan, from what the controller remembers and what agents tell. */
-import type { ClusterState } from '#controller/cluster-state.ts'
-import type { WantedDeployment } from '#controller/deployment-state.ts'
+import type { DeploymentState, WantedDeployment } from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import { inventoryOf } from '#controller/fleet-picture.ts'
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
@@ -29,19 +28,27 @@ export function planInputOf(fleet: Fleet, { engines, reserve }: PlanSettings): P
   }
 }
 
-export function wantedDeployments({ deployments }: ClusterState): WantedDeployment[] {
+export function wantedDeployments({
+  deployments,
+}: Pick<DeploymentState, 'deployments'>): WantedDeployment[] {
   return Object.values(deployments).map(({ deployment }) => deployment)
 }
 
 /** As load and requests made it, within what is allowed now. */
-export function wantedReplicasOf(state: ClusterState, deployment: WantedDeployment): number {
+export function wantedReplicasOf(
+  state: Pick<DeploymentState, 'scales'>,
+  deployment: WantedDeployment,
+): number {
   const { name, replicas } = deployment
   const scale = Object.hasOwn(state.scales, name) ? state.scales[name] : undefined
   return Math.min(replicas.max, Math.max(replicas.min, scale?.wanted ?? replicas.min))
 }
 
 /** What an agent has read of the headers says more than what the source looks like. */
-export function withFacts(deployment: Deployment, { inspected }: ClusterState): Deployment {
+export function withFacts(
+  deployment: Deployment,
+  { inspected }: Pick<DeploymentState, 'inspected'>,
+): Deployment {
   const variants = deployment.variants.map((variant): ModelVariant => {
     const read = Object.hasOwn(inspected, variant.source) ? inspected[variant.source] : undefined
     if (read === undefined) return variant

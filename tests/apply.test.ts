@@ -1,0 +1,58 @@
+/** What `motley apply` shows is what the controller then plans with. */
+import { expect, test } from 'vitest'
+import { parseConfig } from '#cli/config-file.ts'
+import { searchLocally } from '#cli/local-planner.ts'
+import { placementOf, questionOf } from '#cli/placement-question.ts'
+import { wishesOf } from '#cli/wishes-from-config.ts'
+import { settleWishes } from '#controller/deploying.ts'
+import { engineCatalog } from '#engines/index.ts'
+import type { PlanInput } from '#placement/plan.ts'
+import { controller } from './harness/fleet-nodes.ts'
+import { untilTrue } from './harness/until-true.ts'
+
+function wishes(text: string) {
+  return wishesOf(parseConfig(text, { path: 'motley.yaml', env: {}, cwd: '/' }))
+}
+
+test('the plan that is shown and the one that is made have the same question', async () => {
+  const asked: PlanInput[] = []
+  const fleet = await controller(undefined, {
+    planning: {
+      makePlan(input) {
+        asked.push(input)
+        return searchLocally(input)
+      },
+      settings: () => ({ engines: engineCatalog, reserve: 'n-1' }),
+      replaceAfterMs: () => 120_000,
+      demand: () => [],
+    },
+  })
+  fleet.configure(wishes('deployments: { one: { model: qwen3-8b } }'))
+  fleet.apply(
+    wishes(`
+nodes: { khelben: { labels: { room: rack } } }
+deployments: { two: { model: llama-3.1-8b, replicas: { min: 0, max: 2 } }, old: { model: qwen3-8b } }`),
+  )
+  fleet.wake('llama-3.1-8b')
+  const page = placementOf(JSON.parse(JSON.stringify(fleet.placement())))
+  const wanted = wishes(`
+nodes: { drizzt: { labels: { room: desk } } }
+deployments:
+  one: { model: qwen3-8b }
+  two: { model: llama-3.1-8b, context: 4096, replicas: { min: 0, max: 2 } }
+  three: { model: "hf:somebody/unknown" }`)
+  const { own } = settleWishes(fleet.state, wanted)
+  const shown = questionOf(page, own, []).input
+
+  asked.length = 0
+  fleet.apply(wanted, page.page.wanted?.revision ?? null)
+  await untilTrue('it is planned', () => asked.length > 0, { everyMs: 10 })
+  const byName = (input: PlanInput | undefined) => ({
+    ...input,
+    deployments: input?.deployments.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  })
+  const written = (input: PlanInput | undefined) => JSON.parse(JSON.stringify(byName(input)))
+  expect(written(asked.at(-1))).toEqual(written(shown))
+  expect(shown.wantedReplicas).toEqual({ one: 1, two: 1, three: 1 })
+  expect(shown.deployments.map(({ name }) => name).sort()).toEqual(['one', 'three', 'two'])
+})
