@@ -1,6 +1,7 @@
 /** The weights of this node: brought here when a replica needs them, kept where engines read them. */
 import { join } from 'node:path'
 import type { WeightsFormat } from '#core/engine-build.ts'
+import { layoutOf } from '#weights/layout.ts'
 import { type PullContext, pullWeights } from '#weights/pull.ts'
 import { parseReference, referenceText } from '#weights/reference.ts'
 import type { StoredModel } from '#weights/store.ts'
@@ -9,7 +10,7 @@ export interface LocalWeights {
   readonly format: WeightsFormat
   /** The file, or the folder, that an engine is given. */
   readonly path: string
-  /** Holds all of it, targets of links included. */
+  /** Holds all of it, targets of links included: the store, or what is laid out for an engine. */
   readonly root: string
   /** As the store knows it. */
   readonly reference: string
@@ -40,10 +41,15 @@ export async function bringWeights(
       if (event.kind === 'planned' || event.kind === 'progress') onProgress(doneBytes, totalBytes)
     },
   })
+  const layout = layoutOf(format, reference, model)
+  const laid = layout === null ? null : await context.store.layOut(model, layout)
   return {
     format,
-    path: givenPath(model, format, folder),
-    root: context.store.directory,
+    path:
+      layout === null || laid === null
+        ? givenPath(model, format, folder)
+        : join(laid, ...layout.given.split('/')),
+    root: laid ?? context.store.directory,
     reference: referenceText(reference),
     weightsBytes: model.files
       .filter(({ path }) => !besideWeights.test(path))
@@ -52,8 +58,8 @@ export async function bringWeights(
   }
 }
 
-/** Configuration, vocabularies, and encoders of images. */
-const besideWeights = /\.(json|jinja|model|txt|tiktoken|xml)$|mmproj/i
+/** Configuration, vocabularies, voices, and encoders of images. */
+const besideWeights = /\.(json|jinja|model|txt|tiktoken|xml|wav|md5)$|mmproj|(^|\/)voices\//i
 
 /** Of a model in several files, engines that read single ones are given the first. */
 function givenPath({ files }: StoredModel, format: WeightsFormat, folder: string): string {

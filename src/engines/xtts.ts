@@ -80,8 +80,8 @@ function xttsPlan(request: CheckedRequest): LaunchPlan {
     secretEnv: {},
     container: containerPlan(request, {
       image: `ghcr.io/matatonic/openedai-speech${backend === 'rocm' ? '-rocm' : ''}:latest`,
-      // Models and voices lie in one directory, and it writes paths into the configuration there.
-      mounts: [{ source: weights.root, target: '/app/voices', readOnly: false }],
+      // Models and voices lie in one directory. What is there may be links to files of others.
+      mounts: [{ source: weights.root, target: '/app/voices', readOnly: true }],
       containerPort,
     }),
     servedName: xttsName,

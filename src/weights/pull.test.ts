@@ -448,7 +448,7 @@ test('a folder of another format is a model when its files are', async () => {
   const folder = join(each.home, 'whisper-ov')
   mkdirSync(folder)
   writeFileSync(join(folder, 'openvino_model.xml'), '<?xml version="1.0"?><net name="m">')
-  await expect(each.pull(`file:${folder}`)).rejects.toThrow(/is no model that an engine reads/)
+  await expect(each.pull(`file:${folder}`)).rejects.toThrow(/has no model that an engine reads/)
   await expectNothingKept(each)
   writeFileSync(join(folder, 'openvino_model.bin'), Buffer.alloc(64))
   expect(await each.pull(`file:${folder}`)).toMatchObject({ format: 'openvino' })

@@ -4,6 +4,7 @@
  *   blobs/sha256-<hex>           a file's content; a symbolic link where it was adopted from elsewhere
  *   manifests/<name>.json        what a reference means: files and their hashes
  *   models/<name>/…              the files of a model under their own names, for engines; links only
+ *   models/<name>.laid/…         the same where an engine wants them elsewhere: see layout.ts
  *   partial/<key>/               downloads on their way
  *   claims/<name>/<pid>-….json   who runs a model
  *
@@ -24,6 +25,7 @@ import {
   stat,
   statfs,
   symlink,
+  writeFile,
 } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -31,6 +33,7 @@ import { z } from 'zod'
 import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
 import { diskFailure, syncFolder, writeWhole } from '#weights/durable-file.ts'
+import type { Layout } from '#weights/layout.ts'
 import { isAlive } from '#weights/lock.ts'
 import { openFilesOf } from '#weights/open-files.ts'
 import { type PartialJournal, readJournal } from '#weights/partial-file.ts'
@@ -84,6 +87,8 @@ export interface WeightsStore {
   unfinished(): Promise<readonly UnfinishedFile[]>
   /** Where an engine finds the files of a model under their own names. */
   modelFolder(reference: string): string
+  /** Makes the files of a model that is listed appear in a layout. Resolves with its folder. */
+  layOut(model: StoredModel, layout: Layout): Promise<string>
   partialFolder(key: string): string
   /**
    * Says that a model is in use until `release`, or until the process of that id has ended.
@@ -101,10 +106,16 @@ export interface WeightsStore {
   freeBytes(): Promise<number>
 }
 
-/** Whether a model's folder has exactly these contents, by the identity of the files. */
+/** A content, and where below a folder it is to appear. */
+interface PlacedBlob {
+  readonly path: string
+  readonly sha256: string
+}
+
+/** Whether a folder has exactly these contents, by the identity of the files. */
 async function holdsSame(
   folder: string,
-  { files }: StoredModel,
+  files: readonly PlacedBlob[],
   blobPath: (sha256: string) => string,
 ): Promise<boolean> {
   const same = files.map(async ({ path, sha256 }) => {
@@ -121,6 +132,7 @@ export function openStore(directory: string): WeightsStore {
   const blobPath = (sha256: string) => join(blobs, `sha256-${hexShape.parse(sha256)}`)
   const manifestPath = (reference: string) => join(manifests, `${folderName(reference)}.json`)
   const modelFolder = (reference: string) => join(directory, 'models', folderName(reference))
+  const laidFolder = (reference: string) => `${modelFolder(reference)}.laid`
   const claimFolder = (reference: string) => join(directory, 'claims', folderName(reference))
 
   const models = async (): Promise<StoredModel[]> => {
@@ -132,6 +144,34 @@ export function openStore(directory: string): WeightsStore {
       if (parsed.success) found.push(parsed.data)
     }
     return found.sort((one, other) => (one.reference < other.reference ? -1 : 1))
+  }
+
+  /** Makes a folder of links at once, or leaves one that is there and has the same. */
+  const fill = (folder: string, files: readonly PlacedBlob[], texts: Layout['texts']) => {
+    const draft = `${folder}.${randomUUID()}.tmp`
+    const filling = changing(folder, async () => {
+      for (const { path, sha256 } of files) {
+        const target = join(draft, path)
+        await makeFolder(dirname(target))
+        await linkOrCopy(await realpath(blobPath(sha256)), target)
+      }
+      for (const { path, text } of texts) {
+        const target = join(draft, path)
+        await makeFolder(dirname(target))
+        // A link here would be somebody's file: never written through.
+        await writeFile(target, text, { flag: 'wx' })
+      }
+      await makeFolder(dirname(folder))
+      await rename(draft, folder).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+        // Engines may have it open, and another pull may have made it just now.
+        if (await holdsSame(folder, files, blobPath)) return
+        await rm(folder, { recursive: true, force: true })
+        await rename(draft, folder)
+      })
+      await syncFolder(dirname(folder))
+    })
+    return filling.finally(() => rm(draft, { recursive: true, force: true }))
   }
 
   const store: WeightsStore = {
@@ -170,25 +210,16 @@ export function openStore(directory: string): WeightsStore {
     },
 
     async addModel(model) {
-      const folder = modelFolder(model.reference)
-      const draft = `${folder}.${randomUUID()}.tmp`
-      await changing(folder, async () => {
-        for (const { path, sha256 } of model.files) {
-          const target = join(draft, path)
-          await makeFolder(dirname(target))
-          await linkOrCopy(await realpath(blobPath(sha256)), target)
-        }
-        await makeFolder(dirname(folder))
-        await rename(draft, folder).catch(async (error: NodeJS.ErrnoException) => {
-          if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
-          // Engines may have it open, and another pull may have listed it just now.
-          if (await holdsSame(folder, model, blobPath)) return
-          await rm(folder, { recursive: true, force: true })
-          await rename(draft, folder)
-        })
-        await syncFolder(dirname(folder))
-      }).finally(() => rm(draft, { recursive: true, force: true }))
+      await fill(modelFolder(model.reference), model.files, [])
       await writeWhole(manifestPath(model.reference), JSON.stringify(model, null, 2))
+    },
+
+    async layOut(model, { links, texts }) {
+      const hashes = new Map(model.files.map(({ path, sha256 }) => [path, sha256]))
+      const files = links.map(({ path, of }) => ({ path, sha256: hashes.get(of) ?? '' }))
+      const folder = laidFolder(model.reference)
+      await fill(folder, files, texts)
+      return folder
     },
 
     async unfinished() {
@@ -239,6 +270,7 @@ export function openStore(directory: string): WeightsStore {
       await changing(manifestPath(model.reference), async (path) => {
         await rm(path, { force: true })
         await rm(modelFolder(model.reference), { recursive: true, force: true })
+        await rm(laidFolder(model.reference), { recursive: true, force: true })
         await rm(claimFolder(model.reference), { recursive: true, force: true })
       })
       return store.removeUnlisted(model.files.map(({ sha256 }) => sha256))

@@ -3,11 +3,13 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { readableFormats } from '#weights/formats/weights-format.ts'
 import type { ResolvedFile, WeightsSource } from '#weights/source.ts'
+import { chooseOtherFormat, shortList } from '#weights/sources/other-formats.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
 const weightsFile = /\.(gguf|safetensors)$/i
-/** Formats of some engines alone; which one it is, if any, the first bytes tell. */
-const otherWeightsFile = /\.(bin|xml|pth|pt)$/i
+const nameless = /\.(bin|pth|pt)$/i
+/** Encoders of images, and statistics of a quantizer. */
+const besideModel = /^mmproj|imatrix/i
 const companion = /\.(json|jinja|model|txt|tiktoken)$/i
 const split = /-\d{5}-of-\d{5}(?=\.\w+$)/
 
@@ -37,16 +39,33 @@ export const file: WeightsSource<'file'> = {
 
 async function modelFiles(folder: string): Promise<readonly string[]> {
   const names = await filesBelow(folder)
-  const isWeights = [weightsFile, otherWeightsFile].find((pattern) =>
-    names.some((name) => pattern.test(name) && !name.includes('/')),
-  )
-  if (isWeights === undefined) {
-    throw new WeightsError(
-      'not_found',
-      `${folder} has no model that an engine reads: those are ${readableFormats}`,
-    )
+  const outer = names.filter((name) => !name.includes('/'))
+  if (outer.some((name) => weightsFile.test(name))) {
+    const ggufs = outer.filter((name) => /\.gguf$/i.test(name) && !besideModel.test(name))
+    const wholes = [...new Set(ggufs.map((name) => name.replace(split, '')))]
+    if (wholes.length > 1) throw severalModels(folder, ggufs)
+    return names.filter((name) => weightsFile.test(name) || companion.test(name))
   }
-  return names.filter((name) => isWeights.test(name) || companion.test(name))
+  const choice = chooseOtherFormat(names.map((path) => ({ path })))
+  if (choice.kind === 'several') throw severalModels(folder, choice.paths)
+  if (choice.kind === 'files') return choice.files.map(({ path }) => path)
+  // Of a name that says nothing: its first bytes tell.
+  const [only, ...more] = outer.filter((name) => nameless.test(name))
+  if (only !== undefined && more.length === 0) {
+    return names.filter((name) => name === only || companion.test(name))
+  }
+  throw new WeightsError(
+    'not_found',
+    `${folder} has no model that an engine reads: those are ${readableFormats}`,
+  )
+}
+
+function severalModels(folder: string, names: readonly string[]): WeightsError {
+  const [first = ''] = names
+  return new WeightsError(
+    'not_found',
+    `${folder} has ${names.length} models; name one, as file:${join(folder, first)}: ${shortList(names)}`,
+  )
 }
 
 /** Voices of a model for speech lie a folder deeper. */

@@ -60,6 +60,37 @@ test.each([
     files: ['model.bin', 'vocabulary.txt', 'tokenizer.json', 'config.json'],
   },
   {
+    reference: 'hf:o/r',
+    paths: ['ggml-base.bin', 'ggml-base-encoder.mlmodelc.zip', 'README.md'],
+    files: ['ggml-base.bin'],
+  },
+  {
+    reference: 'hf:o/r/ggml-base-q5_1.bin',
+    paths: ['ggml-base.bin', 'ggml-base-q5_1.bin'],
+    files: ['ggml-base-q5_1.bin'],
+  },
+  {
+    reference: 'hf:o/r',
+    paths: ['config.json', 'kokoro-v1_0.pth', 'voices/af_heart.pt', 'samples/a.wav', 'EVAL.md'],
+    files: ['config.json', 'kokoro-v1_0.pth', 'voices/af_heart.pt'],
+  },
+  {
+    reference: 'hf:o/r',
+    paths: [
+      ...['README.md', 'LICENSE.txt', 'config.json', 'dvae.pth', 'hash.md5', 'mel_stats.pth'],
+      ...['model.pth', 'samples/en_sample.wav', 'speakers_xtts.pth', 'vocab.json'],
+    ],
+    files: [
+      ...['config.json', 'hash.md5', 'model.pth', 'samples/en_sample.wav', 'speakers_xtts.pth'],
+      'vocab.json',
+    ],
+  },
+  {
+    reference: 'hf:o/r/v2',
+    paths: ['v2/model.pth', 'v2/vocab.json', 'v2/config.json', 'v2/dvae.pth', 'v1/model.pth'],
+    files: ['v2/model.pth', 'v2/vocab.json', 'v2/config.json'],
+  },
+  {
     reference: 'hf:o/r/fp8',
     paths: ['config.json', 'fp8/config.json', 'fp8/model.safetensors', 'fp8/notes.md'],
     files: ['fp8/config.json', 'fp8/model.safetensors'],
@@ -76,6 +107,17 @@ test.each([
     says: /no Q4_K_M, which is the default; choose one of Q5_K_M, Q8_0, as hf:o\/r:Q5_K_M/,
   },
   { reference: 'hf:o/r', paths: ['pytorch_model.bin'], says: /only pickled weights/ },
+  {
+    reference: 'hf:o/r',
+    paths: ['ggml-base.bin', 'ggml-small.bin', 'README.md'],
+    says: /o\/r has 2 models; name one, as hf:o\/r\/ggml-base\.bin: ggml-base\.bin, ggml-small/,
+  },
+  {
+    reference: 'hf:o/r',
+    paths: ['config.json', 'kokoro-v1_0.pth', 'kokoro-v0_19.pth'],
+    says: /name one, as hf:o\/r\/kokoro-v1_0\.pth/,
+  },
+  { reference: 'hf:o/r', paths: ['model.pth'], says: /only pickled weights/ },
   { reference: 'hf:o/r', paths: ['README.md'], says: /no model that an engine reads/ },
   { reference: 'hf:o/r:Q4_K_M', paths: ['model.safetensors'], says: /leave out :Q4_K_M/ },
   {

@@ -5,6 +5,7 @@
 import { nearest } from '#std/closest.ts'
 import { readableFormats } from '#weights/formats/weights-format.ts'
 import type { HubReference } from '#weights/reference.ts'
+import { chooseOtherFormat, shortList } from '#weights/sources/other-formats.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
 export interface HubFile {
@@ -43,7 +44,7 @@ export function chooseFiles<File extends HubFile>(
   const safetensors = chooseSafetensors(files)
   if (safetensors.length > 0) return safetensors
   if (models.length > 0) return withProjector(chooseUsual(models, reference), ggufs)
-  const others = chooseOtherFormat(files)
+  const others = chooseOthers(files, nameOf(reference))
   if (others.length > 0) return others
   const pickled = files.some(({ path }) => pickles.test(path))
   throw new WeightsError(
@@ -67,11 +68,14 @@ function chooseByPath<File extends HubFile>(
 ): readonly File[] {
   const exact = files.find((file) => file.path === path)
   if (exact !== undefined) return partsOf(exact, files)
-  const inside = files.filter((file) => file.path.startsWith(`${path.replace(/\/$/, '')}/`))
+  const folder = `${path.replace(/\/$/, '')}/`
+  const inside = files.filter((file) => file.path.startsWith(folder))
   if (inside.length > 0) {
     const chosen = inside.filter(({ path: each }) => /\.(gguf|safetensors)$/i.test(each))
     if (chosen.length > 0)
       return inside.filter((file) => chosen.includes(file) || companion.test(file.path))
+    const others = chooseInside(inside, folder, name)
+    if (others.length > 0) return others
   }
   const near = nearest(
     path,
@@ -82,6 +86,15 @@ function chooseByPath<File extends HubFile>(
     'not_found',
     `${name} has no file ${path}; ${near.length === 0 ? 'it is empty' : `near it: ${near.join(', ')}`}`,
   )
+}
+
+function chooseInside<File extends HubFile>(
+  inside: readonly File[],
+  folder: string,
+  name: string,
+): readonly File[] {
+  const relative = inside.map((file) => ({ ...file, path: file.path.slice(folder.length), file }))
+  return chooseOthers(relative, `${name}/${folder.slice(0, -1)}`).map(({ file }) => file)
 }
 
 /** A file, or all parts of the split file it belongs to. */
@@ -145,21 +158,17 @@ function chooseSafetensors<File extends HubFile>(files: readonly File[]): readon
   return own.filter((file) => chosen.includes(file) || companion.test(file.path))
 }
 
-/** What OpenVINO reads, an XML with its .bin beside it, or what CTranslate2 does. */
-function chooseOtherFormat<File extends HubFile>(files: readonly File[]): readonly File[] {
-  const paths = new Set(files.map(({ path }) => path))
-  const isPart = (path: string): boolean => {
-    const stem = path.replace(/\.(xml|bin)$/, '')
-    return stem !== path && paths.has(`${stem}.xml`) && paths.has(`${stem}.bin`)
-  }
-  const isCtranslate2 = paths.has('model.bin') && [...paths].some((path) => vocabulary.test(path))
-  const chosen = files.filter(({ path }) => isPart(path) || (isCtranslate2 && path === 'model.bin'))
-  if (chosen.length === 0) return []
-  return files.filter((file) => chosen.includes(file) || companion.test(file.path))
+/** A model of the other formats; none where there is nothing of the kind. */
+function chooseOthers<File extends HubFile>(files: readonly File[], name: string): readonly File[] {
+  const choice = chooseOtherFormat(files)
+  if (choice.kind === 'none') return []
+  if (choice.kind === 'files') return choice.files
+  const [first = ''] = choice.paths
+  throw new WeightsError(
+    'not_found',
+    `${name} has ${choice.paths.length} models; name one, as hf:${name}/${first}: ${shortList(choice.paths)}`,
+  )
 }
-
-/** Of a model that was converted for CTranslate2. */
-const vocabulary = /^(?:shared_)?vocabulary\.(?:txt|json)$/
 
 /** A model that sees needs its image encoder: one of them, F16 where there is a choice. */
 function withProjector<File extends HubFile>(
