@@ -1,13 +1,16 @@
-/** What `motley apply` shows is what the controller then plans with. */
-import { expect, test } from 'vitest'
+/** What `motley apply` shows is what the controller then plans with, whatever it is given. */
+import { expect, test, vi } from 'vitest'
 import { parseConfig } from '#cli/config-file.ts'
 import { searchLocally } from '#cli/local-planner.ts'
-import { placementOf, questionOf } from '#cli/placement-question.ts'
+import { askPlacement, placementOf, questionOf, withWeights } from '#cli/placement-question.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import { settleWishes } from '#controller/deploying.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { PlanInput } from '#placement/plan.ts'
+import { afterTest } from './harness/after-test.ts'
 import { controller } from './harness/fleet-nodes.ts'
+import { dataFolder, oneMachine } from './harness/one-machine.ts'
+import { packageFile } from './harness/package-file.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 function wishes(text: string) {
@@ -55,4 +58,31 @@ deployments:
   expect(written(asked.at(-1))).toEqual(written(shown))
   expect(shown.wantedReplicas).toEqual({ one: 1, two: 1, three: 1 })
   expect(shown.deployments.map(({ name }) => name).sort()).toEqual(['one', 'three', 'two'])
+})
+
+test('what nobody has seen before is read before it is planned, and nothing is wanted by that', async () => {
+  dataFolder()
+  const { url, node, admin } = await oneMachine()
+  const weights = packageFile('models/motley-tiny.gguf')
+  const wanted = wishes(`
+models:
+  tiny: { variants: [{ source: "file:${weights}" }] }
+  missing: { variants: [{ source: "file:/nowhere/missing.gguf" }] }
+deployments:
+  chat: { model: tiny, context: 256, slots: 1, share: true }
+  gone: { model: missing }`)
+  const told: string[] = []
+  const spy = vi.spyOn(console, 'error').mockImplementation((line) => told.push(String(line)))
+  afterTest(() => spy.mockRestore())
+  const known = await withWeights(await askPlacement({ url }), wanted, { url })
+  const plan = searchLocally(questionOf(known, wanted, []).input)
+  expect(plan.replicas).toMatchObject([{ deployment: 'chat', keeps: null }])
+  expect(plan.unplaced).toMatchObject([{ deployment: 'gone' }])
+  expect(told).toEqual([
+    `reading what file:${weights} holds …`,
+    'reading what file:/nowhere/missing.gguf holds …',
+    expect.stringMatching(/^motley: file:\/nowhere\/missing.gguf cannot be read: .*/),
+  ])
+  const page = await admin<{ deployments: unknown[]; nodes: { name: string }[] }>('placement')
+  expect(page).toMatchObject({ deployments: [], nodes: [{ name: node }] })
 })

@@ -66,6 +66,7 @@ export async function askGateway(
 ): Promise<unknown> {
   const { url: base, from } = await findGateway(options)
   const key = process.env['MOTLEY_KEY']
+  const withinMs = ask.withinMs ?? answerMsMax
   let response: Response
   try {
     response = await fetch(new URL(path, base), {
@@ -75,10 +76,10 @@ export async function askGateway(
         ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: ask.body === undefined ? null : JSON.stringify(ask.body),
-      signal: AbortSignal.timeout(ask.withinMs ?? answerMsMax),
+      signal: AbortSignal.timeout(withinMs),
     })
   } catch (error) {
-    const why = networkReason(error)
+    const why = networkReason(error, withinMs)
     const source = from === null ? '' : `, gateway.listen of ${from}`
     throw new CommandFailure(
       'unreachable',
@@ -130,9 +131,9 @@ function refusalWords(text: string): string {
   }
 }
 
-function networkReason(error: unknown): string {
+function networkReason(error: unknown, withinMs: number): string {
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return `silent for ${answerMsMax / 1000} s`
+    return `silent for ${withinMs / 1000} s`
   }
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : null
   const code = cause?.code

@@ -8,6 +8,7 @@ import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { findConfigFile, readConfig } from '#cli/config-file.ts'
 import type { GatewayOptions } from '#cli/gateway-client.ts'
+import { readWeights } from '#cli/read-weights.ts'
 import { suppose } from '#cli/suppose.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Wishes } from '#controller/deploying.ts'
@@ -125,7 +126,28 @@ export async function placementQuestion(
   const placement = await askPlacement(options)
   const needsFile = options.inventory !== undefined && placement.page.deployments.length === 0
   const wishes = file === undefined && !needsFile ? null : wishesIn(file)
-  return questionOf(placement, wishes, options.whatIf ?? [])
+  const known = wishes === null ? placement : await withWeights(placement, wishes, options)
+  return questionOf(known, wishes, options.whatIf ?? [])
+}
+
+/**
+ * With what the weights of a file hold that the controller has never seen: its machines are asked to
+ * read their headers. What none can read stays unknown, and the plan says so.
+ */
+export async function withWeights(
+  placement: Placement,
+  { deployments }: Wishes,
+  options: QuestionOptions,
+): Promise<Placement> {
+  const { wanted } = placement.page
+  if (options.inventory !== undefined || wanted === null) return placement
+  const unknown = deployments
+    .flatMap(({ variants }) => variants)
+    .filter(({ source, facts }) => facts === null && !Object.hasOwn(wanted.inspected, source))
+    .map(({ source }) => source)
+  const read = await readWeights([...new Set(unknown)], options)
+  const inspected = { ...wanted.inspected, ...read }
+  return { ...placement, page: { ...placement.page, wanted: { ...wanted, inspected } } }
 }
 
 /** `own`: of a file, what would be applied of it. */

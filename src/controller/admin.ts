@@ -42,6 +42,7 @@ const attachWanted = z.strictObject({
   name: nameText.optional(),
 })
 
+const weightsWanted = z.strictObject({ source: z.string().min(1).max(2_000) })
 const deploymentsWanted = wishesWanted.extend({ revision: z.int().min(0).optional() })
 
 /** Null when there is no such page. */
@@ -105,6 +106,8 @@ export async function answerAdmin(
         const { revision, ...wishes } = deploymentsWanted.parse(request.body)
         return ok(controller.apply(wishes, revision ?? null))
       }
+      case 'POST weights':
+        return ok(await controller.readWeights(weightsWanted.parse(request.body).source))
       case 'GET measurements':
         return ok({
           measurements: Object.values(controller.state.measurements),

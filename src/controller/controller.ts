@@ -7,6 +7,7 @@ import { hearAgent, loseAgent, welcomeAgent } from '#controller/agent-news.ts'
 import { AgentPort } from '#controller/agent-port.ts'
 import { attachEngine, detachEngine } from '#controller/attaching.ts'
 import type { ClusterState } from '#controller/cluster-state.ts'
+import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import {
   type AppliedChange,
   applyWishes,
@@ -47,6 +48,7 @@ import {
   wantReplica,
 } from '#controller/replica-wishes.ts'
 import type { LogPage, ReplicaSpec } from '#protocol/agent-messages.ts'
+import type { InspectedWeights } from '#protocol/inspected-weights.ts'
 import type { ModelDemand, SleepingModel } from '#protocol/model-demand.ts'
 import type { Clock } from '#std/clock.ts'
 import type { Certificate } from '#std/self-signed-certificate.ts'
@@ -204,6 +206,12 @@ export class Controller {
       outlook: this.#reconciler?.outlook() ?? null,
       failureToRead: (source) => this.#reconciler?.failureToRead(source) ?? null,
     })
+  }
+
+  /** What weights hold, for whoever plans with them. Rejects where no node can read them. */
+  async readWeights(source: string): Promise<InspectedWeights> {
+    if (this.#reconciler !== null) return await this.#reconciler.readWeights(source)
+    throw new ControllerRefusal('nothing is planned here')
   }
 
   /** Plans that were made, the newest first. */

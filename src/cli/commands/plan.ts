@@ -12,6 +12,7 @@ import {
   type QuestionOptions,
   questionOf,
   wishesIn,
+  withWeights,
 } from '#cli/placement-question.ts'
 import { planText } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
@@ -72,9 +73,10 @@ async function apply(
   file: string | undefined,
   { yes, json, ...options }: QuestionOptions & { yes?: boolean; json?: boolean },
 ): Promise<void> {
+  const wishes = wishesIn(file)
   const placement = await askPlacement(options)
-  const { own, change } = settled(placement, wishesIn(file))
-  const { input } = questionOf(placement, own, [])
+  const { own, change } = settled(placement, wishes)
+  const { input } = questionOf(await withWeights(placement, own, options), own, [])
   const plan = planLocally(input)
   if (plan.unplaced.length > 0) process.exitCode = 1
   if (!json) console.log(planText(input, plan))

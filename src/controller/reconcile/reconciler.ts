@@ -22,6 +22,7 @@ import { tellDesired, unwantReplica } from '#controller/replica-wishes.ts'
 import { type NodeId, nodeId } from '#core/ids.ts'
 import type { Plan, PlanInput, PlanStep } from '#placement/plan.ts'
 import type { ReportedReplica } from '#protocol/agent-messages.ts'
+import type { InspectedWeights } from '#protocol/inspected-weights.ts'
 
 /** In this process or in another: whoever plans takes nothing but what it is asked. */
 export type PlanMaker = (input: PlanInput) => Plan | Promise<Plan>
@@ -79,6 +80,11 @@ export class Reconciler {
   /** Why what a source holds is not known; null while nobody has failed to read it. */
   failureToRead(source: string): string | null {
     return this.#asking.failureOf(source)
+  }
+
+  /** What a source holds. Rejects with `ControllerRefusal` where no node can tell. */
+  readWeights(source: string): Promise<InspectedWeights> {
+    return this.#asking.read(source)
   }
 
   /** Something that a plan depends on has changed. */

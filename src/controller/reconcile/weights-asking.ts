@@ -4,9 +4,10 @@
  */
 import { AgentFailure, type AgentSession } from '#controller/agent-session.ts'
 import { askAgent } from '#controller/ask-agent.ts'
+import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import { wantedDeployments } from '#controller/reconcile/plan-input.ts'
-import { inspectedWeights } from '#protocol/inspected-weights.ts'
+import { type InspectedWeights, inspectedWeights } from '#protocol/inspected-weights.ts'
 
 /** Headers of the largest models are megabytes, and hubs are slow at times. */
 const answerWithinMs = 150_000
@@ -17,7 +18,8 @@ const askAgainMs = 5 * 60_000
 export class WeightsAsking {
   readonly #fleet: Fleet
   readonly #onKnown: (because: string) => void
-  readonly #asking = new Set<string>()
+  /** Null when it is known then; else why it is not. */
+  readonly #asking = new Map<string, Promise<string | null>>()
   /** When each could not be read, and why: for people, and for not asking again at once. */
   readonly #failures = new Map<string, { readonly atMs: number; readonly why: string }>()
 
@@ -41,29 +43,43 @@ export class WeightsAsking {
     }
   }
 
+  /**
+   * What a source holds, for whoever plans with it before it is wanted; asked for now if it is not
+   * known. Rejects with `ControllerRefusal` where no node can tell.
+   */
+  async read(source: string): Promise<InspectedWeights> {
+    const known = () => {
+      const { inspected } = this.#fleet.state
+      return Object.hasOwn(inspected, source) ? inspected[source] : undefined
+    }
+    const why = known() === undefined ? await this.#ask(source) : null
+    const read = known()
+    if (read !== undefined) return read
+    throw new ControllerRefusal(`${source} cannot be read: ${why ?? 'nobody has told'}`)
+  }
+
   #askLater(source: string): void {
+    const failedAtMs = this.#failures.get(source)?.atMs ?? Number.NEGATIVE_INFINITY
+    if (this.#asking.has(source) || this.#fleet.clock.nowMs() - failedAtMs < askAgainMs) return
     // What cannot be written down now is asked for again with the next plan.
     this.#ask(source).catch((error: unknown) =>
       this.#fleet.log(`what ${source} holds is not kept: ${(error as Error).message}`),
     )
   }
 
-  async #ask(source: string): Promise<void> {
-    const fleet = this.#fleet
-    const failedAtMs = this.#failures.get(source)?.atMs ?? Number.NEGATIVE_INFINITY
-    if (this.#asking.has(source) || fleet.clock.nowMs() - failedAtMs < askAgainMs) return
+  /** Rejects with `StoreError`. */
+  #ask(source: string): Promise<string | null> {
+    const before = this.#asking.get(source)
+    if (before !== undefined) return before
     const sessions = this.#sessionsFor(source)
-    if (sessions.length === 0) return
-    this.#asking.add(source)
-    try {
-      await this.#askOneOf(sessions, source)
-    } finally {
-      this.#asking.delete(source)
-    }
+    if (sessions.length === 0) return Promise.resolve('no machine is connected that could')
+    const asking = this.#askOneOf(sessions, source).finally(() => this.#asking.delete(source))
+    this.#asking.set(source, asking)
+    return asking
   }
 
   /** A file lies on one machine and not on the others, so all are asked until one knows it. */
-  async #askOneOf(sessions: readonly AgentSession[], source: string): Promise<void> {
+  async #askOneOf(sessions: readonly AgentSession[], source: string): Promise<string | null> {
     const fleet = this.#fleet
     let why = ''
     for (const session of sessions) {
@@ -73,7 +89,7 @@ export class WeightsAsking {
         fleet.append({ type: 'weights-inspected', weights: { ...read, source } })
         this.#failures.delete(source)
         this.#onKnown(`what ${source} holds is known`)
-        return
+        return null
       } catch (error) {
         if (!(error instanceof AgentFailure)) throw error
         why = error.message
@@ -81,6 +97,7 @@ export class WeightsAsking {
     }
     if (this.#failures.get(source)?.why !== why) fleet.log(`${source} cannot be read: ${why}`)
     this.#failures.set(source, { atMs: fleet.clock.nowMs(), why })
+    return why
   }
 
   /** Nodes that have the weights first. */
