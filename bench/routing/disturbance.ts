@@ -45,8 +45,12 @@ export const disturbances = {
     options: () => ({ ...measured, speedErrorRatio: 0.5 }),
   },
   untold: {
-    title: 'nothing told: neither speeds nor limits',
-    options: () => ({ ...measured, tells: false }),
+    title: 'nothing told: neither speeds, limits nor load',
+    options: () => ({ ...measured, tells: false, reportEveryMs: 0 }),
+  },
+  plain: {
+    title: 'and no weights nor limits set by anybody',
+    options: () => ({ ...measured, tells: false, reportEveryMs: 0, tuned: false }),
   },
   'slow-middle': {
     title: 'a middle endpoint at half speed from 120 s',

@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly speedErrorRatio?: number
   /** Whether anything is told of the endpoints: otherwise they are plain URLs. */
   readonly tells?: boolean
+  /** Whether policies get the weights and limits they would like: otherwise all are the same. */
+  readonly tuned?: boolean
   readonly hostNowMs?: () => number
 }
 
@@ -97,7 +99,7 @@ function mixOf({ requests }: Trace): RequestMix {
 const weightTpotMs = 100
 
 function endpointsOf(options: RunOptions, mix: RequestMix): SimulatedEndpoint[] {
-  const { policy, targets, seed, speedErrorRatio = 0, tells = true } = options
+  const { policy, targets, seed, speedErrorRatio = 0, tells = true, tuned = true } = options
   const chance = seededChance(seed * seedSteps.speeds)
   return options.fleet.map((endpoint) => {
     const ideal = sustained(endpoint, mix, targets.tpotMs ?? weightTpotMs)
@@ -111,9 +113,9 @@ function endpointsOf(options: RunOptions, mix: RequestMix): SimulatedEndpoint[] 
       kvTokens: endpoint.kvTokens,
       batchTokens: endpoint.batchTokens,
       // One that can sustain nothing within the target still takes a request now and then.
-      weight: policy.weights === 'even' ? 1 : Math.max(1e-3, ideal.requestsPerSecond),
+      weight: policy.weights === 'even' || !tuned ? 1 : Math.max(1e-3, ideal.requestsPerSecond),
       maxInFlight:
-        policy.limitRatio === null
+        policy.limitRatio === null || !tuned
           ? null
           : Math.max(1, Math.round(policy.limitRatio * ideal.inFlight)),
       told: tells ? scaled(stepSpeedOf(endpoint), wrongBy) : null,

@@ -15,6 +15,8 @@ function stream(tokens: number, more: Partial<Stream> = {}): Stream {
     predictedTtftMs: 0,
     predictedTpotMs: 0,
     prefillShare: 0,
+    besideRequests: 0,
+    besideTokens: 0,
     started: true,
     firstAtMs: 0,
     lastAtMs: 0,

@@ -8,6 +8,7 @@
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
 import type { DispatchEndpoint } from '#routing/dispatcher.ts'
+import { LearntRoom } from '#routing/fastest/learnt-room.ts'
 import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { WorkLedger } from '#routing/fastest/work-ledger.ts'
@@ -29,6 +30,7 @@ export class EndpointModel {
   readonly id: EndpointId
   told: DispatchEndpoint
   readonly speed: SpeedEstimate
+  readonly #room = new LearntRoom()
   readonly decoding: Stream[] = []
   /** In the order in which they were sent, which is the order in which engines compute them. */
   readonly prefilling: Stream[] = []
@@ -71,11 +73,19 @@ export class EndpointModel {
     return this.decoding.length + this.#unheard.size + this.prefilling.length + this.work.count
   }
 
+  /**
+   * Whether a request is there of which nothing was heard, and nothing is known of the endpoint
+   * either: it may take a minute where others take a second.
+   */
+  get isProbed(): boolean {
+    return this.prefilling.length > 0 && !this.speed.isKnown
+  }
+
   /** Requests it may have at a time; fewer while it recovers. */
   get seats(): number {
     const { limits, view } = this.told
     const seats = Math.min(
-      limits.seats ?? Number.POSITIVE_INFINITY,
+      limits.seats ?? this.#room.seats,
       view.maxInFlight ?? Number.POSITIVE_INFINITY,
     )
     return view.slowStartRatio < 1 && seats < Number.POSITIVE_INFINITY
@@ -84,7 +94,7 @@ export class EndpointModel {
   }
 
   get kvTokens(): number {
-    return this.told.limits.kvTokens ?? Number.POSITIVE_INFINITY
+    return this.told.limits.kvTokens ?? this.#room.kvTokens
   }
 
   /** KV cache that is taken, or will be when the prompts there are computed. */
@@ -194,7 +204,17 @@ export class EndpointModel {
 
   firstToken(stream: Stream, nowMs: number): void {
     this.#progressAtMs = nowMs
-    this.speed.learnPrefill(nowMs - stream.sentAtMs, stream.predictedTtftMs, stream.prefillShare)
+    const tookMs = nowMs - stream.sentAtMs
+    const { predictedTtftMs, besideRequests, besideTokens } = stream
+    if (this.speed.isKnown) {
+      this.#room.learn({
+        requests: besideRequests,
+        tokens: besideTokens,
+        tookMs,
+        predictedMs: predictedTtftMs,
+      })
+    }
+    this.speed.learnPrefill(tookMs, predictedTtftMs, stream.prefillShare)
     this.#endPrefill(stream, nowMs)
     stream.started = true
     stream.firstAtMs = nowMs

@@ -290,6 +290,21 @@ test('work that is not counted in tokens goes where less of it is, and no furthe
   expect(obeyed(dispatcher, 1_400)).toHaveLength(12 - sent.length)
 })
 
+test('one that nobody knows is asked for one thing at a time, unless there is no other', () => {
+  const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
+  for (const name of ['x', 'y', 'z']) dispatcher.arrive(request(name), 0)
+  const sent = obeyed(dispatcher, 0)
+  expect(sent.map((line) => line.split(' > ')[1]).toSorted()).toEqual(['a', 'b'])
+  // Whoever answers first is the one to ask again.
+  const [first = ''] = sent
+  dispatcher.firstToken(requestId(first.split(' > ')[0] ?? ''), 200)
+  expect(obeyed(dispatcher, 200)).toEqual([`z > ${first.split(' > ')[1]}`])
+
+  const alone = fastest([endpoint('only', plainUrl)])
+  for (const name of ['x', 'y', 'z']) alone.arrive(request(name), 0)
+  expect(obeyed(alone, 0)).toHaveLength(3)
+})
+
 test('of two that nobody knows, the one with more weight is thought to be faster', () => {
   const weighted = (name: string, weight: number) =>
     endpoint(name, { ...plainUrl, view: endpointView(name, { weight }) })

@@ -62,6 +62,8 @@ export function judge(
     readonly heldTokens: number
     readonly expectedTokens: number
     readonly urgency: Urgency
+    /** Whether no other endpoint serves its model. */
+    readonly isOnly: boolean
     readonly nowMs: number
     readonly tuning: FastestTuning
   },
@@ -84,7 +86,7 @@ export function judge(
   judgement.loss = 0
   judgement.gate = 'none'
   const inFlight = model.inFlight
-  if (inFlight + model.otherRequests + 1 > model.seats) {
+  if (inFlight + model.otherRequests + 1 > model.seats || (model.isProbed && !facts.isOnly)) {
     judgement.gate = 'seats'
     return
   }

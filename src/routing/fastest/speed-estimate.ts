@@ -35,7 +35,8 @@ const ratioMax = 4
 const correctionMin = 0.02
 const correctionMax = 100
 /** From so many samples on, an endpoint of which nothing was said is judged by what was seen. */
-const samplesEnough = 8
+const decodeSamplesEnough = 8
+const prefillSamplesEnough = 3
 
 export class SpeedEstimate {
   decodeCorrection = 1
@@ -71,7 +72,7 @@ export class SpeedEstimate {
   get isKnown(): boolean {
     return (
       !this.#guessed ||
-      (this.#decodeSamples >= samplesEnough && this.#prefillSamples >= samplesEnough)
+      (this.#decodeSamples >= decodeSamplesEnough && this.#prefillSamples >= prefillSamplesEnough)
     )
   }
 
@@ -102,7 +103,7 @@ export class SpeedEstimate {
     this.#decodeSamples++
     this.decodeCorrection = corrected(
       this.decodeCorrection,
-      observedMs / predictedMs,
+      this.#believed(observedMs / predictedMs, this.#decodeSamples, decodeSamplesEnough),
       Math.max(decodeWeight, this.#guessed ? 1 / (this.#decodeSamples + 1) : 0),
     )
   }
@@ -111,10 +112,20 @@ export class SpeedEstimate {
   learnWhole(observedMs: number, predictedMs: number): void {
     this.#decodeSamples++
     this.#prefillSamples++
-    const ratio = observedMs / predictedMs
+    const ratio = this.#believed(
+      observedMs / predictedMs,
+      this.#prefillSamples,
+      prefillSamplesEnough,
+    )
     const first = this.#guessed ? 1 / (this.#decodeSamples + 1) : 0
     this.decodeCorrection = corrected(this.decodeCorrection, ratio, Math.max(wholeWeight, first))
     this.prefillCorrection = corrected(this.prefillCorrection, ratio, Math.max(decodeWeight, first))
+  }
+
+  /** A guess may be off by anything; what rests on samples is not. */
+  #believed(ratio: number, samples: number, enough: number): number {
+    if (this.#guessed && samples <= enough) return ratio
+    return Math.min(ratioMax, Math.max(ratioMin, ratio))
   }
 
   /** `share` of the prediction was for prompts: only for that much is it evidence. */
@@ -122,14 +133,13 @@ export class SpeedEstimate {
     this.#prefillSamples++
     this.prefillCorrection = corrected(
       this.prefillCorrection,
-      observedMs / predictedMs,
+      this.#believed(observedMs / predictedMs, this.#prefillSamples, prefillSamplesEnough),
       share * Math.max(prefillWeight, this.#guessed ? 1 / (this.#prefillSamples + 1) : 0),
     )
   }
 }
 
 function corrected(correction: number, ratio: number, weight: number): number {
-  const believed = Math.min(ratioMax, Math.max(ratioMin, ratio))
-  const next = correction * (1 + weight * (believed - 1))
+  const next = correction * (1 + weight * (ratio - 1))
   return Math.min(correctionMax, Math.max(correctionMin, next))
 }

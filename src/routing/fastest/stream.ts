@@ -14,6 +14,9 @@ export interface Stream {
   readonly predictedTtftMs: number
   readonly predictedTpotMs: number
   readonly prefillShare: number
+  /** What was there when it was sent: requests, and the tokens they hold. */
+  readonly besideRequests: number
+  readonly besideTokens: number
   /** Its TPOT target; infinite without one. */
   readonly targetMs: number
   /** Whether its first token came, and when. */

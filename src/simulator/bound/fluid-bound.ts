@@ -26,3 +26,18 @@ export async function fluidBound(
   const buckets = bucketsOf(requests, promptParts, outputParts)
   return solveProgram(fluidProgram(endpoints, buckets, target), timeLimitSeconds)
 }
+
+/**
+ * The part of a mix that comes at such a rate which can be served within the targets at most, the
+ * requests that cost most being refused.
+ */
+export async function attainmentBound(
+  endpoints: readonly BoundEndpoint[],
+  requests: readonly RequestSize[],
+  target: LatencyTarget,
+  ratePerSecond: number,
+): Promise<number> {
+  const buckets = bucketsOf(requests, promptParts, outputParts)
+  const program = fluidProgram(endpoints, buckets, target, ratePerSecond)
+  return Math.min(1, (await solveProgram(program, timeLimitSeconds)) / ratePerSecond)
+}

@@ -21,7 +21,8 @@ const modeCount = 24
 /**
  * The rate at which a fleet could serve a mix of requests if they flowed like water, as a linear
  * program whose optimum no policy can exceed in the engine model. In CPLEX's LP format; `rate` is
- * maximised, in requests per second of the whole mix.
+ * maximised: requests per second of the whole mix or, of `ratePerSecond` that come of it, as many
+ * as possible, the others being left out.
  *
  * An endpoint spends its time in modes, each with steps of about one length S. In its share y of
  * the time a mode reads the prompts of p requests per second of each bucket and writes the answers
@@ -39,6 +40,7 @@ export function fluidProgram(
   endpoints: readonly BoundEndpoint[],
   buckets: readonly RequestBucket[],
   target: LatencyTarget,
+  ratePerSecond: number | null = null,
 ): string {
   const rows: string[] = []
   const served: string[][] = buckets.map(() => [])
@@ -46,8 +48,13 @@ export function fluidProgram(
     addEndpoint(rows, served, { endpoint, count, index, buckets, target })
   }
   for (const [index, { share }] of buckets.entries()) {
-    rows.push(`${sum(served[index]!)} - ${number(share)} rate = 0`)
+    rows.push(
+      ratePerSecond === null
+        ? `${sum(served[index]!)} - ${number(share)} rate = 0`
+        : `${sum(served[index]!)} <= ${number(share * ratePerSecond)}`,
+    )
   }
+  if (ratePerSecond !== null) rows.push(`${sum(served.flat())} - rate = 0`)
   const lines = rows.map((row) => ` ${row}`)
   return ['Maximize', ' rate', 'Subject To', ...lines, 'End'].join('\n')
 }
