@@ -398,6 +398,12 @@ describe('the node', () => {
       'blocked: not-installed',
     )
     expect(on([installed('llama-server', 'b6000')])).toBe('runs')
+    const both = {
+      ...installed('llama-server', 'b6000'),
+      backends: ['cuda' as const, 'cpu' as const],
+    }
+    expect(on([both])).toBe('runs')
+    expect(on([{ ...both, assumed: true }])).toBe('runs; not-verified')
     expect(on(null)).toBe('runs; not-verified')
   })
 })

@@ -57,7 +57,8 @@ ${sections.join('\n\n')}
 ${variables.join('\n')}
 
 \`MOTLEY_CONFIG\` names the file, \`MOTLEY_URL\` and \`MOTLEY_KEY\` the gateway and the key that commands use,
-and \`MOTLEY_DATA_DIR\` the folder for what Motley downloads.
+\`MOTLEY_DATA_DIR\` the folder for what Motley downloads, and \`MOTLEY_ENGINE_PATH\` folders in which an agent
+looks for the programs of engines before those of PATH.
 `
 }
 

@@ -3,10 +3,12 @@
  * controller wants, and lets gateways in to them. When it dies its engines run on; when it comes
  * back it finds them.
  */
+import { join } from 'node:path'
 import { answerAsk } from '#agent/answer-ask.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
 import { containerSoftware } from '#agent/container-software.ts'
 import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
+import { deviceGroupIds } from '#agent/device-groups.ts'
 import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
 import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
 import { FreePorts } from '#agent/free-ports.ts'
@@ -38,6 +40,7 @@ import { probes } from '#hardware/index.ts'
 import type { Machine } from '#hardware/probe.ts'
 import type { ReportedReplica } from '#protocol/agent-messages.ts'
 import type { Clock } from '#std/clock.ts'
+import { makeFolder } from '#std/make-folder.ts'
 import { answerWeights, sendWeightsAnswer } from '#weights/serve.ts'
 
 export interface AgentOptions {
@@ -61,8 +64,8 @@ export interface AgentOptions {
   readonly enginePorts?: readonly number[]
   /** Starts the engine that is part of Motley. */
   readonly ownProgram: OwnProgram
-  /** Whether a program is on the PATH. */
-  readonly isInstalled: (command: string) => boolean
+  /** Where a program is; null where it is not there. */
+  readonly findProgram: (command: string) => string | null
   /** `docker`, or `podman`. */
   readonly containerRuntime: string
   readonly clock: Clock
@@ -167,11 +170,21 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     },
     choose: async (spec, weights) => {
       const port = await ports.next()
-      const { ownProgram, isInstalled } = options
-      const os = osNames[inventory.os]
-      const { devices } = inventory
-      const need = { spec, weights, port, os, devices, ownProgram, isInstalled, engines }
-      const chosen = chooseLaunch(need)
+      const cacheDirectory = join(options.directory, 'cache')
+      await makeFolder(cacheDirectory)
+      const chosen = chooseLaunch({
+        spec,
+        weights,
+        port,
+        os: osNames[inventory.os],
+        devices: inventory.devices,
+        ownProgram: options.ownProgram,
+        findProgram: options.findProgram,
+        installed: report.installed,
+        deviceGroupIds: await deviceGroupIds(),
+        cacheDirectory,
+        engines,
+      })
       await memory.noteBefore(replicaId(spec.id))
       return { ...chosen, port }
     },

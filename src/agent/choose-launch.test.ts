@@ -47,16 +47,27 @@ interface Case {
   readonly own?: LaunchNeed['ownProgram']['backends']
   readonly weights?: LaunchNeed['weights']
   readonly wish?: Partial<ReplicaSpec>
+  readonly reported?: LaunchNeed['installed']
 }
 
-async function needOf({ machine, installed = [], own, weights, wish }: Case): Promise<LaunchNeed> {
+async function needOf({
+  machine,
+  installed = [],
+  own,
+  weights,
+  wish,
+  reported,
+}: Case): Promise<LaunchNeed> {
   return {
     ...(await devicesOf(machine)),
     spec: { ...anything, ...wish },
     weights: weights ?? gguf,
     port: 8_123,
     ownProgram: { command: 'node', args: ['embedded.js'], backends: own ?? { cpu: [] } },
-    isInstalled: (command) => command === 'node' || installed.includes(command),
+    findProgram: (command) => (installed.includes(command) ? `/opt/bin/${command}` : null),
+    installed: reported ?? [],
+    deviceGroupIds: [44, 993],
+    cacheDirectory: '/var/lib/motley/cache',
     engines,
   }
 }
@@ -148,6 +159,64 @@ test.each<Case & { readonly says: RegExp }>([
   const need = await needOf(asked)
   expect(() => chooseLaunch(need)).toThrow(NoLaunchError)
   expect(() => chooseLaunch(need)).toThrow(says)
+})
+
+const reporting = (
+  backends: LaunchNeed['installed'][number]['backends'],
+  more = {},
+): LaunchNeed['installed'] => [
+  { engine: 'llama-server', version: '6123', kinds: ['native'], backends, ...more },
+]
+
+test('a program that is built for the CPU alone is not started for a GPU', async () => {
+  const asked: Case = {
+    machine: rtx,
+    installed: ['llama-server'],
+    reported: reporting(['cpu']),
+  }
+  const says =
+    'llama.cpp llama-server on cuda: the one that is installed can use cpu and no cuda: install its build for cuda, start it in a container, or see "motley doctor" for its driver.'
+  const { engine, backend, alarms } = chooseLaunch(await needOf(asked))
+  expect(`${engine.id} on ${backend}`).toBe('llama-server on cpu')
+  expect(alarms[0]).toContain(says)
+  const wanted = await needOf({ ...asked, wish: { backend: 'cuda', engine: 'llama-server' } })
+  expect(() => chooseLaunch(wanted)).toThrow(`nothing here can run it. ${says}`)
+  // In its container it is built for what it is started for.
+  const contained = await needOf({ ...asked, wish: { kind: 'container', engine: 'llama-server' } })
+  expect(chooseLaunch(contained).backend).toBe('cuda')
+  // What does not tell is believed.
+  const assumed = reporting(['cuda', 'cpu'], { assumed: true })
+  const believed = chooseLaunch(await needOf({ ...asked, reported: assumed }))
+  expect(believed.backend).toBe('cuda')
+})
+
+test('a driver that is older than a build needs is named, with the one it needs', async () => {
+  const wish = { engine: 'vllm', kind: 'container', backend: 'cuda' } as const
+  const need = await needOf({ machine: rtx, weights: safetensors, wish })
+  const devices = need.devices.map((device) =>
+    device.vendor === 'nvidia' ? { ...device, driverVersion: '470.42.01' } : device,
+  )
+  expect(() => chooseLaunch({ ...need, devices })).toThrow(
+    /^nothing here can run it\. vLLM on cuda: it needs driver [\d.]+, and NVIDIA GeForce RTX 4090 has 470\.42\.01: upgrade the driver to [\d.]+ or newer\.$/,
+  )
+})
+
+test('a program is started where it was found', async () => {
+  const { plan } = chooseLaunch(await needOf({ machine: rtx, installed: ['llama-server'] }))
+  expect(plan.command).toBe('/opt/bin/llama-server')
+})
+
+test('a container gets the groups of the GPU files, and keeps what it compiles', async () => {
+  const wish = { kind: 'container', engine: 'vllm' } as const
+  const asked = { machine: 'amd/8-mi308x', weights: safetensors, wish }
+  const { plan } = chooseLaunch(await needOf(asked))
+  expect(plan.container?.groups).toEqual(['44', '993'])
+  expect(plan.env['VLLM_CACHE_ROOT']).toBe('/var/lib/motley/cache/vllm')
+  expect(plan.container?.mounts).toContainEqual({
+    source: '/var/lib/motley/cache',
+    target: '/var/lib/motley/cache',
+    readOnly: false,
+  })
 })
 
 test('the build of the embedded engine is named to it', async () => {

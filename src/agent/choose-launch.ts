@@ -2,17 +2,19 @@
  * How a wanted replica is started on this machine: on which devices, with which engine, by which
  * command. Pure: what is installed is asked through a function.
  */
-import type { Device } from '#core/device.ts'
+import { tooOldFor } from '#core/build-minimums.ts'
+import type { Device, Runtime } from '#core/device.ts'
 import { deviceIds } from '#core/device-ids.ts'
 import {
   type Backend,
   backendsOfVendor,
+  isInRange,
   type OperatingSystem,
   type WeightsFormat,
 } from '#core/engine-build.ts'
 import type { Engine } from '#engines/engine.ts'
-import type { LaunchDevice, LaunchPlan } from '#engines/engine-launch.ts'
-import type { ReplicaSpec } from '#protocol/agent-messages.ts'
+import type { LaunchDevice, LaunchPlan, LaunchRequest } from '#engines/engine-launch.ts'
+import type { ReplicaSpec, ReportedEngine } from '#protocol/agent-messages.ts'
 
 export interface LaunchNeed {
   readonly spec: ReplicaSpec
@@ -25,8 +27,14 @@ export interface LaunchNeed {
   readonly os: OperatingSystem
   readonly devices: readonly Device[]
   readonly ownProgram: OwnProgram
-  /** Whether a program of this name, or at this path, is there. */
-  readonly isInstalled: (command: string) => boolean
+  /** Where a program of this name, or at this path, is; null where it is not. */
+  readonly findProgram: (command: string) => string | null
+  /** What the programs of engines say of themselves; empty before anybody has asked. */
+  readonly installed: readonly ReportedEngine[]
+  /** Of the groups that own the files of GPUs here. */
+  readonly deviceGroupIds: readonly number[]
+  /** For what engines compile. */
+  readonly cacheDirectory: string
   readonly engines: readonly Engine[]
 }
 
@@ -178,7 +186,7 @@ function planFor(
   const { spec, ownProgram } = need
   if (engine.launch === null) return { text: 'somebody else starts it.', isInstallable: false }
   const ownArgs = ownProgram.backends[backend]
-  const plan = engine.launch({
+  const request: LaunchRequest = {
     replicaId: spec.id,
     modelName: spec.model,
     task: spec.task ?? 'chat',
@@ -196,25 +204,80 @@ function planFor(
       command: ownProgram.command,
       args: [...ownProgram.args, ...(ownArgs ?? [])],
     },
-    deviceGroupIds: [],
-    cacheDirectory: null,
+    deviceGroupIds: need.deviceGroupIds,
+    cacheDirectory: need.cacheDirectory,
     // A wrong one hangs: only where somebody, or a plan, wants this very backend.
     allowsArchitectureOverride: spec.backend !== null,
     extraArgs: spec.extraArguments,
     apiKey: null,
-  })
+  }
+  const plan = engine.launch(request)
   if (plan.kind === 'problem') {
     return { text: `${plan.message} ${plan.fix}`, isInstallable: false }
   }
-  if (engine.id === ownEngine && ownArgs === undefined) {
+  const tooOld = tooOldText(need, engine, backend, devices)
+  if (tooOld !== null) return { text: tooOld, isInstallable: true }
+  if (engine.id === ownEngine) {
+    if (ownArgs !== undefined) return plan
     const text = 'it has no such build here: "motley engine install" gets it.'
     return { text, isInstallable: true }
   }
-  if (plan.container === null && !need.isInstalled(plan.command)) {
+  if (plan.container !== null) return plan
+  const executable = need.findProgram(plan.command)
+  if (executable === null) {
     const text = `there is no program "${plan.command}" on the PATH of the agent.`
     return { text, isInstallable: true }
   }
-  return plan
+  const wrongBuild = wrongBuildText(need, engine, backend)
+  if (wrongBuild !== null) return { text: wrongBuild, isInstallable: true }
+  const found = engine.launch({ ...request, executable })
+  return found.kind === 'plan' ? found : plan
+}
+
+/** What the drivers lack of what a build needs; null where that is enough, or unknown. */
+function tooOldText(
+  { spec, os, installed }: LaunchNeed,
+  engine: Engine,
+  backend: Backend,
+  devices: readonly Device[],
+): string | null {
+  const here = installed.find((one) => one.engine === engine.id && one.kinds.includes(spec.kind))
+  const version = spec.kind === 'native' ? (here?.version ?? null) : null
+  const builds = engine.supports.filter(
+    (build) =>
+      build.backend === backend &&
+      build.kinds.includes(spec.kind) &&
+      build.os.includes(os) &&
+      isInRange(version, build.versions),
+  )
+  const lacks = builds.map((build) => {
+    const found = devices.map((device) => ({ device, tooOld: tooOldFor(build, device, os) }))
+    return found.find(({ tooOld }) => tooOld !== null) ?? null
+  })
+  const [first] = lacks
+  if (first == null || first.tooOld === null || lacks.includes(null)) return null
+  const { what, needed, found } = first.tooOld
+  const name = what === 'driver' ? 'driver' : runtimeTitles[what]
+  return `it needs ${name} ${needed}, and ${first.device.name} has ${found}: upgrade the ${what === 'driver' ? 'driver' : `driver, or ${name} where it is apart,`} to ${needed} or newer.`
+}
+
+const runtimeTitles: Readonly<Record<Runtime, string>> = {
+  cuda: 'CUDA',
+  rocm: 'ROCm',
+  metal: 'Metal',
+  levelZero: 'Level Zero',
+  vulkan: 'Vulkan',
+}
+
+/** That the program which is here cannot use the devices; null where it can, or does not tell. */
+function wrongBuildText(
+  { installed }: LaunchNeed,
+  { id }: Engine,
+  backend: Backend,
+): string | null {
+  const here = installed.find((one) => one.engine === id && one.kinds.includes('native'))
+  if (here === undefined || here.assumed === true || here.backends.includes(backend)) return null
+  return `the one that is installed can use ${here.backends.join(', ')} and no ${backend}: install its build for ${backend}, start it in a container, or see "motley doctor" for its driver.`
 }
 
 function roomOf({ spec }: LaunchNeed): { contextTokens: number; slots: number } {

@@ -5,7 +5,7 @@ import type { CommandResult } from '#hardware/probe.ts'
 const answers = (result: CommandResult, containerRuntime = 'docker') =>
   containerSoftware({
     machine: { run: async () => result },
-    isInstalled: () => true,
+    findProgram: (command) => command,
     containerRuntime,
   })
 
@@ -34,5 +34,5 @@ test('Podman has no daemon that could be asked', async () => {
 
 test('without a program there are none', async () => {
   const look = { machine: { run: async () => ran('{}') }, containerRuntime: 'docker' }
-  expect(await containerSoftware({ ...look, isInstalled: () => false })).toEqual({ kind: 'none' })
+  expect(await containerSoftware({ ...look, findProgram: () => null })).toEqual({ kind: 'none' })
 })

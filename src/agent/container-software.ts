@@ -6,7 +6,7 @@ import { parseJson } from '#std/parse-json.ts'
 
 export interface ContainerLook {
   readonly machine: Pick<Machine, 'run'>
-  readonly isInstalled: (command: string) => boolean
+  readonly findProgram: (command: string) => string | null
   /** `docker`, or `podman`. */
   readonly containerRuntime: string
 }
@@ -18,8 +18,8 @@ const runtimesByName = z.record(z.string(), z.unknown())
 
 /** Rejects never. */
 export async function containerSoftware(look: ContainerLook): Promise<ReportedContainers> {
-  const { machine, isInstalled, containerRuntime } = look
-  if (!isInstalled(containerRuntime)) return { kind: 'none' }
+  const { machine, findProgram, containerRuntime } = look
+  if (findProgram(containerRuntime) === null) return { kind: 'none' }
   // Podman has no daemon to ask, and takes devices by CDI or by path.
   if (containerRuntime !== 'docker') return { kind: 'there', runtimes: null }
   const args = ['info', '--format', '{{json .Runtimes}}']

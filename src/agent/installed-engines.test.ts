@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type InstalledOptions, installedEngines, versionIn } from '#agent/installed-engines.ts'
+import { type InstalledOptions, installedEngines } from '#agent/installed-engines.ts'
 import { engines } from '#engines/index.ts'
 import type { CommandResult } from '#hardware/probe.ts'
 
@@ -20,7 +20,7 @@ function optionsWith(
     machine: { run: async () => printed('0.11.0\n') },
     ownProgram: { command: 'node', args: [], backends: { cpu: [] } },
     ownVersion: '0.1.0',
-    isInstalled: (command) => programs.includes(command),
+    findProgram: (command) => (programs.includes(command) ? `/usr/bin/${command}` : null),
     hasContainers: false,
     ...more,
   }
@@ -66,13 +66,55 @@ test('a program that hangs or fails when asked has no version', async () => {
   }
 })
 
-test.each([
-  ['0.11.0\n', '0.11.0'],
-  ['version: 6123 (abcdef1)\nbuilt with gcc 13.2.0', '6123'],
-  ['version: 6123 (abcdef1)', '6123'],
-  ['ollama version is 0.9.1', '0.9.1'],
-  ['vLLM API server version v0.11.0rc2', '0.11.0rc2'],
-  ['usage: engine [options]', null],
-])('the version in %j is %s', (text, version) => {
-  expect(versionIn(text)).toBe(version)
+/** Answers by the program and its first argument. */
+function saying(answers: Readonly<Record<string, string>>): InstalledOptions['machine'] {
+  return {
+    run: async (command, [first = '']) => {
+      const answer = answers[`${command} ${first}`]
+      return answer === undefined
+        ? { kind: 'ran', exitCode: 1, stdout: '', stderr: 'unknown argument' }
+        : printed(answer)
+    },
+  }
+}
+
+test('a llama-server that sees no GPU is one for the CPU, whatever there are builds for', async () => {
+  const machine = saying({
+    '/usr/bin/llama-server --version': 'version: 6123 (abcdef1)\nbuilt with gcc 13.2.0',
+    '/usr/bin/llama-server --list-devices': 'Available devices:\n',
+  })
+  expect(await installedEngines(optionsWith(['llama-server'], { machine }))).toContainEqual({
+    engine: 'llama-server',
+    version: '6123',
+    backends: ['cpu'],
+    kinds: ['native'],
+  })
+})
+
+test('a program that does not tell what it is built for is said not to', async () => {
+  const machine = saying({ '/usr/bin/llama-server --version': 'version: 3100 (abc)' })
+  const found = await installedEngines(optionsWith(['llama-server', 'trtllm-serve'], { machine }))
+  expect(found.find(({ engine }) => engine === 'llama-server')).toMatchObject({
+    version: '3100',
+    assumed: true,
+    backends: expect.arrayContaining(['cuda', 'cpu']),
+  })
+  // There is only one thing that this can be built for.
+  const trt = found.find(({ engine }) => engine === 'tensorrt-llm')
+  expect(trt).toMatchObject({ backends: ['cuda'] })
+  expect(trt).not.toHaveProperty('assumed')
+})
+
+test('an interpreter is no engine, until it has the package', async () => {
+  const programs = ['python3', 'uvicorn']
+  const without = await installedEngines(optionsWith(programs, { machine: saying({}) }))
+  expect(without.map(({ engine }) => engine)).toEqual(['motley-embedded'])
+  const machine = saying({ '/usr/bin/python3 -c': 'version: 0.5.10\ntorch: 2.9.0+cu128\n' })
+  const found = await installedEngines(optionsWith(programs, { machine }))
+  expect(found.find(({ engine }) => engine === 'sglang')).toEqual({
+    engine: 'sglang',
+    version: '0.5.10',
+    backends: ['cuda'],
+    kinds: ['native'],
+  })
 })

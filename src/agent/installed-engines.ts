@@ -5,6 +5,7 @@
 import type { OwnProgram } from '#agent/choose-launch.ts'
 import type { Backend, LaunchKind, OperatingSystem, Support } from '#core/engine-build.ts'
 import type { Engine } from '#engines/engine.ts'
+import { type ProgramFacts, saysVersion } from '#engines/engine-program.ts'
 import type { Machine } from '#hardware/probe.ts'
 import type { ReportedEngine } from '#protocol/agent-messages.ts'
 
@@ -14,36 +15,56 @@ export interface InstalledOptions {
   readonly machine: Pick<Machine, 'run'>
   readonly ownProgram: OwnProgram
   readonly ownVersion: string
-  readonly isInstalled: (command: string) => boolean
+  /** Where a program is, or null. */
+  readonly findProgram: (command: string) => string | null
   /** Whether containers can be started. */
   readonly hasContainers: boolean
 }
 
 const ownEngine = 'motley-embedded'
 
-/** Engines in Python load half of what they have for that. */
-const versionWithinMs = 8_000
+/** Engines in Python load half of what they have to tell their version. */
+const answerWithinMs = 8_000
 
 /** One entry for each engine and way to start it. Rejects never. */
 export async function installedEngines(options: InstalledOptions): Promise<ReportedEngine[]> {
-  const { engines, os, isInstalled, hasContainers } = options
+  const { engines, os, hasContainers } = options
   const found = engines.map(async (engine): Promise<ReportedEngine[]> => {
     if (engine.id === ownEngine) return ownEntry(options)
     const here = engine.supports.filter((support) => support.os.includes(os))
     const containers = hasContainers ? here.filter(({ kinds }) => kinds.includes('container')) : []
-    const native = here.filter((support) => {
-      const program = programOf(engine, support)
-      return program !== null && isInstalled(program)
-    })
-    const [first] = native
-    const version = first === undefined ? null : await versionOf(options, programOf(engine, first))
     return [
-      ...entry(engine, version, native, 'native'),
+      ...(await nativeEntry(options, engine, here)),
       // Which version there will be is in the name of the image, which the adapter keeps.
-      ...entry(engine, null, containers, 'container'),
+      ...entry(engine, null, backendsOf(containers), 'container'),
     ]
   })
   return (await Promise.all(found)).flat()
+}
+
+async function nativeEntry(
+  options: InstalledOptions,
+  engine: Engine,
+  here: readonly Support[],
+): Promise<ReportedEngine[]> {
+  const programs = here.map((support) => {
+    const name = programOf(engine, support)
+    return { support, path: name === null ? null : options.findProgram(name) }
+  })
+  const native = programs.filter(({ path }) => path !== null)
+  const path = native[0]?.path ?? null
+  const facts = path === null ? null : await factsOf(options, engine, path)
+  if (facts === null) return []
+  const possible = backendsOf(native.map(({ support }) => support))
+  const told = facts.backends?.filter((backend) => possible.includes(backend)) ?? null
+  // Of one thing alone it need not be asked.
+  if (told === null && possible.length > 1) {
+    return entry(engine, facts.version, possible, 'native').map((each) => ({
+      ...each,
+      assumed: true,
+    }))
+  }
+  return entry(engine, facts.version, told ?? possible, 'native')
 }
 
 function ownEntry({ ownProgram, ownVersion }: InstalledOptions): ReportedEngine[] {
@@ -55,11 +76,16 @@ function ownEntry({ ownProgram, ownVersion }: InstalledOptions): ReportedEngine[
 function entry(
   { id }: Engine,
   version: string | null,
-  supports: readonly Support[],
+  backends: readonly Backend[],
   kind: LaunchKind,
 ): ReportedEngine[] {
-  const backends = [...new Set(supports.map(({ backend }) => backend))]
-  return backends.length === 0 ? [] : [{ engine: id, version, backends, kinds: [kind] }]
+  return backends.length === 0
+    ? []
+    : [{ engine: id, version, backends: [...backends], kinds: [kind] }]
+}
+
+function backendsOf(supports: readonly Support[]): readonly Backend[] {
+  return [...new Set(supports.map(({ backend }) => backend))]
 }
 
 /** What is started for a build of it; null where it is started in containers alone. */
@@ -90,21 +116,18 @@ function programOf(engine: Engine, { backend, kinds }: Support): string | null {
   return plan?.kind === 'plan' && plan.container === null ? plan.command : null
 }
 
-async function versionOf(
-  { machine }: InstalledOptions,
-  program: string | null,
-): Promise<string | null> {
-  if (program === null) return null
-  const result = await machine.run(program, ['--version'], versionWithinMs)
-  if (result.kind !== 'ran' || result.exitCode !== 0) return null
-  return versionIn(`${result.stdout}\n${result.stderr}`)
-}
-
-/** Every program says its own sentence around it: `version: 6123 (abc)`, `0.11.0`, `ollama is 0.9.1`. */
-export function versionIn(text: string): string | null {
-  return (
-    /\bversion:?\s+(?:is\s+)?[vb]?(\d+(?:\.\d+)*(?:[a-z]+\d*)?)\b/i.exec(text)?.[1] ??
-    /\b[vb]?(\d+\.\d+(?:\.\d+)*(?:[a-z]+\d*)?)/.exec(text)?.[1] ??
-    null
-  )
+/** Null where the engine is not there although its program is; what hangs tells nothing. */
+async function factsOf(
+  { machine, findProgram }: InstalledOptions,
+  { program = saysVersion }: Engine,
+  found: string,
+): Promise<ProgramFacts | null> {
+  const answers: (string | null)[] = []
+  for (const { command, args } of program.questions) {
+    const asked = command === null ? found : findProgram(command)
+    const result = asked === null ? null : await machine.run(asked, args, answerWithinMs)
+    const isAnswer = result?.kind === 'ran' && result.exitCode === 0
+    answers.push(isAnswer ? `${result.stdout}\n${result.stderr}` : null)
+  }
+  return program.read(answers)
 }

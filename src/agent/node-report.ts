@@ -65,6 +65,11 @@ export class NodeReport {
     this.#freeDiskBytes = freeBytes ?? this.#freeDiskBytes
   }
 
+  /** Empty before the first look is over. */
+  get installed(): readonly ReportedEngine[] {
+    return this.#software?.engines ?? []
+  }
+
   noteTransfer(bytes: number, ms: number): void {
     if (bytes >= measuredBytesMin && ms > 0) this.#networkBytesPerSecond = rateOf(bytes, ms)
   }

@@ -1,5 +1,5 @@
 /** What every agent gets from the machine that this process runs on. */
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import type { AgentOptions } from '#agent/agent.ts'
@@ -24,7 +24,7 @@ type FromMachine =
   | 'runsEngines'
   | 'weights'
   | 'ownProgram'
-  | 'isInstalled'
+  | 'findProgram'
   | 'containerRuntime'
   | 'clock'
   | 'chance'
@@ -54,8 +54,9 @@ export function agentOptions(
       args: [...process.execArgv, roomProgram('embedded/main')],
       backends: ownBackends(),
     },
-    isInstalled,
-    containerRuntime: !isInstalled('docker') && isInstalled('podman') ? 'podman' : 'docker',
+    findProgram,
+    containerRuntime:
+      findProgram('docker') === null && findProgram('podman') !== null ? 'podman' : 'docker',
     clock: systemClock,
     chance: Math.random,
     log,
@@ -71,16 +72,19 @@ function ownBackends(): OwnProgram['backends'] {
   return { cpu: [], ...(hasMetal ? { metal: [] } : {}), ...Object.fromEntries(installed) }
 }
 
-function isInstalled(command: string): boolean {
-  if (isAbsolute(command)) return isExecutable(command)
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  return folders.some((folder) => folder !== '' && isExecutable(join(folder, command)))
+/** Engines that lie elsewhere than on the PATH, as in a folder of Python, come first. */
+function findProgram(command: string): string | null {
+  if (isAbsolute(command)) return isExecutable(command) ? command : null
+  const { MOTLEY_ENGINE_PATH: first = '', PATH: usual = '' } = process.env
+  const folders = [...first.split(delimiter), ...usual.split(delimiter)]
+  const places = folders.filter((folder) => folder !== '').map((folder) => join(folder, command))
+  return places.find(isExecutable) ?? null
 }
 
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    return statSync(path).isFile()
   } catch {
     return false
   }

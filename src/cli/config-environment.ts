@@ -11,6 +11,7 @@ const otherVariables: readonly string[] = [
   'MOTLEY_KEY',
   'MOTLEY_URL',
   'MOTLEY_DATA_DIR',
+  'MOTLEY_ENGINE_PATH',
 ]
 
 /** Kubernetes puts these into every container beside a Service whose name starts with "motley". */

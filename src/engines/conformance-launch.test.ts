@@ -53,7 +53,7 @@ function requestFor(engine: Engine, backend: Backend, kind: LaunchKind): LaunchR
     executable: null,
     ownProgram: { command: '/opt/motley/node', args: ['/opt/motley/embedded/main.js'] },
     deviceGroupIds: [44, 993],
-    cacheDirectory: null,
+    cacheDirectory: '/var/cache/motley',
     allowsArchitectureOverride: false,
     extraArgs: [],
     apiKey: engine.checksApiKey ? secret : null,

@@ -12,6 +12,8 @@ export interface ContainerNeeds {
   readonly capAdd?: readonly string[]
   readonly securityOptions?: readonly string[]
   readonly ulimits?: Readonly<Record<string, number>>
+  /** Whether it compiles kernels at its start, which the next one need not do again. */
+  readonly compilesKernels?: boolean
   /** The port inside, for images that cannot be told another. */
   readonly containerPort?: number
 }
@@ -19,7 +21,7 @@ export interface ContainerNeeds {
 export function containerPlan(request: CheckedRequest, needs: ContainerNeeds): ContainerPlan {
   const nvidia = usesNvidiaRuntime(request)
   const tegra = nvidia && request.devices.some(({ architecture }) => isTegra(architecture))
-  const { cacheDirectory } = request
+  const cacheDirectory = needs.compilesKernels === true ? request.cacheDirectory : null
   return {
     image: needs.image,
     devices: nvidia ? [] : deviceFiles[request.backend],

@@ -11,6 +11,7 @@ import type { Task } from '#core/task.ts'
 import type { EngineAlarm } from '#engines/engine-alarms.ts'
 import type { KnownError } from '#engines/engine-known-errors.ts'
 import type { Launch } from '#engines/engine-launch.ts'
+import type { EngineProgram } from '#engines/engine-program.ts'
 
 /** One HTTP answer of an engine, whole. */
 export interface EngineAnswer {
@@ -94,6 +95,8 @@ export interface Engine extends Omit<EngineFacts, 'memory'> {
   readonly usualPorts: readonly number[]
   /** Null for an engine that somebody else starts. */
   readonly launch: Launch | null
+  /** How its program is asked what it is; left out where it says its version and no more. */
+  readonly program?: EngineProgram
   readonly continuation: Continuation
   /** What its last words mean when it ends by itself; the first that matches counts. */
   readonly knownErrors: readonly KnownError[]

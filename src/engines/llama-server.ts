@@ -10,6 +10,7 @@ import { loadingByWords, saysLoading } from '#engines/engine-loading-page.ts'
 import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
+import { backendsInDeviceList, versionIn } from '#engines/engine-program.ts'
 import { llamaServerErrors } from '#engines/llama-server/known-errors.ts'
 import { llamaServerPlan } from '#engines/llama-server/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -81,6 +82,16 @@ export const llamaServer: Engine = {
   apiPath: '/v1',
   usualPorts: [8080],
   launch: checkedLaunch(facts, llamaServerPlan),
+  program: {
+    questions: [
+      { command: null, args: ['--version'] },
+      { command: null, args: ['--list-devices'] },
+    ],
+    read: ([version = null, devices = null]) => ({
+      version: versionIn(version ?? ''),
+      backends: backendsInDeviceList(devices ?? ''),
+    }),
+  },
   continuation: {
     kind: 'assistant-prefill',
     // An assistant's message at the end is continued without being asked.

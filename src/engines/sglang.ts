@@ -11,6 +11,7 @@ import { checkedLaunch } from '#engines/engine-launch.ts'
 import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { stepsByMemory, torchProcessBytes } from '#engines/engine-process-memory.ts'
+import { pythonPackage } from '#engines/engine-program.ts'
 import { sglangErrors } from '#engines/sglang/known-errors.ts'
 import { sglangPlan } from '#engines/sglang/launch.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -106,6 +107,7 @@ export const sglang: Engine = {
   apiPath: '/v1',
   usualPorts: [30000],
   launch: checkedLaunch(facts, sglangPlan),
+  program: pythonPackage('sglang', 'with-torch'),
   continuation: {
     kind: 'assistant-prefill',
     fields: { continue_final_message: true },

@@ -16,6 +16,7 @@ import {
   launchProblem,
 } from '#engines/engine-launch.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
+import { pythonPackage } from '#engines/engine-program.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 const loadedPage = z.object({ models: z.array(z.string()) })
@@ -84,6 +85,8 @@ export const speaches: Engine = {
   apiPath: '/v1',
   usualPorts: [8000],
   launch: checkedLaunch(facts, speachesPlan),
+  // It is started by uvicorn, which many have for other things.
+  program: pythonPackage('speaches', 'otherwise'),
   continuation: { kind: 'none', why: 'It transcribes a recording from its beginning.' },
   knownErrors: [
     {

@@ -10,6 +10,7 @@ import { checkedLaunch } from '#engines/engine-launch.ts'
 import { metricsLoad } from '#engines/engine-metrics-load.ts'
 import { readModelList } from '#engines/engine-model-list.ts'
 import { torchProcessBytes } from '#engines/engine-process-memory.ts'
+import { backendsOfTorch, versionIn } from '#engines/engine-program.ts'
 import { vllmErrors } from '#engines/vllm/known-errors.ts'
 import { vllmPlan } from '#engines/vllm/launch.ts'
 
@@ -86,6 +87,14 @@ export const vllm: Engine = {
   apiPath: '/v1',
   usualPorts: [8000],
   launch: checkedLaunch(facts, vllmPlan),
+  program: {
+    questions: [{ command: null, args: ['--version'] }],
+    // 0.11.0+rocm700; what PyPI has is without a suffix, and says nothing.
+    read: ([answer = null]) => ({
+      version: versionIn(answer ?? ''),
+      backends: backendsOfTorch(answer ?? ''),
+    }),
+  },
   continuation: {
     kind: 'assistant-prefill',
     // Both have to be said: the template opens a new answer unless it is told not to.

@@ -51,6 +51,8 @@ export interface InstalledEngine {
   readonly engine: EngineId
   readonly version: string | null
   readonly backends: readonly Backend[]
+  /** That nobody knows for which of the backends it is built. */
+  readonly assumed?: boolean | undefined
   readonly kinds: readonly LaunchKind[]
 }
 

@@ -49,6 +49,7 @@ const installed = z.object({
   engine: z.enum(engineIds),
   version: z.string().nullable(),
   backends: z.array(z.enum(backends)),
+  assumed: z.boolean().optional().catch(undefined),
   kinds: z.array(z.enum(['native', 'container'])),
 })
 

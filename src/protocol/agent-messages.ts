@@ -151,6 +151,8 @@ const reportedEngine = z.object({
   engine: z.enum(engineIds),
   version: z.string().max(200).nullable(),
   backends: z.array(z.enum(backends)).max(20),
+  /** That it does not tell what it is built for: the backends are all that there are builds for. */
+  assumed: z.boolean().optional(),
   kinds: z
     .array(z.enum(['native', 'container']))
     .min(1)

@@ -104,7 +104,7 @@ export async function node(
       ],
       backends: { cpu: [] },
     },
-    isInstalled: (command) => command === process.execPath,
+    findProgram: (command) => (command === process.execPath ? command : null),
     containerRuntime: 'docker',
     clock,
     chance: Math.random,

@@ -34,7 +34,9 @@ and --name are for the first time only. Every user of this machine sees what
 stands behind --token; MOTLEY_TOKEN and --token-file show it to nobody.
 
 Engines listen on 127.0.0.1; the agent's port lets in its controller's gateways
-alone. MOTLEY_DATA_DIR is where it keeps its identity and the logs of what runs.`,
+alone. MOTLEY_DATA_DIR is where it keeps its identity and the logs of what runs.
+Programs of engines are looked for on the PATH; MOTLEY_ENGINE_PATH names folders
+that come first, such as the bin of a virtual environment of Python.`,
     )
     .action(runAgent)
 }

@@ -5,7 +5,7 @@ import { deviceEnvironment, offlineEnvironment } from '#engines/engine-device-en
 import type { CheckedRequest, ContainerPlan, LaunchPlan } from '#engines/engine-launch.ts'
 
 export function sglangPlan(request: CheckedRequest): LaunchPlan {
-  const { kind, weights, modelName, memoryFraction, tensorParallel } = request
+  const { kind, weights, modelName, memoryFraction, tensorParallel, cacheDirectory } = request
   return {
     kind: 'plan',
     command: kind === 'container' ? 'python3' : (request.executable ?? 'python3'),
@@ -29,6 +29,7 @@ export function sglangPlan(request: CheckedRequest): LaunchPlan {
       ...deviceEnvironment(request, { uuids: false }),
       ...nvidiaEnvironment(request),
       ...offlineEnvironment,
+      ...(cacheDirectory === null ? {} : cachesBelow(`${cacheDirectory}/sglang`)),
     },
     secretEnv: {},
     container: kind === 'container' ? container(request) : null,
@@ -37,8 +38,20 @@ export function sglangPlan(request: CheckedRequest): LaunchPlan {
   }
 }
 
+/** What PyTorch and Triton compile for a model; in their usual places it ends with a container. */
+function cachesBelow(directory: string): Readonly<Record<string, string>> {
+  return {
+    TORCHINDUCTOR_CACHE_DIR: `${directory}/inductor`,
+    TRITON_CACHE_DIR: `${directory}/triton`,
+  }
+}
+
 function container(request: CheckedRequest): ContainerPlan {
-  const shared = { ipc: 'host', ulimits: { memlock: -1, stack: 67_108_864 } } as const
+  const shared = {
+    ipc: 'host',
+    ulimits: { memlock: -1, stack: 67_108_864 },
+    compilesKernels: true,
+  } as const
   if (request.backend === 'cuda') {
     return containerPlan(request, { ...shared, image: 'lmsysorg/sglang:latest' })
   }

@@ -49,28 +49,40 @@ function lacksBfloat16({ backend, devices }: CheckedRequest): boolean {
   return backend === 'cuda' && devices.some(({ architecture }) => architecture === 'sm_75')
 }
 
+const compilesKernels = true
+
 function container(request: CheckedRequest): ContainerPlan {
   switch (request.backend) {
     case 'rocm':
       return containerPlan(request, {
         image: 'vllm/vllm-openai-rocm:latest',
         ipc: 'host',
+        compilesKernels,
         capAdd: ['SYS_PTRACE'],
         securityOptions: ['seccomp=unconfined'],
       })
     case 'level-zero':
-      return containerPlan(request, { image: 'vllm/vllm-openai-xpu:latest', ipc: 'host' })
+      return containerPlan(request, {
+        image: 'vllm/vllm-openai-xpu:latest',
+        ipc: 'host',
+        compilesKernels,
+      })
     case 'cpu':
       return containerPlan(request, {
         image: `vllm/vllm-openai-cpu:latest-${cpuOf(request)}`,
         shmBytes: 4 * 2 ** 30,
+        compilesKernels,
         // It binds threads and memory to NUMA nodes, which the default profile forbids.
         capAdd: ['SYS_NICE'],
         securityOptions: ['seccomp=unconfined'],
       })
     default:
       // Ranks exchange tensors over shared memory, and Docker's 64 MiB of it are not enough.
-      return containerPlan(request, { image: 'vllm/vllm-openai:latest', ipc: 'host' })
+      return containerPlan(request, {
+        image: 'vllm/vllm-openai:latest',
+        ipc: 'host',
+        compilesKernels,
+      })
   }
 }
 

@@ -2,18 +2,14 @@
 
 import type { Device } from '#core/device.ts'
 import {
-  architectureFit,
   architecturesFit,
   backendsOfVendor,
   isInRange,
   type LaunchKind,
-  type Minimums,
-  type OperatingSystem,
   type Support,
 } from '#core/engine-build.ts'
 import type { CompatibilityQuestion } from '#placement/compatibility/question.ts'
 import type { InstalledEngine } from '#placement/inventory.ts'
-import { isOlderVersion } from '#std/version.ts'
 
 export function buildsFor(question: CompatibilityQuestion): readonly Support[] {
   const { engine, backend, kind, node } = question
@@ -76,24 +72,4 @@ export const asWords: Readonly<Record<LaunchKind, string>> = {
 export function backendsOf(devices: readonly Device[]): readonly Support['backend'][] {
   const [first, ...others] = devices.map(({ vendor }) => backendsOfVendor[vendor])
   return (first ?? []).filter((backend) => others.every((list) => list.includes(backend)))
-}
-
-/** What a build needs of one device: its minimums, and those of the exceptions that are about it. */
-export function minimumsFor(build: Support, { architecture }: Device): readonly Minimums[] {
-  const exceptions = (build.exceptions ?? []).filter(
-    (exception) =>
-      architecture !== null &&
-      architectureFit(exception.architectures, architecture).kind === 'runs',
-  )
-  return [build.minimums, ...exceptions.flatMap(({ minimums }) => minimums ?? [])]
-}
-
-/** The newest driver that a build needs for a device; null for any. */
-export function driverFor(build: Support, device: Device, os: OperatingSystem): string | null {
-  return minimumsFor(build, device)
-    .flatMap(({ drivers }) => drivers?.[os] ?? [])
-    .reduce<string | null>(
-      (most, one) => (most === null || isOlderVersion(most, one) ? one : most),
-      null,
-    )
 }

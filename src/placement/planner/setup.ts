@@ -385,8 +385,13 @@ function launchKinds(
   const startable = all.filter(
     (kind) => engines === null || kind === 'container' || here?.kinds.includes(kind),
   )
-  return startable.length > 0 ? startable : all
+  if (startable.length === 0) return all
+  // What an image is built for is known; what a program does not tell may be the CPU alone.
+  const isSure = here?.assumed !== true
+  return isSure ? startable : startable.toSorted((one, other) => rankOf(one) - rankOf(other))
 }
+
+const rankOf = (kind: LaunchKind): number => (kind === 'container' ? 0 : 1)
 
 function classSeconds(
   deployment: Deployment,

@@ -1,6 +1,6 @@
+import { minimumsFor } from '#core/build-minimums.ts'
 import type { Device } from '#core/device.ts'
 import { architectureFit, type Support } from '#core/engine-build.ts'
-import { minimumsFor } from '#placement/compatibility/builds.ts'
 import { blocks, ofEach, unverified, warns } from '#placement/compatibility/finding.ts'
 import type { Check, Found } from '#placement/compatibility/question.ts'
 

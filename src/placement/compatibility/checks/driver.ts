@@ -1,4 +1,5 @@
-import { driverFor, otherBuilds } from '#placement/compatibility/builds.ts'
+import { driverFor } from '#core/build-minimums.ts'
+import { otherBuilds } from '#placement/compatibility/builds.ts'
 import { blocks, either, ofEach, unverified } from '#placement/compatibility/finding.ts'
 import type { Check } from '#placement/compatibility/question.ts'
 import { isOlderVersion } from '#std/version.ts'

@@ -14,7 +14,11 @@ export const installed: Check = {
     if (here === null || !here.kinds.includes('native')) {
       return [blocks('not-installed', `${title} is not installed`, `install ${title} there`)]
     }
-    if (here.backends.length === 0 || here.backends.includes(backend)) return []
+    if (here.backends.length === 0) return []
+    if (here.backends.includes(backend)) {
+      if (here.assumed !== true) return []
+      return [unverified(`the ${title} there does not tell whether it is built for ${backend}`)]
+    }
     const what = `${title} is there for ${here.backends.join(', ')}, and not for ${backend}`
     return [blocks('not-installed', what, `install its build for ${backend}`)]
   },

@@ -1,6 +1,7 @@
+import { minimumsFor } from '#core/build-minimums.ts'
 import type { Device, Runtime } from '#core/device.ts'
 import type { Minimums } from '#core/engine-build.ts'
-import { minimumsFor, otherBuilds } from '#placement/compatibility/builds.ts'
+import { otherBuilds } from '#placement/compatibility/builds.ts'
 import { blocks, either, ofEach, unverified } from '#placement/compatibility/finding.ts'
 import type { Check, CompatibilityQuestion, Found } from '#placement/compatibility/question.ts'
 import { isOlderVersion } from '#std/version.ts'
