@@ -1,7 +1,9 @@
 /** `motley detect`, `doctor` and `record` as people run them: tools on PATH, a host mounted elsewhere. */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,6 +16,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { inventory } from '#hardware/detect.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 const bin = fileURLToPath(new URL('../bin/motley', import.meta.url))
 const fixtures = fileURLToPath(new URL('../fixtures/hardware/', import.meta.url))
@@ -189,6 +192,40 @@ describe.skipIf(process.platform !== 'linux')('motley detect', () => {
     expect(found.problems).toMatchObject([{ fix: expect.stringContaining('driver 580') }])
   })
 })
+
+describe.skipIf(process.platform !== 'linux')('Ctrl-C', () => {
+  test.each([{ command: ['detect'] }, { command: ['doctor'] }])(
+    'during $command ends a tool that hangs, with what it has started',
+    async ({ command }) => {
+      const place = mkdtempSync(join(folder, 'hung-'))
+      const pids = join(place, 'pids')
+      const hangs = `setsid sleep 600 & echo $! >> ${pids}; echo $$ >> ${pids}; echo over >> ${pids}; wait`
+      writeFileSync(join(place, 'nvidia-smi'), `#!/bin/sh\n${hangs}\n`, { mode: 0o755 })
+      const env = { ...process.env, PATH: [place, '/usr/bin', '/bin'].join(delimiter) }
+      const child = spawn(process.execPath, [bin, ...command, '--timeout', '600'], {
+        env: { ...env, MOTLEY_DATA_DIR: place },
+        stdio: 'ignore',
+      })
+      const ended = once(child, 'exit')
+      const started = () =>
+        existsSync(pids) ? readFileSync(pids, 'utf8').split('\n').map(Number).filter(Boolean) : []
+      await untilTrue('the tool hangs', () => started().length >= 2, { withinMs: 30_000 })
+      child.kill('SIGINT')
+      expect(await ended).toEqual([null, 'SIGINT'])
+      const isAlive = (pid: number) => existsSync(`/proc/${pid}/stat`) && !isZombie(pid)
+      await untilTrue('nothing is left', () => !started().some(isAlive), { withinMs: 30_000 })
+    },
+  )
+})
+
+/** Ended, and nobody has asked how yet: in a container nobody may ever do. */
+function isZombie(pid: number): boolean {
+  try {
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return true
+  }
+}
 
 describe.skipIf(process.platform !== 'linux')('motley doctor and record', () => {
   test('doctor says what is wrong on a mounted host, with the command, and ends with 0 or 1', async () => {

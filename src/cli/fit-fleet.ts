@@ -1,6 +1,7 @@
 /** The machines that `motley fit` looks at: named devices, a file, the fleet, or this machine. */
 import { readFileSync } from 'node:fs'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { endProbesOnSignals } from '#cli/end-probes.ts'
 import { askGateway, type GatewayOptions } from '#cli/gateway-client.ts'
 import type { Device } from '#core/device.ts'
 import { deviceIds } from '#core/device-ids.ts'
@@ -99,9 +100,11 @@ async function fleetOfController(options: GatewayOptions): Promise<Inventory | n
 }
 
 async function thisMachine(): Promise<PlacementNode> {
+  const signalsFree = endProbesOnSignals()
   const { inventory } = await detect(probes, liveMachine({ env: process.env }), {
     clock: systemClock,
   })
+  signalsFree()
   const os = ({ darwin: 'macos', win32: 'windows' } as const)[inventory.os as 'darwin'] ?? 'linux'
   return nodeOf('this machine', os, inventory.devices)
 }

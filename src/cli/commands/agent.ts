@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Agent } from '#agent/agent.ts'
 import type { Refusal } from '#agent/controller-link.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { endProbesOnSignals } from '#cli/end-probes.ts'
 import type { TokenFlags } from '#cli/given-token.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
 import { asClause, logLine } from '#cli/terminal.ts'
@@ -98,6 +99,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
   }
   const runsEngines = flags.recording === undefined
   const refused = Promise.withResolvers<never>()
+  const signalsFree = endProbesOnSignals()
   let welcomed = false
   let agent: Agent | null = null
   try {
@@ -122,6 +124,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
       },
       onRefused: (code, message) => refused.reject(refusalFailure(code, message)),
     })
+    signalsFree()
     const { devices } = agent.inventory
     logLine(`this machine has ${devices.map((device) => device.name).join(', ') || 'no device'}`)
     const stopped = new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { detectText } from '#cli/detect-text.ts'
+import { endProbesOnSignals } from '#cli/end-probes.ts'
 import {
   limitMsOf,
   type MachineOptions,
@@ -20,6 +21,7 @@ export function addDetectCommand(program: Command): void {
       '\nMemory with ~ is shared with the CPU. What hangs is ended after 3.5 s.',
     )
     .action(async ({ json, ...options }: MachineOptions & { json?: boolean }) => {
+      endProbesOnSignals()
       const { inventory } = await detect(probes, machineOf(options), {
         clock: systemClock,
         ...limitMsOf(options),

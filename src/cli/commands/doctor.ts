@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { alarmProblems } from '#cli/alarm-problems.ts'
 import { dataDirectory } from '#cli/data-directory.ts'
 import { doctorText } from '#cli/doctor-text.ts'
+import { endProbesOnSignals } from '#cli/end-probes.ts'
 import { engineVerdicts, engineVerdictsText } from '#cli/engine-verdicts.ts'
 import {
   limitMsOf,
@@ -27,6 +28,7 @@ export function addDoctorCommand(program: Command): void {
       '\nEnds with 1 when something does not work; warnings and notes end with 0.',
     )
     .action(async ({ json, ...options }: MachineOptions & { json?: boolean }) => {
+      endProbesOnSignals()
       const { inventory, problems: seen } = await examine(probes, machineOf(options), {
         clock: systemClock,
         dataDirectory: dataDirectory(),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory } from '#cli/data-directory.ts'
+import { endProbesOnSignals } from '#cli/end-probes.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
 import { printJson } from '#cli/terminal.ts'
 import { driverLevels } from '#engines/compatibility/runtimes.ts'
@@ -36,6 +37,7 @@ export function addRecordCommand(program: Command): void {
         directory: string,
         { about, json, ...options }: MachineOptions & { about: string; json?: boolean },
       ) => {
+        endProbesOnSignals()
         makeEmpty(directory)
         const recorder = recorderOf(machineOf(options))
         const { inventory } = await examine(probes, recorder.machine, {

@@ -1,6 +1,7 @@
 /**
  * The machine this process runs on. A command is ended with all that it has started when time is up:
- * tools start helpers that would keep a pipe open, and a driver busy, for ever. With a root folder, files are those of a host that is mounted there; commands are still this machine's.
+ * tools start helpers that would keep a pipe open, and a driver busy, for ever. With a root folder,
+ * files are those of a host that is mounted there; commands are still this machine's.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -14,6 +15,7 @@ import {
   type EndCommand,
   kill,
 } from '#hardware/machine/command-processes.ts'
+import { noteRunning } from '#hardware/machine/running-commands.ts'
 import type { Basics, CommandResult, Machine, System } from '#hardware/probe.ts'
 
 /** Where drivers put their tools without telling PATH: WSL and the packages of ROCm. */
@@ -132,6 +134,7 @@ function runCommand(
     const finish = async (result: CommandResult, hangs: boolean): Promise<void> => {
       if (isOver) return
       isOver = true
+      noteEnded()
       clearTimeout(timer)
       clearTimeout(lingering)
       child.stdout?.destroy()
@@ -152,6 +155,15 @@ function runCommand(
       else void finish({ kind: 'ran', exitCode, ...said }, true)
     }
     const timer = setTimeout(end, timeoutMs)
+    const { pid } = child
+    const noteEnded =
+      pid === undefined
+        ? () => {}
+        : noteRunning({
+            pid,
+            end: () =>
+              finish({ kind: 'timeout', afterMs: timeoutMs, stdout: '', stderr: '' }, true),
+          })
     child.on('error', (error: NodeJS.ErrnoException) => {
       const { code, message } = error
       void finish(code === 'ENOENT' ? { kind: 'missing' } : { kind: 'failed', why: message }, false)
