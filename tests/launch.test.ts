@@ -26,6 +26,8 @@ const request: LaunchRequest = {
   contextTokens: 256,
   slots: 2,
   memoryFraction: null,
+  kvCacheType: null,
+  offload: null,
   tensorParallel: 1,
   kind: 'native',
   executable: null,
@@ -127,6 +129,21 @@ test('the embedded engine starts as planned, is read as itself, continues, and e
   child.kill(stop.signal)
   await ended
   expect(performance.now() - startedMs).toBeLessThan(stop.graceMs)
+})
+
+test('it answers from a KV cache of eight bits', async () => {
+  const { lines } = start(planFor({ kvCacheType: 'q8_0' }))
+  const { url } = await nextFields(lines)
+  expect(await nextFields(lines)).toMatchObject({ ready: true })
+  const response = await fetch(`${url}/v1/completions`, {
+    method: 'POST',
+    headers: {
+      authorization: 'Bearer key-of-this-test',
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ model: 'tiny', prompt: 'Once upon a', max_tokens: 4 }),
+  })
+  expect(await response.json()).toMatchObject({ usage: { completion_tokens: 4 } })
 })
 
 test('its last words about a file that is no model are understood', async () => {

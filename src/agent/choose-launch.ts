@@ -197,6 +197,8 @@ function planFor(
     devices: devices.map(launchDevice),
     ...roomOf(need),
     memoryFraction: spec.memoryFraction ?? null,
+    kvCacheType: spec.kvCacheType ?? null,
+    offload: spec.offload ?? null,
     tensorParallel: engine.spread === 'tensor-parallel' ? devices.length : 1,
     kind: spec.kind,
     executable: null,

@@ -103,6 +103,8 @@ function programOf(engine: Engine, { backend, kinds }: Support): string | null {
     contextTokens: 1,
     slots: 1,
     memoryFraction: null,
+    kvCacheType: null,
+    offload: null,
     tensorParallel: 1,
     kind: 'native',
     executable: null,

@@ -182,6 +182,8 @@ function planOf({ engine, kind, backend }: Case, weights: LocalWeights): LaunchP
     contextTokens: 8192,
     slots: 1,
     memoryFraction: null,
+    kvCacheType: null,
+    offload: null,
     tensorParallel: 1,
     kind,
     executable: null,

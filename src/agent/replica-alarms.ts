@@ -116,7 +116,9 @@ export class ReplicaAlarms {
     const watched = this.#watched.get(id)
     if (watched === undefined || watched.reading) return
     const { about } = supervisor.specOf(id)
-    const alarms = engines.find((engine) => engine.id === about['engine'])?.alarms ?? []
+    const engine = engines.find(({ id }) => id === about['engine'])
+    const isPlanned = about['offload'] !== undefined
+    const alarms = (engine?.alarms ?? []).filter((one) => !(isPlanned && one.isOffload))
     // There, computing on the CPU is what was asked for.
     if (alarms.length === 0 || about['backend'] === 'cpu') return
     watched.reading = true

@@ -318,6 +318,7 @@ function supervisedSpec(
       devices: launch.devices.map(deviceKey).join(' '),
       contextTokens: String(launch.contextTokens),
       slots: String(launch.slots),
+      ...(spec.offload === undefined ? {} : { offload: 'planned' }),
       ...(alarm === undefined ? {} : { alarm }),
     },
   }

@@ -6,7 +6,7 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { engineCatalog } from '#engines/index.ts'
 import { speedReferences } from '#hardware/speed-references.ts'
 import { compatibleWays } from '#placement/compatibility/solve-compatibility.ts'
-import type { Fit, FitQuestion } from '#placement/fit.ts'
+import { type Fit, type FitQuestion, noLimits } from '#placement/fit.ts'
 import { createFitReplica } from '#placement/fit-replica.ts'
 import type { Inventory, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
 import { deviceRoom } from '#placement/memory/device-room.ts'
@@ -118,7 +118,8 @@ function bestAnswer(
         deployment: deploymentOf(model, wish),
         ...{ variant, engine, backend, kind, node, devices },
         promisedBytes: promisedOn(node.id, inventory.replicas),
-        limits: { contextTokens: null, slots: null, memoryFraction: null },
+        limits: noLimits,
+        suggests: true,
         memory: inventory.memory,
         speeds: inventory.speeds,
       }

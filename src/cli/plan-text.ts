@@ -9,6 +9,7 @@ import type {
   PlacementDevice,
   PlacementNode,
 } from '#placement/inventory.ts'
+import { offloadText } from '#placement/offload-text.ts'
 import type { Plan, PlanInput, PlannedReplica, PlanStep, Unplaced } from '#placement/plan.ts'
 
 /** As wide as the narrowest terminal. */
@@ -136,12 +137,15 @@ export function deviceTitle(name: string): string {
 
 function settingText({ setting, speed }: PlannedReplica): string {
   const { engine, backend, kind, source, contextTokens, slots, tensorParallel } = setting
+  const { kvCacheType, offload } = setting
   const parts = [
     `${engine} on ${backend}${kind === 'container' ? ' in a container' : ''}`,
     source.replace(/^hf:/, ''),
     ...(contextTokens > 0 ? [`context ${contextTokens}`] : []),
     counted(slots, 'slot'),
     ...(tensorParallel > 1 ? [`over ${tensorParallel} devices`] : []),
+    ...(kvCacheType === 'f16' ? [] : [`KV cache in ${kvCacheType}`]),
+    ...(offload === null ? [] : [`${offloadText(offload)} on the CPU`]),
     ...(speed.decodeTokensPerSecond === null
       ? []
       : [`about ${rateText(speed.decodeTokensPerSecond)} tokens/s`]),

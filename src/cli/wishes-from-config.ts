@@ -32,6 +32,8 @@ function deploymentOf(
     sleepAfterMs,
     contextTokens: written.context ?? null,
     slots: written.slots ?? null,
+    kvCacheTypes: written.kvCacheTypes ?? null,
+    offload: written.offload,
     targets: {
       ttftMs: targets.ttftMs ?? null,
       tpotMs: targets.tpotMs ?? null,

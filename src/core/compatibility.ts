@@ -10,6 +10,7 @@ export const capabilities = [
   'bf16',
   'fp16',
   'fp8',
+  'fp8-kv-cache',
   'int8',
   'awq',
   'gptq',

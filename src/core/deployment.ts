@@ -3,6 +3,7 @@
  * and where they may be. Placement turns deployments into replicas on devices.
  */
 import type { Backend, WeightsFormat } from '#core/engine-build.ts'
+import type { KvCacheType } from '#core/engine-memory.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import type { Task } from '#core/task.ts'
 
@@ -81,6 +82,16 @@ export interface Deployment {
   readonly contextTokens: number | null
   /** Requests at a time; null: what the engine usually has. */
   readonly slots: number | null
+  /**
+   * Numbers that keys and values may be kept in, the one to prefer first. Left out or null: what each
+   * engine has by itself, 16 bit. Fewer bits change answers, so nobody but its owner decides for them.
+   */
+  readonly kvCacheTypes?: readonly KvCacheType[] | null
+  /**
+   * Whether layers that do not fit may be left to the CPU. Such a replica is slower by an order of
+   * magnitude, so there is none unless its owner wants it.
+   */
+  readonly offload?: boolean
   readonly targets: Targets
   readonly constraints: Constraints
   readonly priority: Priority

@@ -2,6 +2,7 @@
  * How an engine takes the memory of its devices, as data: placement does the arithmetic, and the
  * adapter of each engine says which kind it is and with which figures.
  */
+import { z } from 'zod'
 import type { Backend } from '#core/engine-build.ts'
 
 /** Numbers that keys and values may be kept in. Bytes of each: {@link kvCacheBytes}. */
@@ -15,6 +16,19 @@ export const kvCacheBytes: Readonly<Record<KvCacheType, number>> = {
   q8_0: 34 / 32,
   q4_0: 18 / 32,
 }
+
+const count = z.int().min(0).max(10_000)
+
+/** What an engine leaves to the CPU and the memory of the machine, counted from the first layer. */
+export const offload = z.strictObject({
+  /** Layers of the whole model. */
+  layerCount: count,
+  /** Layers with all they have, their KV cache included. */
+  layersOnHost: count,
+  /** Layers of a mixture of experts whose experts alone are there. */
+  expertLayersOnHost: count,
+})
+export type Offload = Readonly<z.infer<typeof offload>>
 
 /**
  * What a process holds of each device before any tensor: contexts, kernels, workspaces of libraries.
@@ -83,3 +97,13 @@ export type EngineMemory =
       readonly processBytes: ProcessBytes
       readonly slotsUsual: number
     }
+
+/** Numbers that it can keep keys and values in, its own first; empty where it keeps no tokens. */
+export function kvCacheTypesOn(memory: EngineMemory, backend: Backend): readonly KvCacheType[] {
+  if (memory.kind === 'weights-only') return []
+  if (memory.kind === 'fraction' || memory.flashAttention.includes(backend)) {
+    return memory.kvCacheTypes
+  }
+  // Quantized values are for kernels of flash attention alone.
+  return memory.kvCacheTypes.filter((type) => kvCacheBytes[type] >= kvCacheBytes.f16)
+}

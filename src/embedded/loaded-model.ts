@@ -14,6 +14,10 @@ export interface LoadOptions {
   /** Context of each slot; the one the model was trained on, or what fits, when left out. */
   readonly contextTokens?: number | undefined
   readonly threads?: number | undefined
+  /** Layers on the GPU, the output being one more; as many as fit when left out. */
+  readonly gpuLayers?: number | undefined
+  /** Numbers that keys and values are kept in; 16 bit when left out. */
+  readonly kvCacheType?: EmbeddedKvCacheType | undefined
   /** `false` uses the CPU only. */
   readonly variant: 'auto' | false
   /** A folder made by `installVariant`, for a GPU build. */
@@ -22,6 +26,11 @@ export interface LoadOptions {
   readonly busySlots: () => number
   readonly warn: (message: string) => void
 }
+
+export const embeddedKvCacheTypes = ['f16', 'q8_0', 'q4_0'] as const
+export type EmbeddedKvCacheType = (typeof embeddedKvCacheTypes)[number]
+
+const ggmlTypes = { f16: 'F16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const
 
 /** What the model file says about the model. */
 interface ModelFacts {
@@ -84,7 +93,9 @@ export async function loadModel(options: LoadOptions): Promise<LoadedModel> {
     logger: (_level, message) => warn(message.trimEnd()),
   })
   try {
-    const model = await llama.loadModel({ modelPath }).catch(async (cause: unknown) => {
+    const { gpuLayers } = options
+    const loading = gpuLayers === undefined ? { modelPath } : { modelPath, gpuLayers }
+    const model = await llama.loadModel(loading).catch(async (cause: unknown) => {
       await setTimeout(logDelayMs)
       throw unloadable(modelPath, cause, reason)
     })
@@ -134,7 +145,7 @@ const smallestContextTokens = 512
 async function createContext(
   llama: Llama,
   model: LlamaModel,
-  { slots, contextTokens, busySlots, warn, modelPath }: LoadOptions,
+  { slots, contextTokens, busySlots, warn, modelPath, kvCacheType }: LoadOptions,
   threads: number,
 ): Promise<LlamaContext> {
   const contextSize = contextTokens ?? (await largestContext(llama, model, slots))
@@ -148,6 +159,7 @@ async function createContext(
       contextSize,
       sequences: slots,
       threads,
+      ...(kvCacheType === undefined || kvCacheType === 'f16' ? {} : quantizedKv(kvCacheType)),
       batching: { itemPrioritizationStrategy: createBatchOrder(busySlots) },
     })
   } catch (cause) {
@@ -155,6 +167,15 @@ async function createContext(
       `The model ${modelPath} does not fit into memory with ${slots} slots of ${contextSize} tokens; use fewer slots or a smaller context.`,
       { cause },
     )
+  }
+}
+
+/** llama.cpp computes with quantized values in flash attention alone. */
+function quantizedKv(type: EmbeddedKvCacheType) {
+  return {
+    flashAttention: true,
+    experimentalKvCacheKeyType: ggmlTypes[type],
+    experimentalKvCacheValueType: ggmlTypes[type],
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { ModelFileError } from '#embedded/gguf-file.ts'
+import { type EmbeddedKvCacheType, embeddedKvCacheTypes } from '#embedded/loaded-model.ts'
 import { startEmbeddedServer } from '#embedded/server.ts'
 
 /** An option is missing or not what it takes. */
@@ -27,6 +28,8 @@ function readOptions(args: readonly string[]) {
       threads: { type: 'string' },
       'engine-directory': { type: 'string' },
       'cpu-only': { type: 'boolean' },
+      'gpu-layers': { type: 'string' },
+      'kv-cache-type': { type: 'string' },
       'watch-stdin': { type: 'boolean' },
     },
   })
@@ -43,9 +46,19 @@ function readOptions(args: readonly string[]) {
       threads: wholeNumber('threads', values.threads, 1, 1024),
       engineDirectory: values['engine-directory'],
       variant: values['cpu-only'] === true ? (false as const) : ('auto' as const),
+      gpuLayers: wholeNumber('gpu-layers', values['gpu-layers'], 0, 10_000),
+      kvCacheType: kvCacheTypeOf(values['kv-cache-type']),
       apiKey: process.env['MOTLEY_EMBEDDED_KEY'], // not an argument: those show in process lists
     },
   }
+}
+
+function kvCacheTypeOf(text: string | undefined): EmbeddedKvCacheType | undefined {
+  if (text === undefined) return undefined
+  const type = embeddedKvCacheTypes.find((one) => one === text)
+  if (type !== undefined) return type
+  const known = embeddedKvCacheTypes.join(', ')
+  throw new OptionError(`--kv-cache-type is ${text}; it must be one of ${known}.`)
 }
 
 function wholeNumber(

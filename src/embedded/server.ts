@@ -12,6 +12,7 @@ import { createEngine, type EmbeddedEngine } from '#embedded/embedded-engine.ts'
 import { answerEmbeddings } from '#embedded/embeddings.ts'
 import type { Exchange } from '#embedded/exchange.ts'
 import { modelNameOfFile } from '#embedded/gguf-file.ts'
+import type { EmbeddedKvCacheType } from '#embedded/loaded-model.ts'
 import { RequestError } from '#embedded/request-error.ts'
 import { answerDetokenize, answerTokenize } from '#embedded/tokenize.ts'
 import type { Api } from '#openai/api.ts'
@@ -32,6 +33,10 @@ export interface EmbeddedServerOptions {
   /** Requests that are answered at once; further ones wait. Default 4. */
   readonly slots?: number | undefined
   readonly threads?: number | undefined
+  /** Layers on the GPU: as many as fit when left out. */
+  readonly gpuLayers?: number | undefined
+  /** Numbers that keys and values are kept in: 16 bit when left out. */
+  readonly kvCacheType?: EmbeddedKvCacheType | undefined
   /** `false` uses the CPU even when a GPU build is there. */
   readonly variant?: 'auto' | false | undefined
   /** A folder made by `installVariant`. */
@@ -88,6 +93,8 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     slots: options.slots ?? 4,
     contextTokens: options.contextTokens,
     threads: options.threads,
+    gpuLayers: options.gpuLayers,
+    kvCacheType: options.kvCacheType,
     variant: options.variant ?? 'auto',
     engineDirectory: options.engineDirectory,
     warn,

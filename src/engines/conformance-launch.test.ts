@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { type Backend, backends, type LaunchKind } from '#core/engine-build.ts'
+import { kvCacheTypes, kvCacheTypesOn } from '#core/engine-memory.ts'
 import { type Task, tasks } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import { composeForm } from '#engines/engine-compose-form.ts'
@@ -48,6 +49,8 @@ function requestFor(engine: Engine, backend: Backend, kind: LaunchKind): LaunchR
     contextTokens: 8_192,
     slots: 4,
     memoryFraction: 0.85,
+    kvCacheType: null,
+    offload: null,
     tensorParallel: 1,
     kind,
     executable: null,
@@ -94,6 +97,7 @@ function waysToStart(engine: Engine, launch: Launch, backend: Backend): string {
       devices: devices[backend],
       tensorParallel: engine.spread === 'tensor-parallel' ? 2 : 1,
     }
+    const conceding = { ...one, ...concessionsOf(engine, backend) }
     const first = plan(launch, one)
     const compose = composeForm(first, one.replicaId)
     return [
@@ -101,10 +105,42 @@ function waysToStart(engine: Engine, launch: Launch, backend: Backend): string {
       ...(several
         ? [`# ${kind}, two devices\n\n${shellForm(plan(launch, two), one.replicaId)}\n`]
         : []),
+      ...(conceding.kvCacheType === null && conceding.offload === null
+        ? []
+        : [
+            `# ${kind}, ${conceded(conceding)}\n\n${shellForm(plan(launch, conceding), one.replicaId)}\n`,
+          ]),
       ...(compose === null ? [] : [`# compose\n\n${compose}`]),
     ]
   })
   return parts.join('\n')
+}
+
+/** The least that it can keep of keys and values, and the most that it can leave to the CPU. */
+function concessionsOf(
+  { memory }: Engine,
+  backend: Backend,
+): Pick<LaunchRequest, 'kvCacheType' | 'offload'> {
+  if (memory === null || memory.kind === 'weights-only') return { kvCacheType: null, offload: null }
+  const types = kvCacheTypesOn(memory, backend)
+  const offloads =
+    memory.kind === 'whole-context' && backend !== 'cpu' ? memory.offloads : 'nothing'
+  const left = {
+    nothing: null,
+    layers: { layerCount: 32, layersOnHost: 12, expertLayersOnHost: 0 },
+    'layers-and-experts': { layerCount: 48, layersOnHost: 0, expertLayersOnHost: 20 },
+  }
+  return { kvCacheType: types[1] ?? null, offload: left[offloads] }
+}
+
+function conceded({ kvCacheType, offload }: LaunchRequest): string {
+  const parts = [
+    ...(kvCacheType === null ? [] : [`KV cache in ${kvCacheType}`]),
+    ...(offload === null
+      ? []
+      : [offload.layersOnHost > 0 ? '12 layers on the CPU' : 'experts of 20 layers on the CPU']),
+  ]
+  return parts.join(', ')
 }
 
 describe.each(launched)('$id', ({ engine, launch }) => {
@@ -401,6 +437,14 @@ const anyRequest: fc.Arbitrary<LaunchRequest> = fc.record({
   devices: fc.array(anyDevice, { maxLength: 3 }),
   contextTokens: fc.integer({ min: 1, max: 1_000_000 }),
   slots: fc.integer({ min: 1, max: 256 }),
+  kvCacheType: fc.option(fc.constantFrom(...kvCacheTypes)),
+  offload: fc.option(
+    fc.record({
+      layerCount: fc.nat(80),
+      layersOnHost: fc.nat(80),
+      expertLayersOnHost: fc.nat(80),
+    }),
+  ),
   memoryFraction: fc.option(fc.double({ min: 0.1, max: 1, noNaN: true })),
   tensorParallel: fc.integer({ min: 1, max: 3 }),
   kind: fc.constantFrom('native', 'container'),

@@ -7,6 +7,8 @@
 export interface EngineAlarm {
   /** Tested against whole lines of what the engine wrote since its start. */
   readonly pattern: RegExp
+  /** It tells of layers on the CPU beside the device, which may be what was wanted. */
+  readonly isOffload?: true
   /** What it does, in one sentence. `$1`, `$2` … stand for the groups of the pattern. */
   readonly meaning: string
 }
@@ -29,6 +31,7 @@ export const ggmlAlarms: readonly EngineAlarm[] = [
     meaning: 'None of its $1 layers is on the GPU: it computes on the CPU.',
   },
   {
+    isOffload: true,
     pattern: /offloaded ([1-9]\d*)\/(?!\1\b)(\d+) layers to GPU/,
     meaning:
       'Only $1 of its $2 layers are on the GPU: the CPU computes the others, and is waited for.',

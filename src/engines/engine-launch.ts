@@ -12,6 +12,7 @@ import {
   type WeightsFormat,
 } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { type KvCacheType, kvCacheTypesOn, type Offload } from '#core/engine-memory.ts'
 import type { Task } from '#core/task.ts'
 
 export interface LaunchDevice {
@@ -49,6 +50,10 @@ export interface LaunchRequest {
   readonly slots: number
   /** The part of each device's memory it may take, for engines that take all they may. */
   readonly memoryFraction: number | null
+  /** Numbers that keys and values are kept in; null: what the engine has by itself. */
+  readonly kvCacheType: KvCacheType | null
+  /** What is left to the CPU; null: everything is on the devices. */
+  readonly offload: Offload | null
   /** Devices that each layer is spread over; 1 where the model is not split in this way. */
   readonly tensorParallel: number
   readonly kind: LaunchKind
@@ -119,6 +124,7 @@ export const launchProblemCodes = [
   'wrong-task',
   'wrong-architecture',
   'wrong-devices',
+  'wrong-memory',
   'no-container',
   'no-program',
   'no-api-key-check',
@@ -192,6 +198,8 @@ function checkRequest(facts: EngineFacts, request: LaunchRequest): CheckedReques
   }
   const devicesProblem = checkDevices(facts, request)
   if (devicesProblem !== null) return devicesProblem
+  const memoryProblem = checkMemory(facts, request)
+  if (memoryProblem !== null) return memoryProblem
   if (request.apiKey !== null && !facts.checksApiKey) {
     return launchProblem(
       'no-api-key-check',
@@ -270,6 +278,39 @@ function checkDevices(facts: EngineFacts, request: LaunchRequest): LaunchProblem
     )
   }
   return null
+}
+
+function checkMemory(
+  { title, memory }: EngineFacts,
+  { kvCacheType, offload, backend }: LaunchRequest,
+): LaunchProblem | null {
+  if (kvCacheType !== null && kvCacheType !== 'f16') {
+    if (!kvCacheTypesOn(memory, backend).includes(kvCacheType)) {
+      return launchProblem(
+        'wrong-memory',
+        `${title} on ${backend} cannot keep its KV cache in ${kvCacheType}.`,
+        'Leave the type out, and give it less context.',
+      )
+    }
+  }
+  const offloads = memory.kind === 'whole-context' ? memory.offloads : 'nothing'
+  if (offload === null || offloads === 'layers-and-experts') return null
+  if (offloads === 'nothing' || offload.expertLayersOnHost > offload.layersOnHost) {
+    return launchProblem(
+      'wrong-memory',
+      `${title} cannot leave ${offloads === 'nothing' ? 'layers' : 'experts alone'} to the CPU.`,
+      'Start it with llama-server, or on devices that hold all of it.',
+    )
+  }
+  return null
+}
+
+/**
+ * How many layers go to the GPU, in the way llama.cpp counts: from the last one backwards, the output
+ * being one more.
+ */
+export function gpuLayers({ layerCount, layersOnHost }: Offload): number {
+  return Math.max(0, layerCount - layersOnHost) + 1
 }
 
 /** The last part of a path with either slash, as some engines name a model after its directory. */

@@ -9,6 +9,7 @@ import { cudaErrors, processErrors } from '#engines/engine-known-errors.ts'
 import {
   type CheckedRequest,
   checkedLaunch,
+  gpuLayers,
   type LaunchPlan,
   type LaunchProblem,
   launchProblem,
@@ -98,6 +99,7 @@ export const motleyEmbedded: Engine = {
         'None of its $1 layers is on the GPU: it computes on the CPU. "motley engine install" brings the build for this GPU.',
     },
     {
+      isOffload: true,
       pattern: /"gpuLayers":([1-9]\d*),"layers":(?!\1\b)(\d+)/,
       meaning:
         'Only $1 of its $2 layers are on the GPU: the CPU computes the others, and is waited for.',
@@ -129,6 +131,12 @@ function embeddedPlan(request: CheckedRequest): LaunchPlan | LaunchProblem {
       ...['--slots', String(request.slots)],
       ...['--context', String(request.contextTokens)],
       ...(request.backend === 'cpu' ? ['--cpu-only'] : []),
+      ...(request.offload === null || request.backend === 'cpu'
+        ? []
+        : ['--gpu-layers', String(gpuLayers(request.offload))]),
+      ...(request.kvCacheType === null || request.kvCacheType === 'f16'
+        ? []
+        : ['--kv-cache-type', request.kvCacheType]),
       ...request.extraArgs,
     ],
     env: deviceEnvironment(request),

@@ -8,7 +8,12 @@ import { deviceEnvironment } from '#engines/engine-device-environment.ts'
 import { versionText } from '#engines/engine-fields.ts'
 import { readyBy200 } from '#engines/engine-health.ts'
 import { cudaErrors, processErrors, rocmErrors } from '#engines/engine-known-errors.ts'
-import { type CheckedRequest, checkedLaunch, type LaunchPlan } from '#engines/engine-launch.ts'
+import {
+  type CheckedRequest,
+  checkedLaunch,
+  gpuLayers,
+  type LaunchPlan,
+} from '#engines/engine-launch.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
 
@@ -120,7 +125,7 @@ export const ollama: Engine = {
 }
 
 function ollamaPlan(request: CheckedRequest): LaunchPlan {
-  const { kind, backend, modelName } = request
+  const { kind, backend, modelName, kvCacheType, offload } = request
   return {
     kind: 'plan',
     command: kind === 'container' ? 'ollama' : (request.executable ?? 'ollama'),
@@ -136,6 +141,10 @@ function ollamaPlan(request: CheckedRequest): LaunchPlan {
       // The replica is this one model: it stays, and no request brings in another.
       OLLAMA_MAX_LOADED_MODELS: '1',
       OLLAMA_KEEP_ALIVE: '-1',
+      // Without flash attention it takes no notice of the type.
+      ...(kvCacheType === null || kvCacheType === 'f16'
+        ? {}
+        : { OLLAMA_KV_CACHE_TYPE: kvCacheType, OLLAMA_FLASH_ATTENTION: '1' }),
     },
     secretEnv: {},
     container:
@@ -145,7 +154,15 @@ function ollamaPlan(request: CheckedRequest): LaunchPlan {
           })
         : null,
     servedName: modelName,
-    preload: { path: '/api/generate', body: { model: modelName, keep_alive: -1 } },
+    preload: {
+      path: '/api/generate',
+      body: {
+        model: modelName,
+        keep_alive: -1,
+        // Requests that say nothing about it leave the model as it was loaded.
+        ...(offload === null ? {} : { options: { num_gpu: gpuLayers(offload) } }),
+      },
+    },
   }
 }
 

@@ -122,6 +122,7 @@ function tensorrtLlmPlan(request: CheckedRequest): LaunchPlan {
       ...(memoryFraction === null
         ? []
         : ['--kv_cache_free_gpu_memory_fraction', String(memoryFraction)]),
+      ...(request.kvCacheType === 'fp8' ? ['--kv_cache_dtype', 'fp8'] : []),
       ...request.extraArgs,
     ],
     env: {

@@ -3,49 +3,32 @@
  * whether the engine runs there at all, then whether there is room, then how fast it will be.
  */
 
+import { type KvCacheType, kvCacheTypesOn } from '#core/engine-memory.ts'
 import type { SpeedReferences } from '#core/speed-references.ts'
-import { blockersOf, solveCompatibility } from '#placement/compatibility/solve-compatibility.ts'
+import { concessions } from '#placement/concessions.ts'
 import type { Blocker, Fit, FitQuestion, FitReplica } from '#placement/fit.ts'
+import { blockersIn, compatibilityOf, kvCacheTypesThatRun } from '#placement/fit-compatibility.ts'
 import { fitSpeed } from '#placement/fit-speed.ts'
 import { fitSuggestions } from '#placement/fit-suggestions.ts'
 import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
+import { leastOffload } from '#placement/least-offload.ts'
 import { countText } from '#placement/memory/byte-text.ts'
-
-/**
- * The least context that is worth giving up slots for: a conversation of some pages. Below the least
- * one, a replica that fits is of no use.
- */
-const contextWorthSlots = 8_192
-const contextTokensMin = 2_048
+import { offloadText } from '#placement/offload-text.ts'
+import {
+  offloadSettingsToTry,
+  type RoomSetting,
+  settingsToTry,
+} from '#placement/settings-to-try.ts'
 
 export function createFitReplica(references: SpeedReferences): FitReplica {
   return (question) => fitReplica(question, references)
 }
 
 function fitReplica(question: FitQuestion, references: SpeedReferences): Fit {
-  const { variant, engine, node, devices, backend, kind, deployment } = question
+  const { variant } = question
   const { facts } = variant
-  const compatibility = solveCompatibility({
-    engine,
-    backend,
-    kind,
-    node: { ...node, devices: node.devices.map(({ device }) => device) },
-    devices: devices.map(({ device }) => device),
-    format: variant.format,
-    model: facts,
-    task: deployment.task,
-    features: [],
-    targets: deployment.targets,
-  })
-  const blockers: Blocker[] =
-    compatibility.kind === 'blocked'
-      ? blockersOf(compatibility.findings).map(({ check, code, what, unlockedBy }) => ({
-          check,
-          code,
-          what,
-          unlockedBy,
-        }))
-      : []
+  const compatibility = compatibilityOf(question, [])
+  const blockers = blockersIn(compatibility)
   if (facts === null) {
     blockers.push({
       check: 'facts',
@@ -55,34 +38,64 @@ function fitReplica(question: FitQuestion, references: SpeedReferences): Fit {
     return { kind: 'no', blockers, memory: null, suggestions: [] }
   }
   blockers.push(...contextBlockers(question))
-  const trials = settingsToTry(question)
-  let last: FitTrial | null = null
-  for (const { contextTokens, slots } of trials) {
-    const trial = tryFit({ ...question, contextTokens, slots, kvCacheType: null, offload: null })
-    last = trial
-    if (trial === null) break
-    if (trial.missing.length > 0) continue
-    if (blockers.length > 0) return { kind: 'no', blockers, memory: trial.memory, suggestions: [] }
+  const types = kvCacheTypesThatRun(question)
+  if (types.kind === 'none') {
+    const against = [...blockers, ...types.blockers]
+    return { kind: 'no', blockers: against, memory: null, suggestions: [] }
+  }
+  const { found, last } = firstThatFits(question, types.without)
+  if (found !== null) {
+    if (blockers.length > 0) return { kind: 'no', blockers, memory: found.memory, suggestions: [] }
     const settings = compatibility.kind === 'runs' ? compatibility.settings : []
     const notes = compatibility.kind === 'runs' ? compatibility.notes : []
     return {
       kind: 'fits',
-      setting: { ...trial.setting, settings },
-      memory: trial.memory,
-      speed: fitSpeed(question, trial, references),
+      setting: { ...found.setting, settings },
+      memory: found.memory,
+      speed: fitSpeed(question, found, references),
       notes: [
-        ...notesOf(question, trial),
+        ...notesOf(question, found),
         ...notes.filter(({ kind }) => kind === 'warning').map(({ what }) => what),
       ],
     }
   }
   if (last === null) return { kind: 'no', blockers, memory: null, suggestions: [] }
+  const { missing, memory } = last
+  // What cannot run there at all is not to be made smaller.
+  if (blockers.length > 0) {
+    return { kind: 'no', blockers: [...blockers, ...missing], memory, suggestions: [] }
+  }
   return {
     kind: 'no',
-    blockers: [...blockers, ...last.missing],
-    memory: last.memory,
-    suggestions: blockers.length > 0 ? [] : fitSuggestions(question, last, references),
+    blockers: missing.map((blocker) => withConcessions(blocker, concessions(question, last))),
+    memory,
+    suggestions: question.suggests === true ? fitSuggestions(question, last, references) : [],
   }
+}
+
+function withConcessions(blocker: Blocker, conceding: readonly string[]): Blocker {
+  const ways = [...(blocker.unlockedBy === null ? [] : [blocker.unlockedBy]), ...conceding]
+  return ways.length === 0 ? blocker : { ...blocker, unlockedBy: ways.join(', or ') }
+}
+
+/** The best setting that fits; of those that do not, the last with the whole model on the devices. */
+function firstThatFits(question: FitQuestion, without: ReadonlySet<KvCacheType>) {
+  const runs = ({ kvCacheType }: RoomSetting) => kvCacheType === null || !without.has(kvCacheType)
+  let last: FitTrial | null = null
+  if (question.limits.hostLayersMin === null) {
+    for (const setting of settingsToTry(question).filter(runs)) {
+      const trial = tryFit({ ...question, ...setting, offload: null })
+      last = trial
+      if (trial === null) break
+      if (trial.missing.length === 0) return { found: trial, last }
+    }
+  }
+  if (question.deployment.offload !== true) return { found: null, last }
+  for (const setting of offloadSettingsToTry(question).filter(runs)) {
+    const found = leastOffload(question, (offload) => tryFit({ ...question, ...setting, offload }))
+    if (found !== null) return { found, last }
+  }
+  return { found: null, last }
 }
 
 function contextBlockers({ deployment, variant, limits }: FitQuestion): readonly Blocker[] {
@@ -110,50 +123,10 @@ function contextBlockers({ deployment, variant, limits }: FitQuestion): readonly
   return []
 }
 
-/** What is asked for; where it is left open, less and less of it. */
-function settingsToTry(question: FitQuestion) {
-  const { deployment, engine, limits, variant } = question
-  const trained = variant.facts?.contextTokens ?? contextOfUnknown
-  const most = Math.min(trained, limits.contextTokens ?? Number.POSITIVE_INFINITY)
-  const contexts =
-    deployment.contextTokens !== null
-      ? [deployment.contextTokens]
-      : [most, ...contextSteps.filter((step) => step < most)]
-  const slotsMost = Math.max(
-    1,
-    Math.min(engine.memory.slotsUsual, limits.slots ?? Number.POSITIVE_INFINITY),
-  )
-  const slots =
-    deployment.slots !== null
-      ? [deployment.slots]
-      : engine.memory.kind === 'whole-context'
-        ? halvings(slotsMost)
-        : [slotsMost]
-  if (engine.memory.kind === 'weights-only') {
-    const [contextTokens = most] = contexts
-    return slots.slice(0, 1).map((count) => ({ contextTokens, slots: count }))
-  }
-  const worth = contexts.filter((tokens) => tokens >= Math.min(contextWorthSlots, contexts[0] ?? 0))
-  const small = contexts.filter((tokens) => !worth.includes(tokens))
-  const fewest = slots.slice(-1)
-  return [
-    ...slots.flatMap((count) => worth.map((contextTokens) => ({ contextTokens, slots: count }))),
-    ...fewest.flatMap((count) => small.map((contextTokens) => ({ contextTokens, slots: count }))),
-  ]
-}
-
-/** Where headers do not say how long a context the model was trained for. */
-const contextOfUnknown = 4_096
-
-const contextSteps = [
-  131_072, 98_304, 65_536, 49_152, 32_768, 24_576, 16_384, 12_288, 8_192,
-].concat(4_096, contextTokensMin)
-
-function halvings(count: number): readonly number[] {
-  return count <= 1 ? [1] : [count, ...halvings(Math.floor(count / 2))]
-}
-
-function notesOf({ variant, deployment }: FitQuestion, { setting, memory }: FitTrial) {
+function notesOf(
+  { variant, deployment, engine, backend }: FitQuestion,
+  { setting, memory }: FitTrial,
+) {
   const notes: string[] = []
   const trained = variant.facts?.contextTokens ?? null
   if (
@@ -165,6 +138,13 @@ function notesOf({ variant, deployment }: FitQuestion, { setting, memory }: FitT
     notes.push(
       `${countText(setting.contextTokens)} of the ${countText(trained)} tokens the model was trained for`,
     )
+  }
+  const [own] = kvCacheTypesOn(engine.memory, backend)
+  if (own !== undefined && setting.kvCacheType !== own) {
+    notes.push(`its KV cache is kept in ${setting.kvCacheType} and not in ${own}`)
+  }
+  if (setting.offload !== null) {
+    notes.push(`${offloadText(setting.offload)} on the CPU, which is slow`)
   }
   return notes
 }

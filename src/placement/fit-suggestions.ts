@@ -1,10 +1,13 @@
 /** What would make a replica fit that does not, the smallest change first. */
 
 import type { SpeedReferences } from '#core/speed-references.ts'
+import { smallerTypes } from '#placement/concessions.ts'
 import type { FitQuestion } from '#placement/fit.ts'
 import { fitSpeed } from '#placement/fit-speed.ts'
 import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
+import { largest, leastOffload } from '#placement/least-offload.ts'
 import { byteText, countText } from '#placement/memory/byte-text.ts'
+import { contextTokensMin } from '#placement/settings-to-try.ts'
 
 export function fitSuggestions(
   question: FitQuestion,
@@ -24,8 +27,6 @@ export function fitSuggestions(
 const fits = (trial: FitTrial | null): trial is FitTrial =>
   trial !== null && trial.missing.length === 0
 
-/** The fewest tokens that are worth suggesting. */
-const contextTokensMin = 2_048
 const contextStep = 1_024
 
 function again(question: FitQuestion, { setting }: FitTrial, change: Partial<FitTrial['setting']>) {
@@ -58,9 +59,8 @@ function fewerSlots(question: FitQuestion, tried: FitTrial): readonly string[] {
 }
 
 function smallerKv(question: FitQuestion, tried: FitTrial): readonly string[] {
-  const { memory } = question.engine
-  if (memory.kind === 'weights-only') return []
-  const [best, ...others] = memory.kvCacheTypes
+  const best = tried.setting.kvCacheType
+  const others = smallerTypes(question, best)
   const type = others.find((each) => fits(again(question, tried, { kvCacheType: each })))
   return type === undefined ? [] : [`a KV cache in ${type} instead of ${best}`]
 }
@@ -135,47 +135,24 @@ function partOnHost(
   tried: FitTrial,
   references: SpeedReferences,
 ): readonly string[] {
-  const { memory } = question.engine
   const [first] = question.devices
-  if (memory.kind !== 'whole-context' || memory.offloads === 'nothing') return []
-  if (question.backend === 'cpu' || first === undefined) return []
-  const layers = tried.facts.layerCount
+  // Where it is allowed, it was tried.
+  if (first === undefined || question.deployment.offload === true) return []
   const [contextTokens = contextTokensMin] = smallContexts(question)
   const small = { contextTokens, slots: fewSlots(question) }
-  const trialWith = (layersOnHost: number, expertLayersOnHost: number) =>
-    again(question, tried, { ...small, offload: { layersOnHost, expertLayersOnHost } })
-  const rate = (trial: FitTrial): string => {
-    const { decodeTokensPerSecond } = fitSpeed(question, trial, references)
-    if (decodeTokensPerSecond === null) return ''
-    const digits = decodeTokensPerSecond < 10 ? 1 : 0
-    return `: about ${decodeTokensPerSecond.toFixed(digits)} tokens/s`
-  }
-  if (tried.facts.experts !== null && memory.offloads === 'layers-and-experts') {
-    const onDevice = largest(0, layers - 1, (count) => fits(trialWith(0, layers - count)))
-    const trial = onDevice === null ? null : trialWith(0, layers - onDevice)
-    if (onDevice !== null && trial !== null) {
-      return [
-        `the experts of ${layers - onDevice} of ${layers} layers in the memory of the machine (${byteText(trial.memory.hostBytes)})${rate(trial)}`,
-      ]
-    }
-  }
-  const onDevice = largest(1, layers - 1, (count) => fits(trialWith(layers - count, 0)))
-  const trial = onDevice === null ? null : trialWith(layers - onDevice, 0)
-  if (onDevice === null || trial === null) return []
+  const trial = leastOffload(question, (offload) => again(question, tried, { ...small, offload }))
+  const offload = trial?.setting.offload ?? null
+  if (trial === null || offload === null) return []
+  const { decodeTokensPerSecond } = fitSpeed(question, trial, references)
+  const digits = (decodeTokensPerSecond ?? 0) < 10 ? 1 : 0
+  const rate =
+    decodeTokensPerSecond === null
+      ? ''
+      : `: about ${decodeTokensPerSecond.toFixed(digits)} tokens/s`
+  const room = `(${byteText(trial.memory.hostBytes)})${rate}`
   return [
-    `${onDevice} of ${layers} layers on ${first.device.name}, the others on the CPU (${byteText(trial.memory.hostBytes)})${rate(trial)}`,
+    offload.expertLayersOnHost > 0
+      ? `the experts of ${offload.expertLayersOnHost} of ${offload.layerCount} layers in the memory of the machine ${room}`
+      : `${offload.layerCount - offload.layersOnHost} of ${offload.layerCount} layers on ${first.device.name}, the others on the CPU ${room}`,
   ]
-}
-
-/** The largest whole number from `low` to `high` for which it holds; it holds for all below it. */
-function largest(low: number, high: number, holds: (count: number) => boolean): number | null {
-  if (high < low || !holds(low)) return null
-  let yes = low
-  let no = high + 1
-  while (yes + 1 < no) {
-    const middle = Math.floor((yes + no) / 2)
-    if (holds(middle)) yes = middle
-    else no = middle
-  }
-  return yes
 }

@@ -1,7 +1,7 @@
 /** One setting on given devices: what it takes, and what is missing for it. */
-import type { KvCacheType } from '#core/engine-memory.ts'
+import type { KvCacheType, Offload } from '#core/engine-memory.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
-import type { Blocker, FitQuestion, MemoryNeed, Offload, ReplicaSetting } from '#placement/fit.ts'
+import type { Blocker, FitQuestion, MemoryNeed, ReplicaSetting } from '#placement/fit.ts'
 import { type Shortage, shortagesOf } from '#placement/memory/accept-memory.ts'
 import { byteText, countText } from '#placement/memory/byte-text.ts'
 import { correctMemory } from '#placement/memory/correct-memory.ts'

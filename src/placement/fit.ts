@@ -7,7 +7,7 @@ import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { Backend, LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { EngineId } from '#core/engine-id.ts'
-import type { KvCacheType } from '#core/engine-memory.ts'
+import type { KvCacheType, Offload } from '#core/engine-memory.ts'
 import type {
   MeasuredSpeed,
   MemoryCorrection,
@@ -65,14 +65,6 @@ export interface SpeedEstimate {
   readonly basis: 'measured' | 'similar' | 'bandwidth' | 'unknown'
 }
 
-/** What an engine leaves to the CPU, counted from the first layer. */
-export interface Offload {
-  /** Layers with all they have, their KV cache included. */
-  readonly layersOnHost: number
-  /** Layers of a mixture of experts whose experts alone are there. */
-  readonly expertLayersOnHost: number
-}
-
 /** How a replica would be set up on some devices of a node. */
 export interface ReplicaSetting {
   readonly node: string
@@ -85,9 +77,9 @@ export interface ReplicaSetting {
   readonly slots: number
   readonly memoryFraction: number | null
   readonly tensorParallel: number
-  /** Numbers that keys and values are kept in: the engine's own; others are suggested alone. */
+  /** Numbers that keys and values are kept in. */
   readonly kvCacheType: KvCacheType
-  /** What stays in host memory; null when nothing does. Only suggestions leave something there. */
+  /** What stays in the memory of the machine; null when nothing does. */
   readonly offload: Offload | null
   /** What has to be set for it to run, as `HSA_OVERRIDE_GFX_VERSION=10.3.0`, with the reason. */
   readonly settings: readonly Setting[]
@@ -127,6 +119,18 @@ export interface FitLimits {
   readonly slots: number | null
   /** Of the whole device, for engines that take a fraction of it. */
   readonly memoryFraction: number | null
+  /** Of the types that the deployment allows, this one and those after it. */
+  readonly kvCacheType: KvCacheType | null
+  /** So many layers, or the experts of so many, are left to the machine at least. */
+  readonly hostLayersMin: number | null
+}
+
+export const noLimits: FitLimits = {
+  contextTokens: null,
+  slots: null,
+  memoryFraction: null,
+  kvCacheType: null,
+  hostLayersMin: null,
 }
 
 /** One question: this variant, by this engine, started in this way, on these devices of a node. */
@@ -141,6 +145,8 @@ export interface FitQuestion {
   /** By device id: bytes that other replicas of ours hold there. Absent: none. */
   readonly promisedBytes: Readonly<Record<string, number>>
   readonly limits: FitLimits
+  /** Whether changes that would make it fit are looked for: that takes longer than the answer. */
+  readonly suggests?: boolean
   readonly memory: readonly MemoryCorrection[]
   readonly speeds: readonly MeasuredSpeed[]
 }

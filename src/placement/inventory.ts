@@ -6,6 +6,7 @@ import type { Taint } from '#core/deployment.ts'
 import type { Device } from '#core/device.ts'
 import type { Backend, LaunchKind, OperatingSystem } from '#core/engine-build.ts'
 import type { EngineId } from '#core/engine-id.ts'
+import type { KvCacheType, Offload } from '#core/engine-memory.ts'
 
 export interface PlacementNode {
   readonly id: string
@@ -70,6 +71,10 @@ export interface PlacedReplica {
   readonly contextTokens: number
   readonly slots: number
   readonly memoryFraction: number | null
+  /** Left out: what its engine has by itself. */
+  readonly kvCacheType?: KvCacheType
+  /** What of it is in the memory of the machine; left out or null: nothing. */
+  readonly offload?: Offload | null
   readonly ready: boolean
   /** By device id: what it claimed when it was planned, and what it was measured to take. */
   readonly claimedBytes: Readonly<Record<string, number>>

@@ -8,6 +8,7 @@ import { type Device, device } from '#core/device.ts'
 import { deviceIds } from '#core/device-ids.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { kvCacheTypes, offload } from '#core/engine-memory.ts'
 import {
   computingDevices,
   foreignBytes,
@@ -19,7 +20,6 @@ import type {
   MeasuredSpeed,
   MemoryCorrection,
   PlacedReplica,
-  PlacementDevice,
   PlacementNode,
 } from '#placement/inventory.ts'
 
@@ -94,6 +94,10 @@ export const placedClaim = z.object({
   contextTokens: z.number(),
   slots: z.number(),
   memoryFraction: z.number().nullable(),
+  /** Left out: what its engine has by itself. */
+  kvCacheType: z.enum(kvCacheTypes).optional(),
+  /** Left out: everything is on its devices. */
+  offload: offload.optional(),
   tensorParallel: z.number(),
   claimedBytes: byDevice,
   /** The same as it was reckoned without what had been measured before. */
@@ -278,7 +282,11 @@ function readReplica(replica: WrittenReplica, known: Devices): PlacedReplica[] {
   if (placed !== null) {
     const { deployment, devices, engine, backend, memoryFraction, claimedBytes } = placed
     const { contextTokens, slots } = placed
-    const setting = { deployment, devices, engine, backend, memoryFraction, claimedBytes }
+    const setting = {
+      ...{ deployment, devices, engine, backend, memoryFraction, claimedBytes },
+      ...(placed.kvCacheType === undefined ? {} : { kvCacheType: placed.kvCacheType }),
+      ...(placed.offload === undefined ? {} : { offload: placed.offload }),
+    }
     return [{ ...shared, ...setting, contextTokens, slots }]
   }
   const engine = z.enum(engineIds).safeParse(reported?.engine)

@@ -19,6 +19,7 @@ import { modelText, nameText } from '#core/config/text.ts'
 import { vendors } from '#core/device.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { kvCacheTypes, offload } from '#core/engine-memory.ts'
 import { tasks } from '#core/task.ts'
 
 /** Raised when a message changes its meaning; both sides may speak several. */
@@ -59,6 +60,10 @@ export const replicaSpec = z.strictObject({
   devices: z.array(name).min(1).max(64).optional(),
   /** The part of each device that it may take, for engines that take all they may. */
   memoryFraction: z.number().positive().max(1).nullable().optional(),
+  /** Numbers that keys and values are kept in; left out: what the engine has by itself. */
+  kvCacheType: z.enum(kvCacheTypes).optional(),
+  /** What is left to the CPU; left out: nothing, or what the engine itself decides. */
+  offload: offload.optional(),
 })
 export type ReplicaSpec = z.infer<typeof replicaSpec>
 

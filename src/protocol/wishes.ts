@@ -5,6 +5,7 @@ import { modelText, nameText } from '#core/config/text.ts'
 import { priorities, taintEffects } from '#core/deployment.ts'
 import { backends, weightsFormats } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { kvCacheTypes } from '#core/engine-memory.ts'
 import { tasks } from '#core/task.ts'
 import { modelFacts } from '#protocol/model-facts.ts'
 
@@ -30,6 +31,8 @@ const deployment = z
     sleepAfterMs: z.number().min(1_000),
     contextTokens: z.int().positive().nullable(),
     slots: z.int().positive().max(1_024).nullable(),
+    kvCacheTypes: z.array(z.enum(kvCacheTypes)).min(1).max(10).nullable().default(null),
+    offload: z.boolean().default(false),
     targets: z.object({
       ttftMs: positive,
       tpotMs: positive,

@@ -3,6 +3,7 @@ import type { Constraints, Deployment, ModelVariant, Targets } from '#core/deplo
 import { bandwidthClassOf, type Device, type DeviceMemory, type Vendor } from '#core/device.ts'
 import type { Backend } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { type KvCacheType, kvCacheBytes } from '#core/engine-memory.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import type { FitQuestion, FitReplica, SpeedEstimate } from '#placement/fit.ts'
 import type {
@@ -12,6 +13,7 @@ import type {
   PlacementNode,
 } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
+import { kvCacheTypesOf } from '#placement/settings-to-try.ts'
 
 export const gibibyte = 2 ** 30
 
@@ -228,9 +230,13 @@ function engine(
     minimums: {},
     architectures: { kind: 'any' as const },
   }))
-  const memory = { kind: spread === 'layers' ? 'whole-context' : 'fraction' }
+  const memory = {
+    kind: spread === 'layers' ? 'whole-context' : 'fraction',
+    flashAttention: backends,
+    kvCacheTypes: ['f16', 'q8_0'],
+  }
   const facts = { id, title: id, supports, weightsFormats, tasks: null, spread, memory }
-  // Placement looks at the kind of memory alone; its figures are for the arithmetic of fit.
+  // Of memory, placement looks at little else; its figures are for the arithmetic of fit.
   return facts as unknown as EngineFacts
 }
 
@@ -242,7 +248,7 @@ const fractionUsual = 0.9
 
 /**
  * A fit that a person can check in the head: weights and a quarter of a GiB, split evenly over the
- * devices, and 64 KiB for each token of each of four slots.
+ * devices, and 64 KiB for each token of each of four slots, less where its owner allows fewer bits.
  */
 export const evenFit: FitReplica = (question) => {
   const facts = question.variant.facts
@@ -259,14 +265,17 @@ export const evenFit: FitReplica = (question) => {
   const takesFraction = by.memory.kind === 'fraction'
   const fraction = takesFraction ? Math.min(fractionUsual, limits.memoryFraction ?? 1) : null
   const roomBytes = fraction === null ? least : Math.min(least, (least + gibibyte) * fraction)
-  for (let contextTokens = longest; contextTokens >= 256; contextTokens /= 2) {
-    const kvBytes = (contextTokens * slots * kvBytesPerToken) / count
-    const sumBytes = weightsBytes + overheadBytes + kvBytes
-    if (sumBytes <= roomBytes) {
-      const needBytes = fraction === null ? sumBytes : (least + gibibyte) * fraction
-      return answer(question, { contextTokens, slots, fraction, weightsBytes, needBytes })
+  for (const kvCacheType of kvCacheTypesOf(question)) {
+    const kvBytesOf = (kvBytesPerToken * kvCacheBytes[kvCacheType]) / kvCacheBytes.f16 / count
+    for (let contextTokens = longest; contextTokens >= 256; contextTokens /= 2) {
+      const sumBytes = weightsBytes + overheadBytes + contextTokens * slots * kvBytesOf
+      if (sumBytes <= roomBytes) {
+        const needBytes = fraction === null ? sumBytes : (least + gibibyte) * fraction
+        const taken = { contextTokens, slots, fraction, kvCacheType, weightsBytes, needBytes }
+        return answer(question, taken)
+      }
+      if (wanted.contextTokens !== null) break
     }
-    if (wanted.contextTokens !== null) break
   }
   return refusal('memory', `${wanted.name} needs more than there is`)
 }
@@ -277,6 +286,7 @@ function answer(
     readonly contextTokens: number
     readonly slots: number
     readonly fraction: number | null
+    readonly kvCacheType: KvCacheType
     readonly weightsBytes: number
     readonly needBytes: number
   },
@@ -295,7 +305,7 @@ function answer(
       slots: taken.slots,
       memoryFraction: taken.fraction,
       tensorParallel: by.spread === 'tensor-parallel' ? devices.length : 1,
-      kvCacheType: 'f16',
+      kvCacheType: taken.kvCacheType,
       offload: null,
       settings: [],
     },

@@ -56,6 +56,7 @@ const anyDeployment = (name: string): fc.Arbitrary<Deployment> =>
       format: fc.constantFrom('gguf', 'gguf', 'safetensors', 'both'),
       min: fc.constantFrom(0, 1, 1, 1, 2, 3),
       contextTokens: fc.constantFrom(null, null, 4_096, 16_384),
+      kvCacheTypes: fc.constantFrom(null, null, ['f16', 'q8_0'] as const, ['q8_0'] as const),
       priority: fc.constantFrom(...priorities),
       share: fc.boolean(),
       tolerates: fc.boolean(),
@@ -64,7 +65,8 @@ const anyDeployment = (name: string): fc.Arbitrary<Deployment> =>
       nodes: fc.constantFrom(null, null, null, null, ['a'], ['b', 'c']),
       labels: fc.constantFrom({}, {}, {}, { room: 'rack' }),
     })
-    .map(({ gib, format, min, contextTokens, priority, share, tolerates, ...constraints }) => {
+    .map(({ gib, format, min, contextTokens, kvCacheTypes, ...rest }) => {
+      const { priority, share, tolerates, ...constraints } = rest
       const gguf = variant(`hf:test/${name}`, gib)
       const safetensors = variant(`hf:test/${name}-st`, gib * 1.5, { format: 'safetensors' })
       const variants =
@@ -73,6 +75,7 @@ const anyDeployment = (name: string): fc.Arbitrary<Deployment> =>
         variants,
         replicas: { min, max: Math.max(1, min) },
         contextTokens,
+        kvCacheTypes,
         priority,
         share,
         constraints: {
@@ -137,6 +140,7 @@ function carriedOut({ replicas }: Plan): PlacedReplica[] {
     contextTokens: setting.contextTokens,
     slots: setting.slots,
     memoryFraction: setting.memoryFraction,
+    kvCacheType: setting.kvCacheType,
     ready: true,
     claimedBytes: Object.fromEntries(
       memory.devices.map(({ device, needBytes }) => [device, Math.ceil(needBytes)]),

@@ -8,6 +8,7 @@ import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 
 export function plannedSpec({ id, setting }: PlannedReplica, deployment: Deployment): ReplicaSpec {
   const { source, engine, backend, devices, contextTokens, slots, kind, memoryFraction } = setting
+  const { kvCacheType, offload } = setting
   return {
     id,
     model: deployment.model,
@@ -22,6 +23,9 @@ export function plannedSpec({ id, setting }: PlannedReplica, deployment: Deploym
     task: deployment.task,
     devices: [...devices],
     memoryFraction,
+    // Agents from before these refuse to hear of them, and need them only where something is unusual.
+    ...(kvCacheType === 'f16' ? {} : { kvCacheType }),
+    ...(offload === null ? {} : { offload }),
   }
 }
 
@@ -31,7 +35,7 @@ export function plannedClaim(
   cpuDevice: string | null,
 ): PlacedReplicaClaim {
   const { devices, engine, backend, kind, contextTokens, slots } = setting
-  const { memoryFraction, tensorParallel } = setting
+  const { memoryFraction, tensorParallel, kvCacheType, offload } = setting
   return {
     deployment,
     devices: [...devices],
@@ -41,6 +45,8 @@ export function plannedClaim(
     contextTokens,
     slots,
     memoryFraction,
+    kvCacheType,
+    ...(offload === null ? {} : { offload }),
     tensorParallel,
     claimedBytes: claimedBytes(memory, cpuDevice),
     estimatedBytes: estimatedBytes(memory),

@@ -4,6 +4,7 @@ import { byteSize, milliseconds, modelText, nameText } from '#core/config/text.t
 import { priorities, type TaintEffect, type Toleration, taintEffects } from '#core/deployment.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
+import { kvCacheTypes } from '#core/engine-memory.ts'
 import { tasks } from '#core/task.ts'
 
 const effects = taintEffects.join('|')
@@ -139,6 +140,19 @@ export const deploymentConfig = z.strictObject({
     .max(1_024)
     .optional()
     .describe('Requests at a time of each replica. Left out: what the engine usually has.'),
+  kvCacheTypes: z
+    .array(z.enum(kvCacheTypes))
+    .min(1)
+    .optional()
+    .describe(
+      'Numbers that keys and values may be kept in, the one to prefer first, as [f16, fp8, q8_0]: what comes later is taken where nothing before it fits. Left out: f16 alone.',
+    ),
+  offload: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: layers that do not fit on any device may be left to the CPU, which makes answers many times slower.',
+    ),
 })
 
 export type DeploymentConfig = z.output<typeof deploymentConfig>

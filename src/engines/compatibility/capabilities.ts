@@ -126,6 +126,23 @@ const numberFormats: readonly CapabilityRow[] = [
     source: 'TensorRT-LLM, support matrix of 2026',
   },
   {
+    capability: 'fp8-kv-cache',
+    title: 'a KV cache in FP8',
+    engines: torch,
+    rules: [compute(89), names('rocm', ['gfx942', 'gfx950'])],
+    instead: 'kvCacheTypes with f16, or a device with FP8 of its own',
+    source:
+      'vLLM and SGLang, docs on quantized KV caches; Triton has no e4m3 before sm_89 (vllm issue 7714)',
+  },
+  {
+    capability: 'fp8-kv-cache',
+    title: 'a KV cache in FP8',
+    engines: ['tensorrt-llm'],
+    rules: [compute(89)],
+    instead: 'kvCacheTypes with f16, or a device with FP8 of its own',
+    source: 'TensorRT-LLM, support matrix of 2026: FP8 KV cache on Ada, Hopper and Blackwell',
+  },
+  {
     capability: 'awq',
     title: 'AWQ',
     engines: torch,

@@ -2,7 +2,7 @@
 
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
-import type { CheckedRequest, LaunchPlan } from '#engines/engine-launch.ts'
+import { type CheckedRequest, gpuLayers, type LaunchPlan } from '#engines/engine-launch.ts'
 
 export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
   const { kind, backend, weights, modelName, slots, apiKey } = request
@@ -18,7 +18,10 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
       ...['--ctx-size', String(request.contextTokens * slots)],
       ...['--parallel', String(slots)],
       // A build with GPUs in it would use one for long prompts all the same.
-      ...(backend === 'cpu' ? ['--device', 'none'] : ['--n-gpu-layers', '999']),
+      ...(backend === 'cpu' ? ['--device', 'none'] : onDevices(request)),
+      ...(quantizesKv(request)
+        ? ['--cache-type-k', `${request.kvCacheType}`, '--cache-type-v', `${request.kvCacheType}`]
+        : []),
       ...(request.task === 'embedding' ? ['--embeddings'] : []),
       ...(request.task === 'rerank' ? ['--reranking'] : []),
       // Without it nobody can see how many requests wait.
@@ -32,6 +35,9 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
       // It would shrink what does not fit; what fits was reckoned before, and is what was promised.
       // As a variable, because builds from before late 2025 refuse the option.
       LLAMA_ARG_FIT: 'off',
+      // Quantized values are refused without it. As a variable, because the option takes a word since
+      // late 2025 and none before; both take a 1.
+      ...(quantizesKv(request) ? { LLAMA_ARG_FLASH_ATTN: '1' } : {}),
     },
     secretEnv: apiKey === null ? {} : { LLAMA_API_KEY: apiKey },
     container:
@@ -41,6 +47,19 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
     servedName: modelName,
     preload: null,
   }
+}
+
+function onDevices({ offload }: CheckedRequest): readonly string[] {
+  if (offload === null) return ['--n-gpu-layers', '999']
+  const experts = offload.expertLayersOnHost
+  return [
+    ...['--n-gpu-layers', String(gpuLayers(offload))],
+    ...(experts > offload.layersOnHost ? ['--n-cpu-moe', String(experts)] : []),
+  ]
+}
+
+function quantizesKv({ kvCacheType }: CheckedRequest): boolean {
+  return kvCacheType !== null && kvCacheType !== 'f16'
 }
 
 const tags: Record<CheckedRequest['backend'], string> = {

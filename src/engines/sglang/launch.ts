@@ -19,6 +19,8 @@ export function sglangPlan(request: CheckedRequest): LaunchPlan {
       ...['--max-running-requests', String(request.slots)],
       ...(tensorParallel > 1 ? ['--tp-size', String(tensorParallel)] : []),
       ...(memoryFraction === null ? [] : ['--mem-fraction-static', String(memoryFraction)]),
+      // It wants to know which of the two; this one has more digits, and needs no scales.
+      ...(request.kvCacheType === 'fp8' ? ['--kv-cache-dtype', 'fp8_e4m3'] : []),
       ...(request.task === 'embedding' ? ['--is-embedding'] : []),
       // Without it nobody can see how loaded it is.
       '--enable-metrics',

@@ -22,6 +22,7 @@ export function vllmPlan(request: CheckedRequest): LaunchPlan {
       ...(memoryFraction !== null && backend !== 'cpu'
         ? ['--gpu-memory-utilization', String(memoryFraction)]
         : []),
+      ...(request.kvCacheType === 'fp8' ? ['--kv-cache-dtype', 'fp8'] : []),
       ...(lacksBfloat16(request) ? ['--dtype', 'half'] : []),
       ...(pools.has(request.task) ? ['--runner', 'pooling'] : []),
       ...request.extraArgs,

@@ -1,8 +1,7 @@
 /** What is asked of the memory arithmetic: one replica in one setting, on devices that are given. */
 import type { Backend } from '#core/engine-build.ts'
-import type { EngineMemory, KvCacheType } from '#core/engine-memory.ts'
+import type { EngineMemory, KvCacheType, Offload } from '#core/engine-memory.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
-import type { Offload } from '#placement/fit.ts'
 
 export interface MemoryDevice {
   readonly id: string

@@ -29,6 +29,8 @@ export function placedReplicaOf(planned: PlannedReplica, inventory: Inventory): 
     contextTokens: setting.contextTokens,
     slots: setting.slots,
     memoryFraction: setting.memoryFraction,
+    kvCacheType: setting.kvCacheType,
+    offload: setting.offload,
     ready: true,
     claimedBytes: claimedBytes(memory, cpu?.id ?? null),
     measuredBytes: null,

@@ -1,6 +1,7 @@
 /** What the search found, as replicas and steps. */
 import type { Blocker } from '#placement/fit.ts'
 import type { PlacedReplica } from '#placement/inventory.ts'
+import { offloadText } from '#placement/offload-text.ts'
 import type { PlannedReplica, PlanStep, Unplaced } from '#placement/plan.ts'
 import { type Holding, holdingOfRunning } from '#placement/planner/arrangement.ts'
 import { plannedReplica } from '#placement/planner/planned-replica.ts'
@@ -37,7 +38,7 @@ export function outcomeOf(search: Search): Outcome {
         starts.push({
           replica,
           holding,
-          because: whyStart(search, unit, succeeds),
+          because: [whyStart(search, unit, succeeds), ...concessions(replica)].join('; '),
           succeeds: succeeds?.id ?? null,
           priority: wish.priority,
         })
@@ -148,6 +149,14 @@ function whyStart(search: Search, unit: Unit, before: PlacedReplica | null): str
   if (unit.keeps !== null) return `moves from ${from}, to make room there`
   if (unit.replaces !== null) return `takes over from ${before.id} on ${from}`
   return `${before.id} was on ${from}, which is lost`
+}
+
+/** What its owner has allowed to be given up, and is. */
+function concessions({ setting: { kvCacheType, offload } }: PlannedReplica): string[] {
+  return [
+    ...(kvCacheType === 'f16' ? [] : [`kvCacheTypes allows ${kvCacheType}`]),
+    ...(offload === null ? [] : [`offload allows ${offloadText(offload)} on the CPU`]),
+  ]
 }
 
 function goneOf(problem: Problem, unit: Unit): PlacedReplica | null {

@@ -4,8 +4,9 @@ import type { MemoryNeed, ReplicaSetting } from '#placement/fit.ts'
 import type { PlacedReplica } from '#placement/inventory.ts'
 import type { PlannedReplica } from '#placement/plan.ts'
 import type { Arrangement, Holding } from '#placement/planner/arrangement.ts'
+import type { Fits } from '#placement/planner/ladder.ts'
 import type { Problem, Wish } from '#placement/planner/problem.ts'
-import type { Fits, Setup } from '#placement/planner/setup.ts'
+import type { Setup } from '#placement/planner/setup.ts'
 import type { Site } from '#placement/planner/site.ts'
 
 export function plannedReplica(
@@ -60,7 +61,7 @@ function keptFit(
   { site, locals, needBytes, hostBytes }: Holding,
   running: PlacedReplica,
 ): Omit<Fits, 'kind' | 'notes'> {
-  const { source, engine, backend, contextTokens, slots, memoryFraction } = running
+  const { source, engine, backend, contextTokens, slots, memoryFraction, offload = null } = running
   const alike = problem
     .setupsFor(wish, site.machineClass)
     .possible.filter(
@@ -77,11 +78,14 @@ function keptFit(
       ({ fit: { setting } }) =>
         setting.contextTokens === contextTokens &&
         setting.slots === slots &&
-        setting.memoryFraction === memoryFraction,
+        setting.memoryFraction === memoryFraction &&
+        (running.kvCacheType === undefined || setting.kvCacheType === running.kvCacheType) &&
+        (setting.offload === null) === (offload === null),
     ) ?? rungs[0]
   const fit = setup === undefined || rung === undefined ? null : placedFit(site, setup, rung.fit)
+  const other = fit?.setting ?? unknownSetting(kindOf(site, engine))
   const setting: ReplicaSetting = {
-    ...(fit?.setting ?? unknownSetting(kindOf(site, engine))),
+    ...other,
     node: running.node,
     devices: running.devices,
     engine,
@@ -90,6 +94,8 @@ function keptFit(
     contextTokens,
     slots,
     memoryFraction,
+    kvCacheType: running.kvCacheType ?? other.kvCacheType,
+    offload,
   }
   const memory: MemoryNeed = {
     devices: running.devices.map((device, at) => ({

@@ -105,7 +105,8 @@ function noTaintWithoutToleration({ inventory, deployments }: PlanInput, made: P
 }
 
 /** Nobody goes without while somebody less important holds what would do. */
-function priorityIsNeverInverted({ inventory, deployments, frozen }: PlanInput, made: Plan): void {
+function priorityIsNeverInverted(input: PlanInput, made: Plan): void {
+  const { inventory, deployments, frozen, reserve } = input
   if (frozen) return
   const rank = (one: Deployment) => priorities.indexOf(one.priority)
   const after = applyPlan(inventory, made).replicas
@@ -113,6 +114,8 @@ function priorityIsNeverInverted({ inventory, deployments, frozen }: PlanInput, 
   for (const { deployment: name } of made.unplaced) {
     const wanted = byName.get(name)!
     const { variants, constraints, share } = wanted
+    // Room that is free may be kept for what is more important.
+    if (reserve === 'n-1' && rank(wanted) < priorities.indexOf('high')) continue
     const weights = Math.min(...variants.map(({ facts }) => facts?.tensorBytes ?? Infinity))
     for (const node of inventory.nodes) {
       if (!isOpen(node, wanted)) continue

@@ -3,6 +3,9 @@
  * that runs in its stead already, if there is one, and what runs and is not wanted any more.
  */
 import { type Deployment, priorities } from '#core/deployment.ts'
+import type { EngineFacts } from '#core/engine-facts.ts'
+import { kvCacheTypesOn } from '#core/engine-memory.ts'
+import { allowedKvCacheTypes } from '#placement/allowed-kv-cache-types.ts'
 import type { FitReplica } from '#placement/fit.ts'
 import type { PlacedReplica } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
@@ -252,7 +255,20 @@ function verdictOn({ replica, site, locals }: Running, wish: Wish, input: PlanIn
   if (constraints.backends !== null && !constraints.backends.includes(replica.backend)) moves = true
   if (contextTokens !== null && replica.contextTokens !== contextTokens) moves = true
   if (slots !== null && replica.slots !== slots) moves = true
+  if (concedesTooMuch(replica, deployment, engine)) moves = true
   return { kind: moves ? 'moves' : 'stays' }
+}
+
+/** Whether it gives up what its owner does not want given up any more. */
+function concedesTooMuch(
+  { kvCacheType, offload, backend }: PlacedReplica,
+  deployment: Deployment,
+  engine: EngineFacts,
+): boolean {
+  if (offload != null && deployment.offload !== true) return true
+  const [own] = kvCacheTypesOn(engine.memory, backend)
+  if (own === undefined) return false
+  return !allowedKvCacheTypes(deployment, engine, backend).includes(kvCacheType ?? own)
 }
 
 /** Which of too many stays: one that answers before one that does not, a present node first. */
@@ -294,6 +310,7 @@ function setupCache(
 
 function shapeKey(deployment: Deployment): string {
   const { task, model, variants, contextTokens, slots, targets, constraints, replicas } = deployment
+  const { kvCacheTypes, offload } = deployment
   return JSON.stringify([
     task,
     model,
@@ -305,6 +322,8 @@ function shapeKey(deployment: Deployment): string {
     ]),
     contextTokens,
     slots,
+    kvCacheTypes,
+    offload,
     targets,
     targets.tokensPerSecond === null ? null : replicas.max,
     constraints.backends,

@@ -49,10 +49,14 @@ function questionKey(question: FitQuestion): string {
     deployment.task,
     deployment.contextTokens,
     deployment.slots,
+    deployment.kvCacheTypes?.join('+'),
+    deployment.offload,
     deployment.targets.ttftMs,
     deployment.targets.tpotMs,
     limits.contextTokens,
     limits.slots,
     limits.memoryFraction,
+    limits.kvCacheType,
+    limits.hostLayersMin,
   ].join(' ')
 }

@@ -1,32 +1,27 @@
 /**
  * A setup is one way to have a replica on machines of a class: which variant, read by which engine,
- * on which of the devices. Its rungs are settings of falling size, for devices that are shared or
- * partly taken: the planner climbs down as far as it must, and no further.
+ * on which of the devices.
  */
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import { type Backend, backendsOfVendor, type LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
-import type { Blocker, Fit, FitLimits, FitReplica } from '#placement/fit.ts'
+import {
+  type Blocker,
+  type Fit,
+  type FitLimits,
+  type FitReplica,
+  noLimits,
+} from '#placement/fit.ts'
 import type { PlacementDevice } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import { deviceChecks, fitChecks, wayChecks } from '#placement/planner/checks/index.ts'
 import { emptyHostBytes, emptyRoom } from '#placement/planner/empty-room.ts'
-import { halvedSeconds } from '#placement/planner/ranks/company.ts'
-import { ranks } from '#placement/planner/ranks/index.ts'
+import { type Fits, Ladder, tighterLimits } from '#placement/planner/ladder.ts'
+import { concededSeconds, ranks } from '#placement/planner/ranks/index.ts'
+import type { RankQuestion } from '#placement/planner/ranks/rank.ts'
 import type { RememberedFit } from '#placement/planner/remembered-fit.ts'
 import type { MachineClass } from '#placement/planner/site.ts'
 import { gibibytes } from '#placement/planner/words.ts'
-
-export type Fits = Extract<Fit, { kind: 'fits' }>
-
-export interface Rung {
-  /** Of each device, in the order of the setup's devices. */
-  readonly needBytes: readonly number[]
-  readonly hostBytes: number
-  /** What being smaller than the first rung costs. */
-  readonly shrunkSeconds: number
-  readonly fit: Fits
-}
 
 export interface Setup {
   /** Positions of its devices among those of the node. */
@@ -51,85 +46,6 @@ export interface Setups {
   /** The best first. */
   readonly possible: readonly Setup[]
   readonly refused: readonly RefusedSetup[]
-}
-
-/** Rungs of one question, asked for when somebody climbs down to them. */
-export class Ladder {
-  readonly #rungs: Rung[]
-  #limits: readonly FitLimits[] | null = null
-  readonly #ask: (limits: FitLimits) => Fit
-  readonly #canShrinkContext: boolean
-
-  constructor(top: Fits, ask: (limits: FitLimits) => Fit, canShrinkContext: boolean) {
-    this.#rungs = [rungOf(top, top)]
-    this.#ask = ask
-    this.#canShrinkContext = canShrinkContext
-  }
-
-  get top(): Rung {
-    return this.#rungs[0]!
-  }
-
-  /** The rung at this position; null below the last. */
-  at(position: number): Rung | null {
-    while (this.#rungs.length <= position) {
-      this.#limits ??= tighterLimits(this.top.fit, this.#canShrinkContext)
-      const [next, ...rest] = this.#limits
-      if (next === undefined) return null
-      this.#limits = rest
-      const fit = this.#ask(next)
-      if (fit.kind === 'no') continue
-      const rung = rungOf(fit, this.top.fit)
-      const above = this.#rungs.at(-1)!
-      if (sum(rung.needBytes) < sum(above.needBytes) * 0.99) this.#rungs.push(rung)
-    }
-    return this.#rungs[position]!
-  }
-
-  get all(): readonly Rung[] {
-    while (this.at(this.#rungs.length) !== null);
-    return this.#rungs
-  }
-}
-
-/** A conversation of some thousand tokens is the least that a chat model is of use for. */
-const leastContextTokens = 2_048
-
-/** Below this, what an engine holds beside the weights is the most of what it was given. */
-const leastFraction = 0.1
-
-/** Fine enough to leave no more than a fifth of a device unused, coarse enough to try them all. */
-const fractionStep = 0.8
-
-function tighterLimits({ setting }: Fits, canShrinkContext: boolean): FitLimits[] {
-  const none = { contextTokens: null, slots: null, memoryFraction: null }
-  const limits: FitLimits[] = []
-  if (setting.memoryFraction !== null) {
-    const first = setting.memoryFraction * fractionStep
-    for (let fraction = first; fraction >= leastFraction; fraction *= fractionStep) {
-      limits.push({ ...none, memoryFraction: Math.round(fraction * 100) / 100 })
-    }
-    return limits
-  }
-  if (!canShrinkContext) return limits
-  for (let tokens = setting.contextTokens / 2; tokens >= leastContextTokens; tokens /= 2) {
-    limits.push({ ...none, contextTokens: Math.floor(tokens) })
-  }
-  return limits
-}
-
-function rungOf(fit: Fits, top: Fits): Rung {
-  const { setting, memory } = fit
-  const halvings =
-    Math.log2(top.setting.contextTokens / setting.contextTokens) +
-    Math.log2((top.setting.memoryFraction ?? 1) / (setting.memoryFraction ?? 1))
-  return {
-    // Whole bytes, so that sums come out the same in any order.
-    needBytes: memory.devices.map(({ needBytes }) => Math.ceil(needBytes)),
-    hostBytes: Math.ceil(memory.hostBytes),
-    shrunkSeconds: Math.max(0, halvings) * halvedSeconds,
-    fit,
-  }
 }
 
 /** All setups of one deployment on one class of machines. */
@@ -193,7 +109,7 @@ export function setupsOf(
             node,
             devices: [example],
             promisedBytes: {},
-            limits: { contextTokens: null, slots: null, memoryFraction: null },
+            limits: noLimits,
             memory: [],
             speeds: [],
           })
@@ -222,6 +138,7 @@ export function setupsOf(
             return
           }
           let bestKind: LaunchKind | null = null
+          let needsCpu = false
           for (const kind of launchKinds(engine, backend, machineClass)) {
             const ask = (limits: FitLimits) =>
               askFit({
@@ -237,11 +154,8 @@ export function setupsOf(
                 memory: input.inventory.memory,
                 speeds: input.inventory.speeds,
               })
-            const fit = ask({ contextTokens: null, slots: null, memoryFraction: null })
-            const against =
-              fit.kind === 'no'
-                ? fit.blockers
-                : fitChecks.flatMap((check) => check.refuse(deployment, fit) ?? [])
+            const fit = ask(noLimits)
+            const against = againstFit(deployment, fit)
             if (fit.kind === 'no' || against.length > 0) {
               refused.push({ locals, blockers: against, fit: fit.kind === 'no' ? fit : null })
               // Started in another way it needs as much.
@@ -253,15 +167,17 @@ export function setupsOf(
             if (!machineClass.wasMeasured && fit.setting.settings.length === 0) {
               settled.add(alikeKey)
             }
-            const ladder = new Ladder(fit, ask, deployment.contextTokens === null)
-            const seconds = classSeconds(
-              deployment,
-              variantIndex,
-              engineIndex,
-              machineClass,
-              devices,
-              fit,
-            )
+            if (fit.setting.offload !== null) needsCpu = true
+            const rankQuestion = (one: Fits): RankQuestion => ({
+              ...{ deployment, variantIndex, engineIndex, devices, fit: one },
+              capacityBytes: capacityOf(machineClass, devices),
+            })
+            const ladder = new Ladder(fit, {
+              ask: (limits) => askWithChecks(deployment, () => ask(limits)),
+              concededSeconds: (one) => concededSeconds(rankQuestion(one)),
+              limits: tighterLimits(fit, deployment, engine),
+            })
+            const seconds = classSeconds(rankQuestion(fit))
             for (const same of alike) {
               possible.push({
                 locals: same,
@@ -275,7 +191,8 @@ export function setupsOf(
             }
             break
           }
-          tried.set(locals.join(), bestKind === null ? 'no' : 'fits')
+          // With all layers on more devices it is faster than with some of them on the CPU.
+          tried.set(locals.join(), bestKind === null || needsCpu ? 'no' : 'fits')
         }
         for (const kind of kinds) {
           attempt(
@@ -393,16 +310,26 @@ function launchKinds(
 
 const rankOf = (kind: LaunchKind): number => (kind === 'container' ? 0 : 1)
 
-function classSeconds(
-  deployment: Deployment,
-  variantIndex: number,
-  engineIndex: number,
-  { example }: MachineClass,
-  devices: readonly PlacementDevice[],
-  fit: Fits,
-): number {
-  const capacityBytes = sum(devices.map((device) => emptyRoom(device, example).capacityBytes))
-  const question = { deployment, variantIndex, engineIndex, devices, capacityBytes, fit }
+/** What speaks against a fit, or against what fits. */
+function againstFit(deployment: Deployment, fit: Fit): readonly Blocker[] {
+  if (fit.kind === 'no') return fit.blockers
+  return fitChecks.flatMap((check) => check.refuse(deployment, fit) ?? [])
+}
+
+/** A lower rung may be slower than its target allows. */
+function askWithChecks(deployment: Deployment, ask: () => Fit): Fit {
+  const fit = ask()
+  const blockers = againstFit(deployment, fit)
+  return blockers.length === 0 || fit.kind === 'no'
+    ? fit
+    : { kind: 'no', blockers, memory: fit.memory, suggestions: [] }
+}
+
+function capacityOf({ example }: MachineClass, devices: readonly PlacementDevice[]): number {
+  return sum(devices.map((device) => emptyRoom(device, example).capacityBytes))
+}
+
+function classSeconds(question: RankQuestion): number {
   return ranks.reduce((total, rank) => total + rank.seconds(question), 0)
 }
 

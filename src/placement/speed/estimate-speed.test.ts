@@ -76,7 +76,7 @@ test('of experts only those in use are read', () => {
 })
 
 test('layers on the CPU cost more than they take: half of them make it many times slower', () => {
-  const offload = { layersOnHost: 16, expertLayersOnHost: 0 }
+  const offload = { layerCount: 32, layersOnHost: 16, expertLayersOnHost: 0 }
   const whole = estimateSpeed(question, unknown).decodeTokensPerSecond ?? 0
   const half = estimateSpeed({ ...question, offload }, unknown).decodeTokensPerSecond ?? 0
   expect(whole / half).toBeGreaterThan(8)

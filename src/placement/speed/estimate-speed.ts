@@ -5,10 +5,10 @@
  */
 import type { Backend } from '#core/engine-build.ts'
 import type { EngineId } from '#core/engine-id.ts'
-import type { EngineMemory } from '#core/engine-memory.ts'
+import type { EngineMemory, Offload } from '#core/engine-memory.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import type { SpeedReferences } from '#core/speed-references.ts'
-import type { Offload, SpeedEstimate } from '#placement/fit.ts'
+import type { SpeedEstimate } from '#placement/fit.ts'
 import type { MeasuredSpeed, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
 import { activeLayerBytes, activeWeights } from '#placement/speed/active-weights.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Deployment } from '#core/deployment.ts'
+import { noLimits } from '#placement/fit.ts'
 import type { PlacementDevice } from '#placement/inventory.ts'
 import { answerTime } from '#placement/planner/ranks/answer-time.ts'
 import { deviceClass } from '#placement/planner/ranks/device-class.ts'
@@ -31,7 +32,7 @@ function question(wanted: Deployment, device: PlacementDevice): RankQuestion {
     node: placementNode('a', [device]),
     devices: [device],
     promisedBytes: {},
-    limits: { contextTokens: null, slots: null, memoryFraction: null },
+    limits: noLimits,
     memory: [],
     speeds: [],
   })
