@@ -2,12 +2,13 @@
  * The same question as the search's, as a program: one variable for each place that a wish may have,
  * one for each replica that may stay, memory as one row a device, and company in rows of its own.
  */
-import type { Row, Term, Variable } from '#placement/exact/linear-program.ts'
+
 import type { Problem, Running, Unit, Wish } from '#placement/planner/problem.ts'
 import { neighbourSeconds, sameNodeSeconds } from '#placement/planner/ranks/company.ts'
 import type { Search } from '#placement/planner/search.ts'
 import type { Setup } from '#placement/planner/setup.ts'
 import type { Site } from '#placement/planner/site.ts'
+import type { Row, Term, Variable } from '#std/linear-program.ts'
 
 /** One place that a wish may have, on one rung. */
 export interface Column {

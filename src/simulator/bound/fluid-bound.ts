@@ -4,14 +4,14 @@ import {
   type LatencyTarget,
 } from '#simulator/bound/fluid-program.ts'
 import { bucketsOf, type RequestSize } from '#simulator/bound/request-bucket.ts'
-import { solveProgram } from '#simulator/bound/solve-program.ts'
+import { loadLinearSolver } from '#std/linear-solver.ts'
 
 /** Six lengths of prompt by four of answer: finer ones change the bound by less than a percent. */
 const promptParts = 6
 const outputParts = 4
 
 /** Far more than it takes, so that a solver that goes astray does not hang a run. */
-const timeLimitSeconds = 60
+const iterationsMax = 1_000_000
 
 /**
  * Requests per second of a mix that no policy can exceed on a fleet within the targets. Without a
@@ -24,7 +24,10 @@ export async function fluidBound(
   target: LatencyTarget,
 ): Promise<number> {
   const buckets = bucketsOf(requests, promptParts, outputParts)
-  return solveProgram(fluidProgram(endpoints, buckets, target), timeLimitSeconds)
+  const solve = await loadLinearSolver({ iterationsMax, gapRatio: 0 })
+  const solution = solve(fluidProgram(endpoints, buckets, target))
+  if (solution?.kind === 'optimal') return solution.objective
+  throw new Error('The solver found no optimum of the bound')
 }
 
 /**

@@ -25,14 +25,15 @@ export interface LinearProgram {
 }
 
 export interface LinearSolution {
-  /** `feasible`: the best found in the time there was. */
+  /** `feasible`: the best that was found before the solver had done what it may. */
   readonly kind: 'optimal' | 'feasible'
+  readonly objective: number
   readonly values: ReadonlyMap<string, number>
-  /** How far the objective may be from the best one; 0 when optimal. */
+  /** How far the objective may be from the best one; 0 when optimal, infinite when nobody can tell. */
   readonly gapRatio: number
 }
 
-/** Null when there is no solution, or none was found in the time there was. */
+/** Null when there is no solution, or none was found before the solver had done what it may. */
 export type SolveLinearProgram = (lpText: string) => LinearSolution | null
 
 /** Readers of the format take lines of a few hundred characters. */
