@@ -24,10 +24,7 @@ export async function fluidBound(
   target: LatencyTarget,
 ): Promise<number> {
   const buckets = bucketsOf(requests, promptParts, outputParts)
-  const solve = await loadLinearSolver({ iterationsMax, gapRatio: 0 })
-  const solution = solve(fluidProgram(endpoints, buckets, target))
-  if (solution?.kind === 'optimal') return solution.objective
-  throw new Error('The solver found no optimum of the bound')
+  return optimumOf(fluidProgram(endpoints, buckets, target))
 }
 
 /**
@@ -42,5 +39,12 @@ export async function attainmentBound(
 ): Promise<number> {
   const buckets = bucketsOf(requests, promptParts, outputParts)
   const program = fluidProgram(endpoints, buckets, target, ratePerSecond)
-  return Math.min(1, (await solveProgram(program, timeLimitSeconds)) / ratePerSecond)
+  return Math.min(1, (await optimumOf(program)) / ratePerSecond)
+}
+
+async function optimumOf(program: string): Promise<number> {
+  const solve = await loadLinearSolver({ iterationsMax, gapRatio: 0 })
+  const solution = solve(program)
+  if (solution?.kind === 'optimal') return solution.objective
+  throw new Error('The solver found no optimum of the bound')
 }
