@@ -35,5 +35,5 @@ module.exports = {
     'core',
     'std',
   ],
-  testing: ['openai', 'protocol', 'placement', 'core', 'std'],
+  testing: ['openai', 'protocol', 'placement', 'routing', 'core', 'std'],
 }

@@ -3,6 +3,7 @@
  * with at least one candidate, only reads, and takes chance as an argument.
  */
 import type { EndpointView } from '#core/endpoint.ts'
+import type { EndpointTable } from '#routing/endpoint-table.ts'
 import type { RouteRequest } from '#routing/filter.ts'
 
 export interface Pick {
@@ -22,4 +23,6 @@ export interface Picker {
     /** A number in [0, 1), a new one at each call. */
     chance: () => number,
   ): Pick
+  /** The same among so many that reading each of them takes too long: a place of the table, or -1. */
+  pickPlace(table: EndpointTable, turnNow: number, chance: () => number): number
 }

@@ -8,6 +8,7 @@
 import type { EndpointLoad, EndpointView } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
 import type { DispatchRequest, EndpointLimits } from '#routing/dispatcher.ts'
+import type { EndpointTable } from '#routing/endpoint-table.ts'
 import type { Pick, Picker } from '#routing/picker.ts'
 import { takeTurn } from '#routing/pickers/round-robin.ts'
 import { routeRequest } from '#routing/route.ts'
@@ -36,6 +37,11 @@ export interface Policy {
   readonly scoreMeaning: string
   /** Called with at least one candidate. */
   pick(candidates: readonly Candidate[], request: DispatchRequest, at: Moment): Pick
+  /**
+   * The same where what is compared is told by a table of many endpoints: a place there, or -1. A
+   * policy without it looks at each endpoint.
+   */
+  pickPlace?(table: EndpointTable, at: Moment): number
   /** The request was sent to the candidate that `pick` chose. */
   sent?(candidate: Candidate, request: DispatchRequest): void
   /** The endpoint is gone, or came back with nothing in its memory. */
@@ -51,6 +57,7 @@ export function pickerPolicy(picker: Picker): Policy {
     pick(candidates, request, { nowMs, chance }) {
       return picker.pick(candidates, { ...routeRequest(request, nowMs), turnNow }, chance)
     },
+    pickPlace: (table, { chance }) => picker.pickPlace(table, turnNow, chance),
     sent(candidate) {
       const taken = takeTurn(candidate, turnNow)
       candidate.turn = taken.turn

@@ -18,16 +18,16 @@ test('an endpoint holds the leading blocks of what was sent there, the latest fi
   expect(index.held(b, [1])).toBe(0)
 })
 
-test('matches are those who hold something, and a forgotten endpoint holds nothing', () => {
+test('those who hold the most come first, and a forgotten endpoint holds nothing', () => {
   const index = new PrefixIndex()
-  index.add(a, [1, 2, 3, 4], 10)
   index.add(b, [1, 2], 10)
-  expect(index.matches([1, 2, 3, 4])).toEqual([
-    { endpoint: a, blocks: 4 },
-    { endpoint: b, blocks: 2 },
-  ])
+  index.add(a, [1, 2, 3, 4], 10)
+  expect(index.holders([1, 2, 3, 4], 10)).toEqual([a, b])
+  expect(index.holders([1, 2, 3, 4], 1)).toEqual([a])
+  expect(index.isHeld([1, 5])).toBe(true)
+  expect(index.isHeld([5])).toBe(false)
   index.forget(a)
-  expect(index.matches([1, 2, 3, 4])).toEqual([{ endpoint: b, blocks: 2 }])
+  expect(index.holders([1, 2, 3, 4], 10)).toEqual([b])
   expect(index.size(a)).toBe(0)
 })
 

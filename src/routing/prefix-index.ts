@@ -11,15 +11,6 @@
  */
 import type { EndpointId } from '#core/ids.ts'
 
-export interface PrefixMatch {
-  readonly endpoint: EndpointId
-  /** Leading blocks that are held. */
-  readonly blocks: number
-}
-
-/** A prefix that everybody holds tells endpoints apart no more; this many are looked at. */
-const holdersMax = 64
-
 export class PrefixIndex {
   /** Hashes by endpoint, the oldest first. */
   readonly #held = new Map<EndpointId, Set<number>>()
@@ -55,17 +46,20 @@ export class PrefixIndex {
     return leading(blocks, (block) => held.has(block))
   }
 
-  /** The endpoints that hold the most of a prompt, not in order; few even in a large fleet. */
-  matches(blocks: readonly number[]): PrefixMatch[] {
+  /** Whether anybody holds the beginning of a prompt: mostly nobody does, and this is one look. */
+  isHeld(blocks: readonly number[]): boolean {
+    const first = blocks[0]
+    return first !== undefined && this.#holders.has(first)
+  }
+
+  /** The endpoints that hold the most of a prompt, those with more first; no more than `most`. */
+  holders(blocks: readonly number[], most: number): EndpointId[] {
+    const found: EndpointId[] = []
     let depth = leading(blocks, (block) => this.#holders.has(block))
-    const found: PrefixMatch[] = []
-    const seen = new Set<EndpointId>()
-    while (depth > 0 && found.length < holdersMax) {
+    while (depth > 0 && found.length < most) {
       for (const endpoint of this.#holders.get(blocks[depth - 1] as number) ?? []) {
-        if (found.length >= holdersMax) break
-        if (seen.has(endpoint)) continue
-        seen.add(endpoint)
-        found.push({ endpoint, blocks: this.held(endpoint, blocks) })
+        if (found.length >= most) break
+        if (!found.includes(endpoint)) found.push(endpoint)
       }
       depth >>= 1
     }

@@ -6,6 +6,7 @@
 import type { EndpointLoad, EndpointState, EndpointView } from '#core/endpoint.ts'
 import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
 import type { Task } from '#core/task.ts'
+import type { DecisionRecord } from '#routing/decision.ts'
 import type {
   Dispatch,
   DispatchCounts,
@@ -16,8 +17,10 @@ import type {
   DispatchRequest,
   EndpointLimits,
 } from '#routing/dispatcher.ts'
+import { EndpointTable, tableMin } from '#routing/endpoint-table.ts'
+import type { RouteRequest } from '#routing/filter.ts'
 import type { Candidate, Policy } from '#routing/policy.ts'
-import { route, routeRequest } from '#routing/route.ts'
+import { firstRefusal, recordOf, route, routeRequest } from '#routing/route.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** One new TTFT moves the average by a fifth: about ten requests are remembered. */
@@ -78,6 +81,15 @@ class Counted implements Candidate {
   }
 }
 
+/** Endpoints that serve a model; many of them lie in a table, too. */
+interface Serving {
+  readonly all: readonly Counted[]
+  readonly table: EndpointTable<Counted> | null
+}
+
+/** Records of larger groups tell of so many, the one that was chosen among them. */
+const explainedMax = 16
+
 interface Sent {
   readonly request: DispatchRequest
   readonly endpoint: Counted
@@ -92,7 +104,8 @@ export class QueuedDispatcher implements Dispatcher {
   readonly #explain: boolean
   readonly #endpoints = new Map<EndpointId, Counted>()
   /** By model and task. */
-  readonly #serving = new Map<string, readonly Counted[]>()
+  readonly #serving = new Map<string, Serving>()
+  readonly #tables: EndpointTable<Counted>[] = []
   readonly #waiting = new Map<RequestId, DispatchRequest>()
   readonly #sent = new Map<RequestId, Sent>()
   /** Requests that found no room since room was last made. */
@@ -127,6 +140,7 @@ export class QueuedDispatcher implements Dispatcher {
       }
     }
     this.#serving.clear()
+    this.#tables.length = 0
     this.#roomMade()
   }
 
@@ -156,6 +170,7 @@ export class QueuedDispatcher implements Dispatcher {
     sent.started = true
     sent.endpoint.prefillTokens -= sent.request.promptTokens
     sent.endpoint.ttftMs = ewma(sent.endpoint.ttftMs, nowMs - sent.request.arrivedAtMs, ttftWeight)
+    this.#changed(sent.endpoint)
     this.tokens(id, 1)
   }
 
@@ -174,6 +189,7 @@ export class QueuedDispatcher implements Dispatcher {
     endpoint.sent--
     endpoint.contextTokens -= request.promptTokens + sent.tokens
     if (!sent.started) endpoint.prefillTokens -= request.promptTokens
+    this.#changed(endpoint)
     this.#roomMade()
   }
 
@@ -202,10 +218,26 @@ export class QueuedDispatcher implements Dispatcher {
     this.#stuck.clear()
   }
 
+  #changed(endpoint: Counted): void {
+    for (const table of this.#tables) table.changed(endpoint)
+  }
+
   #look(request: DispatchRequest, nowMs: number): Dispatch | null {
+    const asked = routeRequest(request, nowMs)
+    const { all, table } = this.#servingOf(request)
+    if (table !== null) {
+      const endpoint = this.#pickFrom(table, asked, nowMs)
+      if (endpoint !== null) {
+        return this.#send(
+          request,
+          endpoint,
+          this.#explain ? this.#briefly(all, endpoint, asked) : null,
+        )
+      }
+    }
     const decision = route(
-      routeRequest(request, nowMs),
-      this.#servingOf(request),
+      asked,
+      all,
       this.#policy,
       (candidates) => this.#policy.pick(candidates, request, { nowMs, chance: this.#chance }),
       this.#explain,
@@ -215,21 +247,49 @@ export class QueuedDispatcher implements Dispatcher {
       this.#waiting.delete(request.id)
       return { kind: 'reject', request, because: decision.because }
     }
-    const { endpoint, record } = decision
+    return this.#send(request, decision.endpoint, decision.record)
+  }
+
+  /** Null where all have to be asked one by one. */
+  #pickFrom(table: EndpointTable<Counted>, asked: RouteRequest, nowMs: number): Counted | null {
+    table.refreshSome()
+    if (asked.constraint !== null) return null
+    const place = this.#policy.pickPlace?.(table, { nowMs, chance: this.#chance }) ?? -1
+    const endpoint = table.all[place]
+    if (endpoint === undefined || firstRefusal(asked, endpoint) !== null) return null
+    return endpoint
+  }
+
+  /** Of a large group, a record of the one that was chosen and of its neighbours. */
+  #briefly(all: readonly Counted[], chosen: Counted, asked: RouteRequest): DecisionRecord {
+    const from = Math.min(all.indexOf(chosen), all.length - explainedMax)
+    const told = all.slice(from, from + explainedMax)
+    const refusals = told.map((endpoint) => firstRefusal(asked, endpoint))
+    const eligible = told.filter((_endpoint, at) => refusals[at] === null)
+    const pick = { chosen: eligible.indexOf(chosen), scores: [] }
+    const record = recordOf(asked, told, refusals, this.#policy, pick)
+    return { ...record, leftOut: all.length - told.length }
+  }
+
+  #send(request: DispatchRequest, endpoint: Counted, record: DecisionRecord | null): Dispatch {
     this.#waiting.delete(request.id)
     this.#sent.set(request.id, { request, endpoint, tokens: 0, started: false })
     endpoint.sent++
     endpoint.prefillTokens += request.promptTokens
     endpoint.contextTokens += request.promptTokens
     this.#policy.sent?.(endpoint, request)
+    this.#changed(endpoint)
     return { kind: 'send', request, endpoint: endpoint.id, record }
   }
 
-  #servingOf({ model, task }: DispatchRequest): readonly Counted[] {
+  #servingOf({ model, task }: DispatchRequest): Serving {
     const key = `${task} ${model}`
     let serving = this.#serving.get(key)
     if (serving === undefined) {
-      serving = [...this.#endpoints.values()].filter((endpoint) => endpoint.serves(model, task))
+      const all = [...this.#endpoints.values()].filter((endpoint) => endpoint.serves(model, task))
+      const isLarge = all.length >= tableMin && this.#policy.pickPlace !== undefined
+      serving = { all, table: isLarge ? new EndpointTable(all) : null }
+      if (serving.table !== null) this.#tables.push(serving.table)
       this.#serving.set(key, serving)
     }
     return serving

@@ -5,16 +5,13 @@
 import type { EndpointView } from '#core/endpoint.ts'
 import type { CandidateRecord, Decision, DecisionRecord, WhyNone } from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
-import type { Filter, Refusal, RouteRequest } from '#routing/filter.ts'
+import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { available } from '#routing/filters/available.ts'
 import { hasRoom } from '#routing/filters/has-room.ts'
 import { notCooling } from '#routing/filters/not-cooling.ts'
 import { notTried } from '#routing/filters/not-tried.ts'
 import { permitted } from '#routing/filters/permitted.ts'
 import type { Pick } from '#routing/picker.ts'
-
-/** In this order, so that "not permitted" is reported before "failed", and that before "full". */
-const filters: readonly Filter[] = [permitted, available, notTried, notCooling, hasRoom]
 
 /** What chose, for records. */
 interface Strategy {
@@ -85,12 +82,18 @@ export function routeRequest(request: DispatchRequest, nowMs: number): RouteRequ
   return { model, nowMs, tried: excluded, turnNow: 0, constraint }
 }
 
+/**
+ * In this order, so that "not permitted" is reported before "failed", and that before "full". One
+ * after the other instead of from a list: this is asked of every endpoint at every decision.
+ */
 export function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | null {
-  for (const filter of filters) {
-    const refusal = filter.refuse(request, endpoint)
-    if (refusal !== null) return refusal
-  }
-  return null
+  return (
+    permitted.refuse(request, endpoint) ??
+    available.refuse(request, endpoint) ??
+    notTried.refuse(request, endpoint) ??
+    notCooling.refuse(request, endpoint) ??
+    hasRoom.refuse(request, endpoint)
+  )
 }
 
 /**

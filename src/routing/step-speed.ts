@@ -16,13 +16,25 @@ export interface StepSpeed {
   readonly prefillMsPerTokenPair: number
 }
 
-/** The linear part for every whole number of tokens; shared by all endpoints of the same speed. */
-const expanded = new WeakMap<StepSpeed, Float64Array>()
+/**
+ * The linear part for every whole number of tokens, shared by all endpoints of the same speed: a
+ * hundred tables would not stay in a processor's cache, and each decision reads all over them.
+ */
+const tables = new Map<string, Float64Array>()
+/** Speeds of devices are few; measured ones differ from endpoint to endpoint. */
+const tablesMax = 256
 
 export function linearTable(speed: StepSpeed): Float64Array {
-  const known = expanded.get(speed)
+  const key = speed.linearMs.join(' ')
+  const known = tables.get(key)
   if (known !== undefined) return known
-  const points = speed.linearMs
+  const table = newTable(speed.linearMs)
+  if (tables.size >= tablesMax) tables.clear()
+  tables.set(key, table)
+  return table
+}
+
+function newTable(points: StepSpeed['linearMs']): Float64Array {
   const last = points.at(-1)
   if (last === undefined) throw new Error('a speed has at least one point')
   const table = new Float64Array(last[0] + 1)
@@ -31,7 +43,6 @@ export function linearTable(speed: StepSpeed): Float64Array {
     while ((points[next] as readonly [number, number])[0] < tokens) next++
     table[tokens] = between(points[next - 1], points[next] as readonly [number, number], tokens)
   }
-  expanded.set(speed, table)
   return table
 }
 

@@ -7,18 +7,32 @@
  * differ by less than predictions err.
  *
  *   seconds   0.5      0.56     0.63     0.71   …   no room
- *             ■ ■ ■    ■        ■ ■ ■ ■             ■ ■ ■ ■ ■ ■
+ *   at work   ■ ■ ■             ■ ■ ■ ■             ■ ■ ■ ■ ■ ■
+ *   idle               ■                 ■ ■
+ *
+ * Idle ones lie apart, and the best of them are always looked at: where what has work to do is
+ * quicker by the numbers and still cannot take one more, they can.
  */
+import type { EndpointId } from '#core/ids.ts'
+import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import type { RouteRequest } from '#routing/filter.ts'
+import type { PrefixIndex } from '#routing/prefix-index.ts'
+import { firstRefusal } from '#routing/route.ts'
 
 const smallGroup = 32
-/** With as many again, nothing gets better: the first ones are the best by the same predictions. */
-const looksMax = 12
+/** With half as many again, nothing gets better: the first are the best by the same predictions. */
+const looksMax = 8
+/** Of those, so many because they hold a part of the prompt, and because they are idle. */
+const holdersMax = 3
+const idleLooks = 2
 const bucketWidth = Math.log2(1.125)
-/** From a millisecond up to hours. */
+/** From a millisecond up to hours; the last one is for those without room. */
 const bucketCount = 144
 
 interface Place {
+  readonly model: EndpointModel
+  /** Those of idle endpoints come after all of the others. */
   bucket: number
   index: number
 }
@@ -26,14 +40,18 @@ interface Place {
 export class EndpointGroup {
   readonly all: readonly EndpointModel[]
   readonly #buckets: EndpointModel[][]
-  readonly #places = new Map<EndpointModel, Place>()
+  /** How many are in each bucket: looked through at each decision, so they lie side by side. */
+  readonly #sizes = new Int32Array(2 * bucketCount)
+  readonly #places = new Map<EndpointId, Place>()
+  /** What {@link candidates} answered last. */
+  readonly #looked: EndpointModel[] = []
 
   constructor(all: readonly EndpointModel[], costMs: (model: EndpointModel) => number) {
     this.all = all
-    this.#buckets = this.isSmall ? [] : Array.from({ length: bucketCount }, () => [])
+    this.#buckets = this.isSmall ? [] : Array.from({ length: 2 * bucketCount }, () => [])
     if (this.isSmall) return
     for (const model of all) {
-      this.#places.set(model, { bucket: -1, index: -1 })
+      this.#places.set(model.id, { model, bucket: -1, index: -1 })
       this.move(model, costMs(model))
     }
   }
@@ -42,41 +60,96 @@ export class EndpointGroup {
     return this.all.length <= smallGroup
   }
 
+  /** Whether it lies in a bucket here. */
+  has({ id }: EndpointModel): boolean {
+    return this.#places.has(id)
+  }
+
   /** What a usual request would take there has changed; infinite when it has no room. */
   move(model: EndpointModel, costMs: number): void {
-    const place = this.#places.get(model)
+    const place = this.#places.get(model.id)
     if (place === undefined) return
-    const bucket = bucketOf(costMs)
+    const bucket = bucketOf(costMs) + (model.inFlight === 0 ? bucketCount : 0)
     if (bucket === place.bucket) return
     const left = this.#buckets[place.bucket]
     if (left !== undefined) {
+      this.#sizes[place.bucket]!--
       const last = left.pop() as EndpointModel
       if (last !== model) {
         left[place.index] = last
-        const lastPlace = this.#places.get(last)
+        const lastPlace = this.#places.get(last.id)
         if (lastPlace !== undefined) lastPlace.index = place.index
       }
     }
     const entered = this.#buckets[bucket] as EndpointModel[]
     place.bucket = bucket
     place.index = entered.length
+    this.#sizes[bucket]!++
     entered.push(model)
   }
 
-  /** The endpoints to compare, those that hold a part of the prompt first. */
-  candidates(holders: readonly EndpointModel[], chance: () => number): readonly EndpointModel[] {
+  /** The endpoints to compare for a request. Valid until the next call. */
+  candidates(
+    request: DispatchRequest,
+    asked: RouteRequest,
+    prefixes: PrefixIndex,
+    chance: () => number,
+  ): readonly EndpointModel[] {
     if (this.isSmall) return this.all
-    const looked = new Set(holders.filter((model) => this.#places.has(model)))
-    for (let at = 0; at < bucketCount - 1 && looked.size < looksMax; at++) {
-      const bucket = this.#buckets[at] as EndpointModel[]
-      if (bucket.length === 0) continue
-      // Not always the same ones of a large bucket.
-      const start = Math.floor(chance() * bucket.length)
-      for (let step = 0; step < bucket.length && looked.size < looksMax; step++) {
-        looked.add(bucket[(start + step) % bucket.length] as EndpointModel)
-      }
+    if (request.constraint === null) {
+      const holders = prefixes.holders(request.prefixBlocks, holdersMax)
+      const cheapest = this.cheapest(holders, chance)
+      for (const { told } of cheapest) if (firstRefusal(asked, told.view) === null) return cheapest
     }
-    return [...looked]
+    return this.#permitted(asked)
+  }
+
+  /** Some that a usual request had best go to, those of `first` before them. */
+  cheapest(first: readonly EndpointId[], chance: () => number): readonly EndpointModel[] {
+    const looked = this.#looked
+    looked.length = 0
+    for (const id of first) {
+      const place = this.#places.get(id)
+      if (place !== undefined) looked.push(place.model)
+    }
+    this.#take(looked.length + idleLooks, chance, { idle: true })
+    this.#take(looksMax, chance, { idle: false })
+    return looked
+  }
+
+  /** For a request that not all may take: of those that may, and are preferred, the cheapest. */
+  #permitted(asked: RouteRequest): readonly EndpointModel[] {
+    const may = this.all.filter(({ told }) => firstRefusal(asked, told.view) === null)
+    const misses = ({ id }: EndpointModel): number => asked.constraint?.misses(id) ?? 0
+    let least = Number.POSITIVE_INFINITY
+    for (const model of may) least = Math.min(least, misses(model))
+    return may
+      .filter((model) => misses(model) === least)
+      .map((model) => ({ model, bucket: (this.#places.get(model.id)?.bucket ?? 0) % bucketCount }))
+      .sort((one, other) => one.bucket - other.bucket)
+      .slice(0, looksMax)
+      .map(({ model }) => model)
+  }
+
+  /** From the best buckets of all, or of idle ones only, until so many are looked at. */
+  #take(until: number, chance: () => number, only: { readonly idle: boolean }): void {
+    for (let at = 0; at < bucketCount - 1 && this.#looked.length < until; at++) {
+      if (!only.idle) this.#takeFrom(at, until, chance)
+      this.#takeFrom(bucketCount + at, until, chance)
+    }
+  }
+
+  #takeFrom(at: number, until: number, chance: () => number): void {
+    const size = this.#sizes[at] as number
+    if (size === 0) return
+    const looked = this.#looked
+    const bucket = this.#buckets[at] as EndpointModel[]
+    // Not always the same ones of a large bucket.
+    const start = Math.floor(chance() * size)
+    for (let step = 0; step < size && looked.length < until; step++) {
+      const model = bucket[(start + step) % size] as EndpointModel
+      if (!looked.includes(model)) looked.push(model)
+    }
   }
 }
 

@@ -48,6 +48,8 @@ export class EndpointModel {
   /** Requests there that were sent by others, and the KV cache they take. */
   otherRequests = 0
   otherTokens = 0
+  /** Answers in words that are not over. */
+  #streams = 0
   /** Answers there that come token by token. */
   #heard = 0
   /** When anything came from there last. */
@@ -70,7 +72,7 @@ export class EndpointModel {
   }
 
   get inFlight(): number {
-    return this.decoding.length + this.#unheard.size + this.prefilling.length + this.work.count
+    return this.#streams + this.work.count
   }
 
   /**
@@ -102,18 +104,20 @@ export class EndpointModel {
     return this.contextTokens + this.promptTokens + this.otherTokens
   }
 
-  get #decodes(): number {
+  // Getters below are public because private ones are a call into the engine's runtime at each use,
+  // and these are used dozens of times in a decision.
+  get decodes(): number {
     return this.decoding.length + this.#unheard.size + this.otherRequests
   }
 
-  get #context(): number {
+  get context(): number {
     return this.contextTokens + this.otherTokens
   }
 
-  get #chunkTokens(): number {
+  get chunkTokens(): number {
     return Math.max(
       chunkTokensMin,
-      (this.told.limits.batchTokens ?? unknownBatchTokens) - this.#decodes,
+      (this.told.limits.batchTokens ?? unknownBatchTokens) - this.decodes,
     )
   }
 
@@ -127,13 +131,13 @@ export class EndpointModel {
 
   /** A step as they are now, without prompts. */
   stepMs(): number {
-    return this.speed.decodeMs(this.#decodes, this.#context)
+    return this.speed.decodeMs(this.decodes, this.context)
   }
 
   /** Prompts of so many tokens, in chunks, beside what decodes now. */
   prefillMs(tokens: number, pairs: number): number {
-    const decodes = this.#decodes
-    const chunk = this.#chunkTokens
+    const decodes = this.decodes
+    const chunk = this.chunkTokens
     const full = Math.floor(tokens / chunk)
     const rest = tokens - full * chunk
     let ms = this.speed.pairsMs(pairs)
@@ -174,10 +178,10 @@ export class EndpointModel {
   /** Until the step ends that is under way now; half of it, as nobody knows when it began. */
   currentMs(): number {
     if (this.prefilling.length > 0) {
-      const chunk = Math.min(this.#chunkTokens, this.prefillTokens)
-      return (this.stepMs() + this.speed.chunkMs(this.#decodes, chunk)) / 2
+      const chunk = Math.min(this.chunkTokens, this.prefillTokens)
+      return (this.stepMs() + this.speed.chunkMs(this.decodes, chunk)) / 2
     }
-    return this.#decodes > 0 ? this.stepMs() / 2 : 0
+    return this.decodes > 0 ? this.stepMs() / 2 : 0
   }
 
   /** Whether it owes an answer for so long that it may have stopped. */
@@ -190,6 +194,7 @@ export class EndpointModel {
   }
 
   begin(stream: Stream, nowMs: number): void {
+    this.#streams++
     if (stream.request.streams) {
       if (this.#heard === 0) this.#progressAtMs = nowMs
       this.#heard++
@@ -259,6 +264,7 @@ export class EndpointModel {
 
   /** `answerTokens` as the engine counted them; null where it did not, or did not answer. */
   end(stream: Stream, answerTokens: number | null, nowMs: number): void {
+    this.#streams--
     if (stream.request.streams) {
       this.#heard--
       this.#progressAtMs = nowMs

@@ -55,7 +55,7 @@ export function worthTelling(
   chosen: EndpointModel,
 ): readonly EndpointModel[] {
   if (group.all.length <= explainedMax) return group.all
-  const others = group.candidates([chosen], () => 0).filter((model) => model !== chosen)
+  const others = group.cheapest([], () => 0).filter((model) => model !== chosen)
   return [chosen, ...others.slice(0, explainedMax - 1)]
 }
 

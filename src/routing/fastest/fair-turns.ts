@@ -22,16 +22,29 @@ const freeTurns = 8
 /** Names of clients can be anything; those that owe nothing need not be known. */
 const clientsMax = 10_000
 
+interface Turns {
+  /** Where the client's next turn begins. */
+  next: number
+  /** While which requests waited; nothing is owed from before. */
+  round: number
+}
+
 export class FairTurns {
-  /** Where each client's next turn begins. */
-  readonly #nextTurns = new Map<string, number>()
+  readonly #turns = new Map<string, Turns>()
   #now = 0
+  #round = 0
 
   /** The turn of a request that begins to wait. */
   arrive(client: string, promptTokens: number): number {
-    const start = Math.max(this.#now, this.#nextTurns.get(client) ?? 0)
-    if (this.#nextTurns.size >= clientsMax) this.#forget()
-    this.#nextTurns.set(client, start + Math.max(turnMin, promptTokens / turnTokens))
+    let turns = this.#turns.get(client)
+    if (turns === undefined) {
+      if (this.#turns.size >= clientsMax) this.#forget()
+      turns = { next: 0, round: this.#round }
+      this.#turns.set(client, turns)
+    }
+    const start = turns.round === this.#round ? Math.max(this.#now, turns.next) : this.#now
+    turns.next = start + Math.max(turnMin, promptTokens / turnTokens)
+    turns.round = this.#round
     return Math.max(this.#now, start - freeTurns)
   }
 
@@ -41,14 +54,14 @@ export class FairTurns {
   }
 
   #forget(): void {
-    for (const [client, next] of this.#nextTurns) {
-      if (next <= this.#now) this.#nextTurns.delete(client)
+    for (const [client, { next, round }] of this.#turns) {
+      if (round !== this.#round || next <= this.#now) this.#turns.delete(client)
     }
   }
 
   /** Nobody waits: nobody owes anything to anybody. */
   clear(): void {
     this.#now = 0
-    this.#nextTurns.clear()
+    this.#round++
   }
 }

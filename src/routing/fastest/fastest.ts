@@ -25,7 +25,8 @@ import type {
   DispatchOutcome,
   DispatchRequest,
 } from '#routing/dispatcher.ts'
-import { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
+import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
+import { EndpointGroups } from '#routing/fastest/endpoint-groups.ts'
 import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import { predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
 import {
@@ -71,8 +72,7 @@ export class Fastest implements Dispatcher {
   readonly #lateTurns: LateTurns
   readonly #explain: boolean
   readonly #endpoints = new Map<EndpointId, EndpointModel>()
-  /** By model and task. */
-  readonly #groups = new Map<string, EndpointGroup>()
+  readonly #groups = new EndpointGroups()
   readonly #room = new WaitingRoom()
   readonly #sent = new Map<RequestId, Sent>()
   /** Work that is not counted in tokens. */
@@ -81,8 +81,9 @@ export class Fastest implements Dispatcher {
   readonly #prefixes = new PrefixIndex()
   /** Endpoints to look at again. */
   readonly #touched = new Set<EndpointModel>()
-  readonly #judgement = newJudgement()
-  readonly #best = newJudgement()
+  /** The two change places where the one that is looked at is the best so far. */
+  #judgement = newJudgement()
+  #best = newJudgement()
   #nextCapCheckMs = 0
   #meanPromptTokens = 1_000
 
@@ -139,7 +140,8 @@ export class Fastest implements Dispatcher {
   next(nowMs: number): Dispatch | null {
     const room = this.#room
     if (room.size === 0) {
-      this.#touched.clear()
+      // Clearing an empty set takes longer than most of what else happens here.
+      if (this.#touched.size > 0) this.#touched.clear()
       return null
     }
     room.expire(nowMs)
@@ -229,24 +231,17 @@ export class Fastest implements Dispatcher {
   #touch(model: EndpointModel, nowMs: number): void {
     if (!this.#endpoints.has(model.id)) return
     if (this.#room.size > 0) this.#touched.add(model)
-    for (const group of this.#groups.values()) {
-      if (!group.isSmall) group.move(model, usualCostMs(model, this.#usual(), nowMs))
-    }
+    this.#groups.moved(model, () => usualCostMs(model, this.#usual(), nowMs))
   }
 
   #usual(): UsualRequest {
     return { promptTokens: this.#meanPromptTokens, answerTokens: this.#lengths.usualMean }
   }
 
-  #groupOf({ model: name, task }: DispatchRequest, nowMs: number): EndpointGroup {
-    const key = `${task} ${name}`
-    let group = this.#groups.get(key)
-    if (group === undefined) {
-      const serving = [...this.#endpoints.values()].filter(({ told }) => told.serves(name, task))
-      group = new EndpointGroup(serving, (model) => usualCostMs(model, this.#usual(), nowMs))
-      this.#groups.set(key, group)
-    }
-    return group
+  #groupOf(request: DispatchRequest, nowMs: number): EndpointGroup {
+    return this.#groups.of(request, this.#endpoints.values(), (model) =>
+      usualCostMs(model, this.#usual(), nowMs),
+    )
   }
 
   /** Sends it if an endpoint that is worth a look may take it. */
@@ -255,8 +250,11 @@ export class Fastest implements Dispatcher {
     if (!waiting.fresh && this.#touched.size === 0) return null
     const { fresh } = waiting
     waiting.fresh = false
-    const candidates = fresh ? this.#freshCandidates(request, nowMs) : this.#touched
     const asked = routeRequest(request, nowMs)
+    const candidates = fresh
+      ? this.#groupOf(request, nowMs).candidates(request, asked, this.#prefixes, this.#chance)
+      : this.#touched
+    const isHeld = this.#prefixes.isHeld(request.prefixBlocks)
     const facts = {
       heldTokens: 0,
       expectedTokens: this.#lengths.mean(request),
@@ -279,7 +277,7 @@ export class Fastest implements Dispatcher {
       if (firstRefusal(asked, model.told.view) !== null) continue
       mayWait = true
       if (model.isSilent(nowMs)) continue
-      facts.heldTokens = this.#heldTokens(model, request)
+      facts.heldTokens = isHeld ? this.#heldTokens(model, request) : 0
       const judgement = this.#judgement
       judgeOf(judgement, model, request, facts)
       if (judgement.gate !== 'none' && (hold || bestFits)) continue
@@ -303,26 +301,14 @@ export class Fastest implements Dispatcher {
       bestMisses = misses
       bestCostMs = costMs
       bestFits = fits
-      Object.assign(this.#best, judgement)
+      this.#judgement = this.#best
+      this.#best = judgement
     }
     if (best !== null) return this.#send(waiting, best, this.#best, urgency, nowMs)
     if (!fresh) return null
     if (!mayWait) return this.#refuseIfHopeless(waiting, asked, nowMs)
     if (urgency === 'live') this.#giveUpIfTooSlow(waiting, candidates, nowMs)
     return null
-  }
-
-  #freshCandidates(request: DispatchRequest, nowMs: number): Iterable<EndpointModel> {
-    const group = this.#groupOf(request, nowMs)
-    if (group.isSmall) return group.all
-    const holders: EndpointModel[] = []
-    if (request.prefixBlocks.length > 0) {
-      for (const { endpoint } of this.#prefixes.matches(request.prefixBlocks)) {
-        const model = this.#endpoints.get(endpoint)
-        if (model !== undefined) holders.push(model)
-      }
-    }
-    return group.candidates(holders, this.#chance)
   }
 
   #lossMax(request: DispatchRequest, urgency: Urgency, nowMs: number): number {

@@ -18,17 +18,31 @@ interface Lengths {
   count: number
 }
 
+interface LengthsOfModel extends Lengths {
+  readonly byClient: Map<string, Lengths>
+}
+
 export class OutputLengths {
   readonly #all: Lengths = { mean: firstMean, count: 0 }
-  readonly #byModel = new Map<string, Lengths>()
-  readonly #byClient = new Map<string, Lengths>()
+  readonly #byModel = new Map<string, LengthsOfModel>()
+  #clients = 0
 
-  add(request: DispatchRequest, tokens: number): void {
+  add({ model, client }: DispatchRequest, tokens: number): void {
     learn(this.#all, tokens)
-    learn(lengthsOf(this.#byModel, request.model), tokens)
-    const key = `${request.model} ${request.client}`
-    if (this.#byClient.size >= clientsMax && !this.#byClient.has(key)) this.#byClient.clear()
-    learn(lengthsOf(this.#byClient, key), tokens)
+    let ofModel = this.#byModel.get(model)
+    if (ofModel === undefined) {
+      ofModel = { mean: firstMean, count: 0, byClient: new Map() }
+      this.#byModel.set(model, ofModel)
+    }
+    learn(ofModel, tokens)
+    let mine = ofModel.byClient.get(client)
+    if (mine === undefined) {
+      if (this.#clients >= clientsMax) this.#forgetClients()
+      this.#clients++
+      mine = { mean: firstMean, count: 0 }
+      ofModel.byClient.set(client, mine)
+    }
+    learn(mine, tokens)
   }
 
   /** Of all models and clients. */
@@ -40,23 +54,19 @@ export class OutputLengths {
     return Math.max(1, Math.min(this.#mean(request), request.maxTokens ?? Number.POSITIVE_INFINITY))
   }
 
-  #mean(request: DispatchRequest): number {
-    const all = this.#byModel.get(request.model)
+  #mean({ model, client }: DispatchRequest): number {
+    const all = this.#byModel.get(model)
     if (all === undefined) return firstMean
-    const mine = this.#byClient.get(`${request.model} ${request.client}`)
+    const mine = all.byClient.get(client)
     if (mine === undefined) return all.mean
     const weight = Math.min(1, mine.count / own)
     return weight * mine.mean + (1 - weight) * all.mean
   }
-}
 
-function lengthsOf(map: Map<string, Lengths>, key: string): Lengths {
-  let lengths = map.get(key)
-  if (lengths === undefined) {
-    lengths = { mean: firstMean, count: 0 }
-    map.set(key, lengths)
+  #forgetClients(): void {
+    this.#clients = 0
+    for (const { byClient } of this.#byModel.values()) byClient.clear()
   }
-  return lengths
 }
 
 function learn(lengths: Lengths, tokens: number): void {

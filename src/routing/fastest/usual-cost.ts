@@ -5,12 +5,19 @@ export interface UsualRequest {
   readonly answerTokens: number
 }
 
-/** What a request of mean size would take at an endpoint; infinite when there is no room for it. */
+/**
+ * What a request of mean size would take at an endpoint; infinite when it takes none, or has no room
+ * for it.
+ */
 export function usualCostMs(
   model: EndpointModel,
   { promptTokens, answerTokens }: UsualRequest,
   nowMs: number,
 ): number {
+  const { state, weight } = model.told.view
+  if (state === 'loading' || state === 'failed' || state === 'draining')
+    return Number.POSITIVE_INFINITY
+  if (weight === 0) return Number.POSITIVE_INFINITY
   if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
   if (model.takenTokens + promptTokens > model.kvTokens) return Number.POSITIVE_INFINITY
   return (

@@ -56,7 +56,8 @@ export class WaitingRoom {
     this.#byId.delete(id)
     if (this.size === 0) this.#turns.clear()
     const list = waiting.late ? this.late : this.live
-    list.splice(list.indexOf(waiting), 1)
+    if (list.at(-1) === waiting) list.pop()
+    else list.splice(list.indexOf(waiting), 1)
   }
 
   /** It is sent, and waits no more. */
@@ -109,7 +110,8 @@ function insert(list: Waiting[], waiting: Waiting): void {
     if (order(list[middle] as Waiting, waiting) <= 0) low = middle + 1
     else high = middle
   }
-  list.splice(low, 0, waiting)
+  if (low === list.length) list.push(waiting)
+  else list.splice(low, 0, waiting)
 }
 
 /** Negative when `left` goes first. */

@@ -1,4 +1,5 @@
 import { type EndpointView, effectiveWeight } from '#core/endpoint.ts'
+import { placeOfSmallest } from '#routing/endpoint-table.ts'
 import type { Picker } from '#routing/picker.ts'
 
 /**
@@ -28,6 +29,15 @@ export const leastConnections: Picker = {
     }
     return { chosen, scores }
   },
+  pickPlace(table, _turnNow, chance) {
+    const { inFlight, weights, ttftMs } = table
+    return placeOfSmallest(
+      table,
+      (at) => ((inFlight[at] as number) + 1) / (weights[at] as number),
+      (left, right) => compareTtft(ttftMs[left] as number, ttftMs[right] as number),
+      chance,
+    )
+  },
 }
 
 export function connectionsForWeight(endpoint: EndpointView): number {
@@ -48,9 +58,14 @@ function compare(
 ): number {
   const byScore = (scores[left] as number) - (scores[right] as number)
   if (byScore !== 0) return byScore
-  const leftMs = candidates[left]?.ttftMs ?? null
-  const rightMs = candidates[right]?.ttftMs ?? null
-  if (leftMs === null || rightMs === null) return 0
+  return compareTtft(
+    candidates[left]?.ttftMs ?? Number.NaN,
+    candidates[right]?.ttftMs ?? Number.NaN,
+  )
+}
+
+/** NaN stands for one that is not known, and compares as equal. */
+function compareTtft(leftMs: number, rightMs: number): number {
   if (leftMs * speedNoiseRatio < rightMs) return -1
   if (rightMs * speedNoiseRatio < leftMs) return 1
   return 0

@@ -1,7 +1,7 @@
 import { effectiveWeight } from '#core/endpoint.ts'
 import type { Picker } from '#routing/picker.ts'
 import { connectionsForWeight } from '#routing/pickers/least-connections.ts'
-import { drawByWeight } from '#routing/pickers/random.ts'
+import { drawByWeight, drawPlace } from '#routing/pickers/random.ts'
 
 /**
  * Two drawn by weight, the less loaded of them. Drawing by weight matters: drawn evenly, a fast
@@ -22,5 +22,13 @@ export const powerOfTwo: Picker = {
       chosen: (scores[second] as number) < (scores[first] as number) ? second : first,
       scores,
     }
+  },
+  pickPlace({ inFlight, weights }, _turnNow, chance) {
+    const first = drawPlace(weights, chance)
+    // The same one twice is as seldom as there are many.
+    const second = drawPlace(weights, chance)
+    if (first === -1 || second === -1) return first
+    const scoreAt = (at: number): number => ((inFlight[at] as number) + 1) / (weights[at] as number)
+    return scoreAt(second) < scoreAt(first) ? second : first
   },
 }

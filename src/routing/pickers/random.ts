@@ -11,11 +11,20 @@ export const random: Picker = {
       scores: candidates.map(() => null),
     }
   },
+  pickPlace: ({ weights }, _turnNow, chance) => drawPlace(weights, chance),
+}
+
+/** The same from a table; -1 where nothing has any weight. */
+export function drawPlace(weights: Float64Array, chance: () => number): number {
+  const at = drawByWeight(weights, chance())
+  return weights[at] === 0 ? -1 : at
 }
 
 /** The index on which a draw in [0, 1) lands when each takes room by its weight. */
-export function drawByWeight(weights: readonly number[], draw: number): number {
-  let left = draw * weights.reduce((sum, weight) => sum + weight, 0)
+export function drawByWeight(weights: ArrayLike<number>, draw: number): number {
+  let sum = 0
+  for (let index = 0; index < weights.length; index++) sum += weights[index] as number
+  let left = draw * sum
   for (let index = 0; index < weights.length; index++) {
     left -= weights[index] as number
     if (left < 0) return index

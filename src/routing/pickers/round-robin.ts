@@ -1,4 +1,5 @@
 import { type EndpointView, effectiveWeight } from '#core/endpoint.ts'
+import { placeOfSmallest } from '#routing/endpoint-table.ts'
 import type { Picker } from '#routing/picker.ts'
 
 /**
@@ -21,6 +22,11 @@ export const roundRobin: Picker = {
       if ((scores[index] as number) < (scores[chosen] as number)) chosen = index
     }
     return { chosen, scores }
+  },
+  pickPlace(table, turnNow) {
+    const { turns } = table
+    const startAt = (at: number): number => Math.max(turns[at] as number, turnNow)
+    return placeOfSmallest(table, startAt, () => 0, null)
   },
 }
 

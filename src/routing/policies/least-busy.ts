@@ -1,3 +1,4 @@
+import { placeOfSmallest } from '#routing/endpoint-table.ts'
 import type { Policy } from '#routing/policy.ts'
 
 /**
@@ -11,5 +12,14 @@ export const leastBusy: Policy = {
   pick(candidates) {
     const scores = candidates.map(({ inFlight }) => inFlight)
     return { chosen: scores.indexOf(Math.min(...scores)), scores }
+  },
+  pickPlace(table) {
+    const { inFlight } = table
+    return placeOfSmallest(
+      table,
+      (at) => inFlight[at] as number,
+      () => 0,
+      null,
+    )
   },
 }

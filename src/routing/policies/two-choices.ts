@@ -18,4 +18,11 @@ export const twoChoices: Policy = {
       scores,
     }
   },
+  pickPlace({ size, inFlight, weights }, { chance }) {
+    const first = Math.floor(chance() * size)
+    const second = (first + 1 + Math.floor(chance() * (size - 1))) % size
+    // One that takes nothing: then those that do are drawn from one by one.
+    if (weights[first] === 0 || weights[second] === 0) return -1
+    return (inFlight[second] as number) < (inFlight[first] as number) ? second : first
+  },
 }
