@@ -4,11 +4,13 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { lockDirectory } from '#agent/replicas/directory-lock.ts'
+import { peerTlsOptions } from '#std/peer-tls.ts'
 import { afterTest } from './harness/after-test.ts'
-import { controllerIn, temporaryFolder } from './harness/join.ts'
+import { certificateOf, controllerIn, temporaryFolder } from './harness/join.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -71,7 +73,7 @@ test('without a controller, and with arguments that cannot be, it says what woul
     expect.stringMatching(
       /^motley: this machine has not joined a fleet: run "motley token create"/,
     ),
-    expect.stringMatching(/^motley: --join needs a token: /),
+    expect.stringMatching(/^motley: --join needs a token for the first time: /),
     expect.stringMatching(/^motley: --token: the token is not whole: /),
     expect.stringMatching(/^motley: --join: found "node0", allowed: host:port/),
     expect.stringMatching(/^motley: --name: found "my desk", allowed: a name of letters, digits/),
@@ -140,9 +142,47 @@ test('a first join that finds no controller ends in time with exit code 3 and wh
   )
   expect(code).toBe(3)
   expect(last).toBe(
-    `motley: No controller took this machine at ${at} within 1 s (nothing listens there): see that it runs, and that --join has its address`,
+    `motley: no controller took this machine at ${at} within 1 s (nothing listens there): see that it runs, and that --join has its address`,
   )
 })
+
+test('a controller that has moved is found with --join alone, by its certificate', async () => {
+  const { controller, directory, token } = await controllerIn()
+  const data = temporaryFolder()
+  const listen = ['--listen', '127.0.0.1:0']
+  const at = (port: number) => ['--join', `127.0.0.1:${port}`, '--join-timeout', '20', ...listen]
+  const env = { MOTLEY_TOKEN: Object.values(token()).join('.') }
+  const first = started(data, at(controller.port), { env })
+  await first.said(/is part of the fleet/)
+  first.child.kill('SIGTERM')
+  await first.end
+  const { port: oldPort } = controller
+  await controller.close()
+
+  const moved = await controllerIn(directory)
+  expect(moved.controller.port).not.toBe(oldPort)
+  const stranger = await otherController()
+  expect(await started(data, at(stranger)).end).toEqual({
+    code: 2,
+    last: `motley: the controller refuses: what answers at 127.0.0.1:${stranger} is not the controller that this machine belongs to: its certificate is another. Somebody may be in between; to join that one, give a token of it`,
+  })
+  const second = started(data, at(moved.controller.port))
+  await second.said(/is part of the fleet/)
+  second.child.kill('SIGTERM')
+  await second.end
+  // The new address is kept, and needs no option any more.
+  const third = started(data, listen)
+  await third.said(/is part of the fleet/)
+  expect(moved.controller.nodes()).toHaveLength(1)
+})
+
+/** Another controller at the address. */
+async function otherController(): Promise<number> {
+  const server = createTlsServer(peerTlsOptions(await certificateOf('stranger')))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterTest(() => server.close())
+  return (server.address() as AddressInfo).port
+}
 
 test('a node keeps the name that it joined with, whatever it is started with later', {
   timeout: 60_000,

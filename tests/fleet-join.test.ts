@@ -212,7 +212,7 @@ test.each([
 })
 
 test.each([
-  { name: 'an unknown message', sent: '{"type":"reboot"}\n' },
+  { name: 'a message without a kind', sent: '{"kind":"reboot"}\n' },
   { name: 'an inventory without devices', sent: '{"type":"inventory","inventory":{}}\n' },
   { name: 'an inventory that is too deep to be written', sent: deep },
   { name: 'a line of more than 4 MiB', sent: `"${'x'.repeat(5 * 2 ** 20)}` },

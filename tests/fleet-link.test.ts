@@ -1,32 +1,19 @@
 /** The line between agents and controller, on clocks that the tests hold. */
 import { type AddressInfo, createServer as createPlainServer, type Socket } from 'node:net'
-import { createServer, type TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
 import type { Controller } from '#controller/controller.ts'
-import type { ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
-import { peerTlsOptions } from '#std/peer-tls.ts'
+import type { ReportedReplica } from '#protocol/agent-messages.ts'
 import { HeldClock } from '#testing/held-clock.ts'
 import { afterTest } from './harness/after-test.ts'
 import {
-  certificateOf,
   controllerIn,
   linkTo,
+  strangeController,
   type TestLink,
   temporaryFolder,
+  wanted,
 } from './harness/join.ts'
 import { untilTrue } from './harness/until-true.ts'
-
-const wanted: Omit<ReplicaSpec, 'id'> = {
-  model: 'tiny',
-  source: 'file:/tiny.gguf',
-  engine: null,
-  backend: null,
-  deviceIndexes: null,
-  contextTokens: null,
-  slots: null,
-  kind: 'native',
-  extraArguments: [],
-}
 
 const running = (id: string): ReportedReplica => ({
   id,
@@ -54,23 +41,6 @@ async function startedAndReady(controller: Controller, { link }: TestLink): Prom
   const state = () => controller.replica(id).reported?.state
   await untilTrue('the report is there', () => state() === 'ready', { seen: state })
   return id
-}
-
-/** What an agent meets that dials a controller of the test's making. */
-async function strangeController(onAgent: (socket: TLSSocket) => void): Promise<number> {
-  const certificate = await certificateOf('controller')
-  const sockets: TLSSocket[] = []
-  const server = createServer(peerTlsOptions(certificate), (socket) => {
-    socket.on('error', () => {})
-    sockets.push(socket)
-    onAgent(socket)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  afterTest(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return (server.address() as AddressInfo).port
 }
 
 /** The pauses between so many tries, each let pass as it comes. */
@@ -192,7 +162,9 @@ test('an agent that has joined looks for its controller for ever, with a line ev
 test('a controller that welcomes and then speaks another protocol is not dialled all the time', async () => {
   const port = await strangeController((socket) => {
     socket.once('data', () => {
-      socket.write('{"type":"welcome","protocol":1,"node":"n","name":"agent"}\n{"type":"dance"}\n')
+      socket.write(
+        '{"type":"welcome","protocol":1,"node":"n","name":"agent"}\n{"type":"desired","replicas":7}\n',
+      )
     })
   })
   const clock = new HeldClock()

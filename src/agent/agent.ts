@@ -47,7 +47,13 @@ export interface AgentOptions {
   /** Where its identity, its records and the logs of its replicas lie. */
   readonly directory: string
   /** Null for a node that has joined before, as is the secret of one that needs only the address. */
-  readonly join: { readonly address: ControllerAddress; readonly secret: string | null } | null
+  readonly join: {
+    /** Fingerprint null: that of the controller which this machine belongs to, at another address. */
+    readonly address: Omit<ControllerAddress, 'fingerprint'> & {
+      readonly fingerprint: string | null
+    }
+    readonly secret: string | null
+  } | null
   /** So long it looks for a controller that has not taken it before. */
   readonly joinWithinMs: number
   readonly name: string
@@ -101,7 +107,7 @@ const detectSoonMs = 2_000
 /** Rejects with {@link NotJoinedError}, and as `readIdentity`, `openSupervisor` and `openIngress` do. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const identity = await readIdentity(options.directory, Date.now())
-  const controller = options.join?.address ?? identity.controller
+  const controller = controllerOf(options.join, identity)
   if (controller === null) throw new NotJoinedError('this machine has not joined a controller')
   const { inventory } = await detect(probes, options.machine, { clock: options.clock })
   const pages = openPageFetcher()
@@ -258,7 +264,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     identity,
     controller,
     token: options.join?.secret ?? null,
-    hasJoined: identity.controller?.fingerprint === controller.fingerprint,
+    hasJoined: hasJoinedAt(options.join, identity, controller),
     name: options.name,
     version: options.version,
     ingress: { host: options.advertisedHost, port: opened.port },
@@ -274,7 +280,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
       else options.onRefused(code, message)
     },
     onPeers: (known) => peers.know(known),
-    onDesired: (replicas) => keeper.want(replicas),
+    onDesired: (replicas, strange) => keeper.want(replicas, strange),
     onAttached(endpoints) {
       attached = new Map(endpoints.map(({ id, port }) => [id, port]))
     },
@@ -354,6 +360,26 @@ async function findSoftware(options: AgentOptions, os: OperatingSystem): Promise
     hasContainers: containers.kind === 'there',
   })
   return { containers, engines: found }
+}
+
+function controllerOf(
+  given: AgentOptions['join'],
+  { controller }: AgentIdentity,
+): ControllerAddress | null {
+  if (given === null) return controller
+  const fingerprint = given.address.fingerprint ?? controller?.fingerprint ?? null
+  return fingerprint === null ? null : { ...given.address, fingerprint }
+}
+
+/** At an address that was named without a token, whoever named it waits to read what is there. */
+function hasJoinedAt(
+  given: AgentOptions['join'],
+  { controller: known }: AgentIdentity,
+  { fingerprint, host, port }: ControllerAddress,
+): boolean {
+  if (known?.fingerprint !== fingerprint) return false
+  const isNewPlace = known.host !== host || known.port !== port
+  return !(isNewPlace && given?.address.fingerprint === null)
 }
 
 /** From now on it needs no token, and finds the controller where it has found it now. */

@@ -12,7 +12,6 @@ import {
   type AgentPeer,
   type AttachedPort,
   type ControllerMessage,
-  controllerMessage,
   type FoundEngine,
   heartbeatMs,
   messageBytesMax,
@@ -22,6 +21,12 @@ import {
   type ReportedInventory,
   type ReportedReplica,
 } from '#protocol/agent-messages.ts'
+import {
+  type HeardByAgent,
+  readControllerMessage,
+  type StrangeReplica,
+} from '#protocol/read-messages.ts'
+import { asClause } from '#std/as-clause.ts'
 import type { Clock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
 import { peerFingerprint, peerTlsOptions } from '#std/peer-tls.ts'
@@ -50,7 +55,8 @@ export interface LinkOptions {
   /** The controller will not have this agent, and only a person can change that: it dials no more. */
   readonly onRefused: (code: Refusal, message: string) => void
   readonly onPeers: (peers: readonly AgentPeer[]) => void
-  readonly onDesired: (replicas: readonly ReplicaSpec[]) => void
+  /** `strange` are wanted too, in words that this version does not know. */
+  readonly onDesired: (replicas: readonly ReplicaSpec[], strange: readonly StrangeReplica[]) => void
   readonly onAttached: (endpoints: readonly AttachedPort[]) => void
   readonly onAsk: (
     what: Extract<ControllerMessage, { type: 'ask' }>['what'],
@@ -75,6 +81,9 @@ const patienceMax = 4
 
 /** Nobody wants to read it with every try, and somebody looks into the log an hour later. */
 const tellAgainMs = 5 * 60_000
+
+/** A controller that makes up kinds of messages does not fill the log. */
+const strangeKindsMax = 20
 
 const firstRedialMs = 500
 const redialMsMax = 15_000
@@ -125,6 +134,7 @@ export class ControllerLink {
   #inventory: ReportedInventory | null = null
   #replicas: readonly ReportedReplica[] = []
   #found: readonly FoundEngine[] = []
+  readonly #strangeKinds = new Set<string>()
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -189,10 +199,7 @@ export class ControllerLink {
       reason = 'the connection ended'
       if (!isTrusted) {
         socket.destroy()
-        this.#refused(
-          'wrong-certificate',
-          `What answers at ${this.#address} is not the controller that made the token: its certificate is another. Somebody may be in between.`,
-        )
+        this.#refused('wrong-certificate', this.#strangerText())
         return
       }
       const { name, version, ingress } = this.#options
@@ -208,9 +215,9 @@ export class ControllerLink {
     })
     socket.on('data', (piece: Buffer) => {
       if (!isTrusted || socket.destroyed) return
-      let messages: ControllerMessage[]
+      let messages: HeardByAgent[]
       try {
-        messages = reader.push(piece).map((value) => controllerMessage.parse(value))
+        messages = reader.push(piece).map(readControllerMessage)
       } catch (error) {
         reason = `it does not speak the protocol of this agent (${(error as Error).name})`
         socket.destroy()
@@ -241,6 +248,13 @@ export class ControllerLink {
     return `${host.includes(':') ? `[${host}]` : host}:${port}`
   }
 
+  #strangerText(): string {
+    const start = `What answers at ${this.#address} is not the controller that`
+    return this.#token === null
+      ? `${start} this machine belongs to: its certificate is another. Somebody may be in between; to join that one, give a token of it.`
+      : `${start} made the token: its certificate is another. Somebody may be in between.`
+  }
+
   #giveUp(): void {
     const seconds = this.#options.joinWithinMs / 1_000
     this.#refused(
@@ -257,10 +271,18 @@ export class ControllerLink {
     this.#cancelRedial = this.#options.clock.schedule(afterMs, () => this.#dial())
   }
 
-  #hear(message: ControllerMessage): void {
+  #hear(message: HeardByAgent): void {
     this.#heardAtMs = this.#options.clock.nowMs()
     switch (message.type) {
       case 'welcome':
+        if (!protocolVersions.some((version) => version === message.protocol)) {
+          this.#refused(
+            'protocol',
+            `It answers in protocol ${message.protocol}, and this agent speaks ${protocolVersions.join(', ')}: run the same version of Motley on both.`,
+          )
+          this.#socket?.destroy()
+          return
+        }
         this.#welcome = true
         this.#hasJoined = true
         this.#unanswered = 0
@@ -278,7 +300,7 @@ export class ControllerLink {
         this.#refused(message.code, message.message)
         break
       case 'desired':
-        this.#options.onDesired(message.replicas)
+        this.#options.onDesired(message.replicas, message.strange)
         break
       case 'peers':
         this.#options.onPeers(message.peers)
@@ -289,6 +311,17 @@ export class ControllerLink {
       case 'ask':
         void this.#answer(message)
         break
+      case 'strange-ask':
+        this.#say({
+          type: 'reply',
+          request: message.request,
+          result: null,
+          error: `the agent (Motley ${this.#options.version}) does not know "${message.what}": update Motley on its node`,
+        })
+        break
+      case 'strange':
+        this.#tellOnce(message.of)
+        break
       case 'alive':
         // A connection that has lasted; one that breaks after each welcome is dialled less and less.
         this.#redialMs = firstRedialMs
@@ -298,8 +331,8 @@ export class ControllerLink {
 
   #refused(code: Refusal, message: string): void {
     if (!finalForAll.has(code) && (this.#hasJoined || !finalForNew.has(code))) {
-      this.#lastReason = message.replace(/\.$/, '')
-      this.#tell(`the controller refuses: ${message} Trying again.`)
+      this.#lastReason = asClause(message)
+      this.#tell(`the controller refuses: ${this.#lastReason}. Trying again.`)
       return
     }
     this.#closed = true
@@ -316,6 +349,15 @@ export class ControllerLink {
     this.#toldProblem = null
     this.#tell(
       `the controller at ${this.#address} cannot be reached (${reason}); trying again${more}`,
+    )
+  }
+
+  /** What is passed over is told once: nobody can do more about it than update. */
+  #tellOnce(kind: string): void {
+    if (this.#strangeKinds.has(kind) || this.#strangeKinds.size >= strangeKindsMax) return
+    this.#strangeKinds.add(kind)
+    this.#options.log(
+      `the controller is newer and says "${kind}", which this agent passes over: update Motley here`,
     )
   }
 

@@ -359,3 +359,25 @@ test('after it is closed it does nothing, and holds no timer', async () => {
   await new Promise(setImmediate)
   expect([clock.dueInMs, of('b'), of('a')?.pid]).toEqual([[], undefined, pid])
 })
+
+test('a replica in words that are not understood goes on as it runs, and a new one is not started', async () => {
+  const { keeper, ready, of } = await world()
+  keeper.want([specOf('chat-1')])
+  await ready('chat-1')
+  const { pid } = of('chat-1') ?? {}
+  keeper.want(
+    [],
+    [
+      { id: 'chat-1', why: 'task' },
+      { id: 'chat-2', why: 'task' },
+    ],
+  )
+  expect(of('chat-1')).toMatchObject({ state: 'ready', pid })
+  expect(of('chat-2')).toMatchObject({
+    state: 'failed',
+    detail: expect.stringContaining('("task"): update Motley on this node.'),
+  })
+  keeper.want([specOf('chat-1')])
+  expect(of('chat-1')).toMatchObject({ state: 'ready', pid })
+  expect(of('chat-2')).toBeUndefined()
+})

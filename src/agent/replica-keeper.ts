@@ -13,6 +13,7 @@ import type { Supervisor } from '#agent/replicas/supervisor.ts'
 import { type ReplicaId, replicaId } from '#core/ids.ts'
 import type { ReplicaStatus } from '#core/replica.ts'
 import type { ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
+import type { StrangeReplica } from '#protocol/read-messages.ts'
 import type { Clock } from '#std/clock.ts'
 import { sleep } from '#std/sleep.ts'
 
@@ -70,6 +71,8 @@ export class ReplicaKeeper {
   readonly #timers = new Set<() => void>()
   readonly #life = new AbortController()
   #wanted: ReadonlyMap<string, ReplicaSpec> = new Map()
+  /** Wanted as well, and why it is not understood what. */
+  #strange: ReadonlyMap<string, string> = new Map()
   #closed = false
   #toldProgressAtMs = 0
 
@@ -81,10 +84,14 @@ export class ReplicaKeeper {
     for (const { id } of options.supervisor.list()) void this.#claimAgain(id)
   }
 
-  /** Everything that should run here, and nothing else. */
-  want(specs: readonly ReplicaSpec[]): void {
+  /**
+   * Everything that should run here, and nothing else. Of those that are wanted in words which are
+   * not understood, what runs goes on, and what does not run is not started.
+   */
+  want(specs: readonly ReplicaSpec[], strange: readonly StrangeReplica[] = []): void {
     if (this.#closed) return
     this.#wanted = new Map(specs.map((spec) => [spec.id, spec]))
+    this.#strange = new Map(strange.map(({ id, why }) => [id, why]))
     const running = this.#options.supervisor.list().map(({ id }) => id)
     for (const id of new Set([...this.#wanted.keys(), ...this.#preparing.keys(), ...running])) {
       this.#settle(id)
@@ -106,7 +113,17 @@ export class ReplicaKeeper {
           progress: failure === null ? { doneBytes, totalBytes } : null,
         }),
       )
-    return [...running, ...preparing]
+    const strange = [...this.#strange]
+      .filter(([id]) => !ids.has(id) && !this.#preparing.has(id))
+      .map(
+        ([id, why]): ReportedReplica => ({
+          ...nothingRuns,
+          id,
+          state: 'failed',
+          detail: `The controller is newer than the agent, and says what it should be in words that the agent does not know ("${why}"): update Motley on this node.`,
+        }),
+      )
+    return [...running, ...preparing, ...strange]
   }
 
   /** Where the engine of a replica listens; null when it does not run, or takes nothing new. */
@@ -134,7 +151,7 @@ export class ReplicaKeeper {
    * step ends here again.
    */
   #settle(id: string): void {
-    if (this.#closed) return
+    if (this.#closed || this.#strange.has(id)) return
     const spec = this.#wanted.get(id)
     const preparing = this.#preparing.get(id)
     const ending = this.#ending.get(id)

@@ -12,11 +12,11 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { engineDirectory, isInstalled } from '#cli/data-directory.ts'
 import { modelFileProblem } from '#cli/model-file.ts'
 import { packageFile, roomProgram } from '#cli/package-files.ts'
-import { asClause } from '#cli/terminal.ts'
 import { embeddedEndpointName } from '#core/config/document.ts'
 import type { EmbeddedConfig } from '#core/config/embedded.ts'
 import { type EndpointConfig, endpointConfig } from '#core/config/endpoints.ts'
 import { chooseVariant } from '#embedded/variant.ts'
+import { asClause } from '#std/as-clause.ts'
 
 export interface EmbeddedChild {
   readonly child: SupervisedChild

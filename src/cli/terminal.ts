@@ -16,8 +16,3 @@ export function printJson(value: unknown): void {
 export function logLine(line: string): void {
   process.stderr.write(`${folded(line, process.stderr)}\n`)
 }
-
-/** A sentence as it stands behind "motley: ", where every message is a clause. */
-export function asClause(sentence: string): string {
-  return sentence.replace(/^The /, 'the ').replace(/\.$/, '')
-}

@@ -33,7 +33,8 @@ const drainWanted = z.strictObject({ draining: z.boolean() })
 const afterWanted = z.nullable(z.stringFormat('offset', /^\d{1,15}$/).transform(Number))
 const replicaWanted = z.strictObject({
   node: z.string().min(1),
-  replica: replicaSpec.omit({ id: true }),
+  // What a person writes wrong is told; what agents hear has room for newer versions.
+  replica: replicaSpec.omit({ id: true }).strict(),
 })
 const attachWanted = z.strictObject({
   node: z.string().min(1),

@@ -4,14 +4,15 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { z } from 'zod'
 import {
   type AgentMessage,
-  agentMessage,
   type ControllerMessage,
   helloBytesMax,
   messageBytesMax,
   type RefusalCode,
 } from '#protocol/agent-messages.ts'
+import { readAgentMessage, type Strange } from '#protocol/read-messages.ts'
 import type { Clock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
 import { peerFingerprint } from '#std/peer-tls.ts'
@@ -136,9 +137,11 @@ export class AgentSession {
     }
     for (const value of values) {
       if (this.#over) return
-      const message = agentMessage.safeParse(value)
-      if (!message.success) {
-        const [issue] = message.error.issues
+      let message: ReturnType<typeof readAgentMessage>
+      try {
+        message = readAgentMessage(value)
+      } catch (error) {
+        const [issue] = error instanceof z.ZodError ? error.issues : []
         const where = issue?.path.join('.') ?? ''
         this.refuse(
           'malformed',
@@ -147,7 +150,7 @@ export class AgentSession {
         return
       }
       try {
-        this.#hear(message.data)
+        this.#hear(message)
       } catch (error) {
         // One agent is cut off; the others, and whoever shares this process, are not its victims.
         this.refuse('unavailable', `The controller failed: ${(error as Error).message}.`)
@@ -157,7 +160,7 @@ export class AgentSession {
     }
   }
 
-  #hear(message: AgentMessage): void {
+  #hear(message: AgentMessage | Strange): void {
     if (!this.#greeted) {
       const refusal =
         message.type === 'hello'
@@ -169,6 +172,8 @@ export class AgentSession {
       } else this.refuse(refusal.code, refusal.message)
       return
     }
+    // A newer agent says more than this version can use.
+    if (message.type === 'strange') return
     if (message.type === 'reply') {
       const waiting = this.#waiting.get(message.request)
       if (message.error === null) waiting?.resolve(message.result)

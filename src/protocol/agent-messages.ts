@@ -1,7 +1,7 @@
 /**
  * What an agent and its controller say to each other: JSON objects, one a line, over one TLS
- * connection that the agent opens. Both sides check what they receive against these shapes; what
- * does not match ends the connection with a reason.
+ * connection that the agent opens. Both sides check what they receive against these shapes, as
+ * read-messages.ts says; what does not match ends the connection with a reason.
  *
  *   agent       hello ──────────▶ controller      who I am, which protocols I speak
  *               ◀── welcome | refused
@@ -22,7 +22,10 @@ import { engineIds } from '#core/engine-id.ts'
 import { kvCacheTypes, offload } from '#core/engine-memory.ts'
 import { tasks } from '#core/task.ts'
 
-/** Raised when a message changes its meaning; both sides may speak several. */
+/**
+ * Raised when a message changes its meaning, or says something that nobody may pass over; both sides
+ * may speak several.
+ */
 export const protocolVersions = [1] as const
 
 /** An inventory of a host with 16 GPUs and every problem described is some 100 KB. */
@@ -37,7 +40,7 @@ export const heartbeatMs = 5_000
 const name = z.string().min(1).max(100)
 
 /** One replica that should run on a node, as the user or placement wants it. */
-export const replicaSpec = z.strictObject({
+export const replicaSpec = z.object({
   id: name,
   /** What clients call the model. */
   model: modelText.max(100),
@@ -238,7 +241,7 @@ export const foundEngine = z.object({
 export type FoundEngine = z.infer<typeof foundEngine>
 
 /** A found engine that gateways reach through the agent, under a name. */
-const attachedPort = z.strictObject({ id: name, port })
+const attachedPort = z.object({ id: name, port })
 export type AttachedPort = z.infer<typeof attachedPort>
 
 const requestId = z.string().max(100)
@@ -294,7 +297,12 @@ export const controllerMessage = z.discriminatedUnion('type', [
     /** What the node joined with, and is called. */
     name: nameText,
   }),
-  z.object({ type: z.literal('refused'), code: z.enum(refusalCodes), message: z.string() }),
+  z.object({
+    type: z.literal('refused'),
+    // The words are for people; a reason of a newer controller is tried again as any other.
+    code: z.enum(refusalCodes).catch('unavailable'),
+    message: z.string(),
+  }),
   z.object({ type: z.literal('alive') }),
   z.object({
     type: z.literal('peers'),

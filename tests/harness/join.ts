@@ -1,8 +1,9 @@
 /** A controller, links and bare TLS clients over real sockets, for tests of who may join. */
 import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect, createServer, type TLSSocket } from 'node:tls'
 import {
   ControllerLink,
   type LinkOptions,
@@ -10,6 +11,7 @@ import {
   type Refusal,
 } from '#agent/controller-link.ts'
 import { type Controller, startController } from '#controller/controller.ts'
+import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 import { type Clock, systemClock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
 import { peerTlsOptions } from '#std/peer-tls.ts'
@@ -159,4 +161,34 @@ export function helloWith(changes: Readonly<Record<string, unknown>> = {}): stri
     ...changes,
   }
   return `${JSON.stringify(hello)}\n`
+}
+
+/** What an agent meets that dials a controller of the test's making. */
+export async function strangeController(onAgent: (socket: TLSSocket) => void): Promise<number> {
+  const certificate = await certificateOf('controller')
+  const sockets: TLSSocket[] = []
+  const server = createServer(peerTlsOptions(certificate), (socket) => {
+    socket.on('error', () => {})
+    sockets.push(socket)
+    onAgent(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  afterTest(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** A wish that needs nothing but an id. */
+export const wanted: Omit<ReplicaSpec, 'id'> = {
+  model: 'tiny',
+  source: 'file:/tiny.gguf',
+  engine: null,
+  backend: null,
+  deviceIndexes: null,
+  contextTokens: null,
+  slots: null,
+  kind: 'native',
+  extraArguments: [],
 }

@@ -5,7 +5,8 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { endProbesOnSignals } from '#cli/end-probes.ts'
 import type { TokenFlags } from '#cli/given-token.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
-import { asClause, logLine } from '#cli/terminal.ts'
+import { logLine } from '#cli/terminal.ts'
+import { asClause } from '#std/as-clause.ts'
 
 interface AgentFlags extends MachineOptions, TokenFlags {
   readonly join?: string
@@ -19,7 +20,7 @@ export function addAgentCommand(program: Command): void {
   program
     .command('agent')
     .description('Make this machine a node of a fleet: it runs what the controller wants of it.')
-    .option('--join <host:port>', 'the controller, for the first time')
+    .option('--join <host:port>', 'the controller, for the first time or when it has moved')
     .option('--token <token>', 'from "motley token create" (MOTLEY_TOKEN)')
     .option('--token-file <file>', 'a file that holds the token; "-" reads it from stdin')
     .option('--join-timeout <seconds>', 'how long to look for the controller', '30')
@@ -31,8 +32,10 @@ export function addAgentCommand(program: Command): void {
       'after',
       `
 The agent dials the controller, and comes back to it by itself: --join, a token
-and --name are for the first time only. Every user of this machine sees what
-stands behind --token; MOTLEY_TOKEN and --token-file show it to nobody.
+and --name are for the first time only. A controller that has moved is found by
+--join alone: it is known by its certificate, and its new address is kept. Every
+user of this machine sees what stands behind --token; MOTLEY_TOKEN and
+--token-file show it to nobody.
 
 Engines listen on 127.0.0.1; the agent's port lets in its controller's gateways
 alone. MOTLEY_DATA_DIR is where it keeps its identity and the logs of what runs.
@@ -69,12 +72,10 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     import('#protocol/agent-messages.ts'),
   ])
   const token = await givenToken(flags, process.env, process.stdin)
-  if ((flags.join === undefined) !== (token === null)) {
+  if (flags.join === undefined && token !== null) {
     throw new CommandFailure(
       'wrong',
-      flags.join === undefined
-        ? 'a token needs --join, with the address that "motley token create" printed'
-        : '--join needs a token: make one with "motley token create" where the controller runs',
+      'a token needs --join, with the address that "motley token create" printed',
     )
   }
   const joinTimeoutSeconds = Number(flags.joinTimeout)
@@ -107,11 +108,14 @@ async function runAgent(flags: AgentFlags): Promise<void> {
       ...agentOptions(machineOf(flags), logLine, runsEngines),
       directory: agentDirectory(dirs.dataDirectory()),
       join:
-        token === null || flags.join === undefined
+        flags.join === undefined
           ? null
           : {
-              address: { ...hostAndPort(flags.join, '--join'), fingerprint: token.fingerprint },
-              secret: token.secret,
+              address: {
+                ...hostAndPort(flags.join, '--join'),
+                fingerprint: token?.fingerprint ?? null,
+              },
+              secret: token?.secret ?? null,
             },
       joinWithinMs: joinTimeoutSeconds * 1_000,
       name,
@@ -142,7 +146,9 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     if (error instanceof NotJoinedError) {
       throw new CommandFailure(
         'wrong',
-        'this machine has not joined a fleet: run "motley token create" where the controller runs, and start the agent as it prints',
+        flags.join === undefined
+          ? 'this machine has not joined a fleet: run "motley token create" where the controller runs, and start the agent as it prints'
+          : '--join needs a token for the first time: make one with "motley token create" where the controller runs',
       )
     }
     if (error instanceof SupervisionError || error instanceof IdentityError) {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { engineDirectory, isInstalled } from '#cli/data-directory.ts'
 import { tableLines } from '#cli/table.ts'
-import { asClause, printJson } from '#cli/terminal.ts'
+import { printJson } from '#cli/terminal.ts'
 import {
   chooseVariant,
   installVariant,
@@ -10,6 +10,7 @@ import {
   VariantInstallError,
   variants,
 } from '#embedded/variant.ts'
+import { asClause } from '#std/as-clause.ts'
 
 export function addEngineCommand(program: Command): void {
   const engine = program.command('engine').description('Manage builds of the embedded engine.')

@@ -2,8 +2,9 @@ import { hostname, networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { addServeOptions, type ServeFlags, serveRequest } from '#cli/serve-options.ts'
-import { asClause, logLine } from '#cli/terminal.ts'
+import { logLine } from '#cli/terminal.ts'
 import { modelText } from '#core/config/text.ts'
+import { asClause } from '#std/as-clause.ts'
 
 interface UpFlags extends ServeFlags {
   readonly model?: string
