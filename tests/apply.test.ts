@@ -7,7 +7,9 @@ import { wishesOf } from '#cli/wishes-from-config.ts'
 import { settleWishes } from '#controller/deploying.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { PlanInput } from '#placement/plan.ts'
+import { wishesWanted } from '#protocol/wishes.ts'
 import { afterTest } from './harness/after-test.ts'
+import { chat } from './harness/fleet.ts'
 import { controller } from './harness/fleet-nodes.ts'
 import { dataFolder, oneMachine } from './harness/one-machine.ts'
 import { packageFile } from './harness/package-file.ts'
@@ -71,6 +73,11 @@ models:
 deployments:
   chat: { model: tiny, context: 256, slots: 1, share: true }
   gone: { model: missing }`)
+  const isKnown = async () => {
+    const { nodes } = await admin<{ nodes: { inventory: { devices: [] } | null }[] }>('nodes')
+    return nodes.every(({ inventory }) => (inventory?.devices.length ?? 0) > 0)
+  }
+  await untilTrue('its devices are known', isKnown, { everyMs: 20 })
   const told: string[] = []
   const spy = vi.spyOn(console, 'error').mockImplementation((line) => told.push(String(line)))
   afterTest(() => spy.mockRestore())
@@ -86,3 +93,21 @@ deployments:
   const page = await admin<{ deployments: unknown[]; nodes: { name: string }[] }>('placement')
   expect(page).toMatchObject({ deployments: [], nodes: [{ name: node }] })
 })
+
+test('a model that was applied answers under its alias for as long as it is wanted', async () => {
+  dataFolder()
+  const { url, admin, untilState } = await oneMachine()
+  const wanted = wishesWanted.parse(
+    wishes(`
+models: { tiny: { variants: [{ source: "file:${packageFile('models/motley-tiny.gguf')}" }], aliases: [gpt-4o-mini] } }
+deployments: { chat: { model: tiny, context: 256, slots: 1, share: true} }`),
+  )
+  await admin('deployments', 'PUT', wanted)
+  await untilState('chat-0', 'ready')
+  const answer = await chat(url, { model: 'gpt-4o-mini', max_tokens: 2 })
+  expect(answer.status).toBe(200)
+  // Taken away again, the name is unknown: an alias of nothing.
+  await admin('deployments', 'PUT', { deployments: [], statements: {} })
+  const gone = await chat(url, { model: 'gpt-4o-mini', max_tokens: 2 })
+  expect(gone.status).toBe(404)
+}, 120_000)

@@ -10,6 +10,7 @@ import { agentDirectory } from '#agent/agent-directory.ts'
 import { agentOptions } from '#cli/agent-options.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectory, dataDirectoryFailure } from '#cli/data-directory.ts'
+import { withAppliedModels } from '#cli/fleet-models.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { PlannerWorker } from '#cli/planner-worker.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
@@ -38,6 +39,8 @@ export interface ControllerPart {
   configure(config: MotleyConfig): void
   /** From now on this gateway tells who asks for which model. */
   listenTo(gateway: Pick<Gateway, 'demand'>): void
+  /** The models of a configuration, and those that were applied beside it. */
+  models(config: MotleyConfig): MotleyConfig['models']
   /** Replicas and attached engines that gateways should know, as endpoints. */
   endpoints(): EndpointConfig[]
   /** Of replicas that their agents have told of. */
@@ -110,6 +113,7 @@ export async function startControllerPart(
     listenTo(gateway) {
       demand = () => gateway.demand()
     },
+    models: ({ models }) => withAppliedModels(models, controller.state),
     endpoints: () => fleetEndpoints(controller, log),
     alarms: () =>
       controller

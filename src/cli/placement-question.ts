@@ -46,6 +46,7 @@ const standing = z.object({
 })
 
 const { deployments, statements } = wishesWanted.shape
+const models = wishesWanted.shape.models.def.innerType
 
 /** What the controller remembers of what is wanted. */
 const wanted = z.object({
@@ -57,6 +58,7 @@ const wanted = z.object({
   statements: z
     .record(z.string(), z.object({ statement: statements.valueType, origin }))
     .default({}),
+  served: z.record(z.string(), z.object({ served: models.valueType, origin })).default({}),
   inspected: z.record(z.string(), inspectedWeights).default({}),
   scales: z
     .record(z.string(), z.object({ wanted: z.number(), because: z.string(), sinceMs: z.number() }))

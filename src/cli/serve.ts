@@ -59,7 +59,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const request = file === null ? options.request : { ...options.request, path: file }
   const withOwn = (config: MotleyConfig): MotleyConfig => {
     const written = [...config.endpoints, ...ownEndpoints]
-    return { ...config, endpoints: [...written, ...ofFleet(options.controllerPart, written)] }
+    const models = options.controllerPart?.models(config) ?? config.models
+    const endpoints = [...written, ...ofFleet(options.controllerPart, written)]
+    return { ...config, models, endpoints }
   }
   const config = withOwn(options.config)
   surviveLostReaders()
@@ -123,12 +125,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const reload = (): void => {
     reloading = reloading.then(reloadOnce)
   }
-  // Replicas come and go without anybody writing them into a file.
-  let knownReplicas = ''
+  // Replicas and models come and go without anybody writing them into a file.
+  let knownFleet = ''
   options.controllerPart?.controller.onEndpointsChanged(() => {
-    const replicas = JSON.stringify(options.controllerPart?.endpoints() ?? [])
-    if (replicas === knownReplicas) return
-    knownReplicas = replicas
+    const { controllerPart } = options
+    const fleet = JSON.stringify([controllerPart?.endpoints(), controllerPart?.models(fromFile)])
+    if (fleet === knownFleet) return
+    knownFleet = fleet
     const next = withOwn(fromFile)
     if (gateway.reload(next).applied) update(next.endpoints)
   })

@@ -14,7 +14,21 @@ export function wishesOf({ deployments, models, nodes }: MotleyConfig): Wishes {
       deploymentOf(name, written, models),
     ),
     statements: nodes,
+    models: servedBy(deployments, models),
   }
+}
+
+/** How those models are offered that deployments serve, as far as the configuration says it. */
+function servedBy(
+  deployments: MotleyConfig['deployments'],
+  models: MotleyConfig['models'],
+): Wishes['models'] {
+  const names = new Set(Object.values(deployments).map(({ model }) => model))
+  return Object.fromEntries(
+    Object.entries(models)
+      .filter(([name]) => names.has(name))
+      .map(([name, { variants: _placed, ...served }]) => [name, served]),
+  )
 }
 
 function deploymentOf(

@@ -32,7 +32,11 @@ const wanted = (name: string, contextTokens = 2_048): WantedDeployment => ({
   sleepAfterMs: 60_000,
 })
 
-const wishes = (...deployments: WantedDeployment[]): Wishes => ({ deployments, statements: {} })
+const wishes = (...deployments: WantedDeployment[]): Wishes => ({
+  deployments,
+  statements: {},
+  models: {},
+})
 
 const origins = ({ state }: Fleet) =>
   Object.fromEntries(Object.entries(state.deployments).map(([name, { origin }]) => [name, origin]))
@@ -63,7 +67,7 @@ test('what is applied again as it is changes nothing, and outdates no plan', () 
   applyWishes(fleet, wishes(wanted('chat')))
   const { revision } = fleet.state
   const change = applyWishes(fleet, wishes(wanted('chat')))
-  expect(change).toEqual({ added: [], changed: [], removed: [], nodes: [] })
+  expect(change).toEqual({ added: [], changed: [], removed: [], nodes: [], models: [] })
   expect(fleet.state.revision).toBe(revision)
 })
 
@@ -81,11 +85,15 @@ test('what the configuration says too stays its own; where it says otherwise tha
 test('what is said of a node belongs to whoever said it, as deployments do', () => {
   const { fleet } = emptyFleet()
   const statement = (room: string) => ({ taints: [], labels: { room }, devices: {} })
-  setConfigured(fleet, { deployments: [], statements: { khelben: statement('rack') } })
-  const change = applyWishes(fleet, { deployments: [], statements: { drizzt: statement('desk') } })
+  setConfigured(fleet, { deployments: [], statements: { khelben: statement('rack') }, models: {} })
+  const change = applyWishes(fleet, {
+    deployments: [],
+    statements: { drizzt: statement('desk') },
+    models: {},
+  })
   expect(change.nodes).toEqual(['drizzt'])
   expect(() =>
-    applyWishes(fleet, { deployments: [], statements: { khelben: statement('desk') } }),
+    applyWishes(fleet, { deployments: [], statements: { khelben: statement('desk') }, models: {} }),
   ).toThrow(/the node "khelben" belongs to the configuration/)
   const { nodes } = applyWishes(fleet, wishes())
   expect(nodes).toEqual(['drizzt'])

@@ -8,12 +8,15 @@ import type {
   WantedDeployment,
 } from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
+import type { ServedModel } from '#core/config/models.ts'
 import type { NodeStatement } from '#placement/read-inventory.ts'
 
 export interface Wishes {
   readonly deployments: readonly WantedDeployment[]
   /** What people say about nodes, by their names. */
   readonly statements: Readonly<Record<string, NodeStatement>>
+  /** How the models of the deployments are offered, by their names. */
+  readonly models: Readonly<Record<string, ServedModel>>
 }
 
 export interface AppliedChange {
@@ -22,10 +25,12 @@ export interface AppliedChange {
   readonly removed: readonly string[]
   /** Nodes of which something else is said. */
   readonly nodes: readonly string[]
+  /** Models that are offered in another way. */
+  readonly models: readonly string[]
 }
 
 /** What wishes are measured against. */
-export type Wanted = Pick<DeploymentState, 'deployments' | 'statements'>
+export type Wanted = Pick<DeploymentState, 'deployments' | 'statements' | 'served'>
 
 /**
  * The configuration is set when it says something else than the last time: what was applied since is
@@ -42,6 +47,7 @@ export function setConfigured(fleet: Fleet, wishes: Wishes): void {
     fleet.log(`${name} had been applied, and is from now on what the configuration says`)
   }
   fleet.changed('the configuration has changed')
+  fleet.endpointsChanged()
 }
 
 /**
@@ -68,11 +74,12 @@ export function applyWishes(
   if (isNothing(change)) return change
   fleet.append({ type: 'deployments-set', origin: 'applied', ...own, digest: null })
   fleet.changed('deployments were applied')
+  fleet.endpointsChanged()
   return change
 }
 
-export function isNothing({ added, changed, removed, nodes }: AppliedChange): boolean {
-  return added.length + changed.length + removed.length + nodes.length === 0
+export function isNothing(change: AppliedChange): boolean {
+  return Object.values(change).every((names: readonly string[]) => names.length === 0)
 }
 
 /**
@@ -81,7 +88,7 @@ export function isNothing({ added, changed, removed, nodes }: AppliedChange): bo
  */
 export function settleWishes(
   wanted: Wanted,
-  { deployments, statements }: Wishes,
+  { deployments, statements, models }: Wishes,
 ): { readonly own: Wishes; readonly change: AppliedChange } {
   if (new Set(deployments.map(({ name }) => name)).size < deployments.length) {
     throw new ControllerRefusal('two deployments have one name: each has its own')
@@ -98,6 +105,14 @@ export function settleWishes(
         ([name, one]) =>
           !isConfigured(`the node "${name}"`, recordOf(wanted.statements, name), (there) =>
             isSame(there.statement, one),
+          ),
+      ),
+    ),
+    models: Object.fromEntries(
+      Object.entries(models).filter(
+        ([name, one]) =>
+          !isConfigured(`the model "${name}"`, recordOf(wanted.served, name), (there) =>
+            isSame(there.served, one),
           ),
       ),
     ),
@@ -118,16 +133,20 @@ function isConfigured<Said extends { readonly origin: DeploymentOrigin }>(
   )
 }
 
-function changeOf({ deployments, statements }: Wanted, own: Wishes): AppliedChange {
+function changeOf({ deployments, statements, served }: Wanted, own: Wishes): AppliedChange {
   const change = differences(
     applied(deployments).map(([name, { deployment }]) => [name, deployment]),
     own.deployments.map((deployment) => [deployment.name, deployment]),
   )
-  const { added, changed, removed } = differences(
+  const nodes = differences(
     applied(statements).map(([name, { statement }]) => [name, statement]),
     Object.entries(own.statements),
   )
-  return { ...change, nodes: [...added, ...changed, ...removed] }
+  const models = differences(
+    applied(served).map(([name, record]) => [name, record.served]),
+    Object.entries(own.models),
+  )
+  return { ...change, nodes: Object.values(nodes).flat(), models: Object.values(models).flat() }
 }
 
 function applied<Said extends { readonly origin: DeploymentOrigin }>(

@@ -3,6 +3,7 @@
  * carried out, what was tried and failed. A part of the controller's state, made of events like all
  * of it.
  */
+import type { ServedModel } from '#core/config/models.ts'
 import type { Deployment } from '#core/deployment.ts'
 import type { FailedStart } from '#placement/inventory.ts'
 import type { PlanStep } from '#placement/plan.ts'
@@ -21,6 +22,11 @@ export interface WantedDeployment extends Deployment {
 
 export interface DeploymentRecord {
   readonly deployment: WantedDeployment
+  readonly origin: DeploymentOrigin
+}
+
+export interface ServedRecord {
+  readonly served: ServedModel
   readonly origin: DeploymentOrigin
 }
 
@@ -69,6 +75,8 @@ export interface DeploymentState {
   readonly deployments: Readonly<Record<string, DeploymentRecord>>
   /** By the names of nodes. */
   readonly statements: Readonly<Record<string, StatementRecord>>
+  /** By the names of models: how those of deployments are offered to clients. */
+  readonly served: Readonly<Record<string, ServedRecord>>
   /** Of the configuration that was set last: the same one is not set again over what was applied. */
   readonly configurationDigest: string | null
   /** By source. */
@@ -85,6 +93,8 @@ export type DeploymentEvent =
       readonly origin: DeploymentOrigin
       readonly deployments: readonly WantedDeployment[]
       readonly statements: Readonly<Record<string, NodeStatement>>
+      /** An event of an earlier version has none. */
+      readonly models?: Readonly<Record<string, ServedModel>>
       /** Of a configuration; null for what was applied. */
       readonly digest: string | null
     }
@@ -108,6 +118,7 @@ export const noDeployments: DeploymentState = {
   revisedBy: null,
   deployments: {},
   statements: {},
+  served: {},
   configurationDigest: null,
   inspected: {},
   failedStarts: {},
@@ -134,6 +145,14 @@ export function applyDeploymentEvent<State extends DeploymentState>(
         origin,
         Object.entries(event.statements).map(([name, statement]) => [name, { statement, origin }]),
       )
+      const served = replaceOwn(
+        state.served,
+        origin,
+        Object.entries(event.models ?? {}).map(([name, model]) => [
+          name,
+          { served: model, origin },
+        ]),
+      )
       const isWanted = (name: string): boolean => Object.hasOwn(deployments, name)
       return {
         ...state,
@@ -141,6 +160,7 @@ export function applyDeploymentEvent<State extends DeploymentState>(
         revisedBy: origin,
         deployments,
         statements,
+        served,
         scales: only(state.scales, (name) => isWanted(name)),
         failedStarts: only(state.failedStarts, (_, { failure }) => isWanted(failure.deployment)),
         inspected: stillUsed(state.inspected, deployments),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AgentOptions } from '#agent/agent.ts'
 import { watchEndpoints } from '#agent/endpoint-watcher.ts'
-import { askController } from '#cli/admin-client.ts'
+import { type AdminAsk, askController } from '#cli/admin-client.ts'
 import { agentOptions } from '#cli/agent-options.ts'
 import { ownNodeName, startControllerPart } from '#cli/controller-part.ts'
 import { machineOf } from '#cli/recorded-machine.ts'
@@ -23,7 +23,7 @@ export interface OneMachine {
   /** Every line that was logged. */
   readonly log: readonly string[]
   /** Asks the pages under /admin/v1/. */
-  admin<Answer>(path: string, method?: 'GET' | 'POST' | 'DELETE', body?: unknown): Promise<Answer>
+  admin<Answer>(path: string, method?: AdminAsk['method'], body?: unknown): Promise<Answer>
   /** Resolves with the endpoint of this name once it is in this state. */
   untilState(name: string, state: string): Promise<EndpointRow>
   close(): Promise<void>
@@ -66,7 +66,11 @@ export async function oneMachine(
     ...(recording === undefined ? {} : recorded(machineOf({ recording }))),
   })
   if (part === null) throw new Error(`there is no controller: ${log.join('\n')}`)
-  const withFleet = () => ({ ...config, endpoints: part.endpoints() })
+  const withFleet = () => ({
+    ...config,
+    models: part.models(config),
+    endpoints: part.endpoints(),
+  })
   let suspect = (_id: EndpointId): void => {}
   const gateway = await startGateway({
     config: withFleet(),
@@ -75,6 +79,7 @@ export async function oneMachine(
     onSuspect: (id) => suspect(id),
     admin: part.admin,
     replicaAlarms: part.alarms,
+    sleepers: part.sleepers,
   })
   const watcher = watchEndpoints({
     endpoints: withFleet().endpoints,
@@ -91,11 +96,7 @@ export async function oneMachine(
     url,
     log,
     node: ownNodeName(),
-    admin: async <Answer>(
-      path: string,
-      method: 'GET' | 'POST' | 'DELETE' = 'GET',
-      body?: unknown,
-    ) =>
+    admin: async <Answer>(path: string, method: AdminAsk['method'] = 'GET', body?: unknown) =>
       (await askController(
         `/admin/v1/${path}`,
         { url },

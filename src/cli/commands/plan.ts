@@ -118,12 +118,13 @@ async function agrees(): Promise<boolean> {
   }
 }
 
-function changeText({ added, changed, removed, nodes }: AppliedChange): string {
+function changeText({ added, changed, removed, nodes, models }: AppliedChange): string {
   const parts = [
     ...(added.length > 0 ? [`added ${added.join(', ')}`] : []),
     ...(changed.length > 0 ? [`changed ${changed.join(', ')}`] : []),
     ...(removed.length > 0 ? [`removed ${removed.join(', ')}`] : []),
-    ...(nodes.length > 0 ? [`said something else of ${nodes.join(', ')}`] : []),
+    ...(models.length > 0 ? [`changed how clients reach ${models.join(', ')}`] : []),
+    ...(nodes.length > 0 ? [`changed what is said of ${nodes.join(', ')}`] : []),
   ]
   return `Applied: ${parts.join('; ')}. "motley why <deployment>" says how far it is.`
 }

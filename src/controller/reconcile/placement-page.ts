@@ -29,6 +29,7 @@ export function placementPage(fleet: Fleet, reserve: PlanInput['reserve'], facts
       revisedBy: state.revisedBy,
       deployments: state.deployments,
       statements: state.statements,
+      served: state.served,
       inspected: state.inspected,
       scales: state.scales,
     },

@@ -59,3 +59,7 @@ export const modelConfig = z.strictObject({
 })
 
 export type ModelConfig = z.infer<typeof modelConfig>
+
+/** How a model is offered to clients, wherever its weights are. */
+export const servedModel = modelConfig.omit({ variants: true })
+export type ServedModel = z.infer<typeof servedModel>
