@@ -290,7 +290,7 @@ describe('what a platform wants caught by name', () => {
 
   test('answers that must come fast, on a device that cannot read the weights as fast', () => {
     const model = modelInFormat('gguf', 'Q4_K_M')
-    const targets = { ttftMs: null, tpotMs: 60 }
+    const targets = { bestEffort: true, ttftMs: null, tpotMs: 60 }
     const slow = cpu({ memoryBandwidthBytesPerSecond: 50e9 })
     const fast = nvidia({ memoryBandwidthBytesPerSecond: 1_008e9 })
     const on = (device: Device) =>
@@ -300,7 +300,7 @@ describe('what a platform wants caught by name', () => {
   })
 
   test('answers that must come fast, by a build that computes in large steps', () => {
-    const targets = { ttftMs: null, tpotMs: 60 }
+    const targets = { bestEffort: true, ttftMs: null, tpotMs: 60 }
     expect(verdict(solve({ engine: 'vllm', devices: [cpu({})], targets }))).toBe(
       'runs; latency-on-throughput',
     )

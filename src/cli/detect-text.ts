@@ -1,5 +1,5 @@
 /** The table of `motley detect`: one line for each device, and why one is not used below it. */
-import { memoryText } from '#cli/quantity.ts'
+import { memoryCell } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -56,8 +56,8 @@ function row(device: Device, id: string): string[] {
   return [
     id,
     device.name,
-    memoryBytes === null ? '?' : `${shares}${memoryText(memoryBytes)}`,
-    usedMemoryBytes === null ? '-' : memoryText(usedMemoryBytes),
+    memoryBytes === null ? '?' : `${shares}${memoryCell(memoryBytes)}`,
+    usedMemoryBytes === null ? '-' : memoryCell(usedMemoryBytes),
     device.architecture ?? '?',
     runtimeText(device),
   ]

@@ -1,8 +1,10 @@
 /** What `motley doctor` prints: the devices in a line each, and what is wrong, worst first. */
+
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import type { Device, Problem } from '#core/device.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { Inventory } from '#hardware/detect.ts'
 
 const colours = { error: 'red', warning: 'yellow', note: 'cyan' } as const
@@ -17,7 +19,7 @@ export function doctorText(inventory: Inventory, problems: readonly Problem[]): 
 
 function deviceLine({ name, partition, schedulable, reason, memoryBytes }: Device): string {
   const slice = partition === null ? '' : `, ${partition}`
-  const size = memoryBytes === null ? '' : `, ${Number((memoryBytes / 2 ** 30).toFixed(1))} GiB`
+  const size = memoryBytes === null ? '' : `, ${memoryText(memoryBytes)}`
   const verdict = schedulable ? 'usable' : `not used: ${reason}`
   return wrapped(
     `${schedulable ? '+' : '-'} ${name}${slice}${size}: ${verdict}`,

@@ -1,8 +1,8 @@
 /** What `motley fit --list` prints: for each place the models that run there, and those too large. */
 import type { FitAnswer, FitPlace } from '#cli/fit-answers.ts'
-import { neededBytes, placeName, rateText, tokensText } from '#cli/fit-text.ts'
-import { barLegend, memoryBar } from '#cli/memory-bar.ts'
-import { memoryText } from '#cli/quantity.ts'
+import { neededBytes, placeName, rateText, tokensText, usableText } from '#cli/fit-text.ts'
+import { memoryBar, memoryLegend } from '#cli/memory-bar.ts'
+import { memoryCell } from '#cli/quantity.ts'
 import { type Column, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
@@ -28,7 +28,7 @@ export function fitListText(
   const parts = places.map(({ place, models }) => {
     const fitting = models.flatMap(({ model, best }) => (best === null ? [] : [{ model, best }]))
     const others = models.flatMap(({ model, best }) => (best === null ? [model] : []))
-    const title = `${placeName(place)}: ${memoryText(place.usableBytes)} of ${memoryText(place.totalBytes)} usable`
+    const title = `${placeName(place)}: ${usableText(place)}`
     return [
       paint('bold', title),
       ...(fitting.length === 0
@@ -42,7 +42,7 @@ export function fitListText(
         : wrapped(`not: ${others.join(', ')}`, 76, '  ').map((line) => `  ${line}`)),
     ].join('\n')
   })
-  return [...parts, paint('dim', barLegend)].join('\n\n')
+  return [...parts, paint('dim', memoryLegend)].join('\n\n')
 }
 
 function row(
@@ -52,7 +52,7 @@ function row(
   if (fit.kind !== 'fits') return []
   const rate = fit.speed.decodeTokensPerSecond
   const terms = fit.memory.devices.flatMap((device) => device.terms)
-  const needs = memoryText(neededBytes(fit.memory))
+  const needs = memoryCell(neededBytes(fit.memory))
   return [
     model,
     variant.facts?.quantization ?? variant.format,

@@ -1,11 +1,12 @@
 /** What `motley fit` prints: a table for each place, and why nothing fits where nothing does. */
 import type { FitAnswer, FitPlace } from '#cli/fit-answers.ts'
 import type { FitModel } from '#cli/fit-model.ts'
-import { barLegend, memoryBar } from '#cli/memory-bar.ts'
-import { durationText, memoryText, parametersText } from '#cli/quantity.ts'
+import { memoryBar, memoryLegend } from '#cli/memory-bar.ts'
+import { durationText, memoryCell, parametersText } from '#cli/quantity.ts'
 import { type Column, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { Fit, MemoryNeed, MemoryTerm } from '#placement/fit.ts'
 
 const width = 80
@@ -32,7 +33,7 @@ export function fitText(
     ...places.flatMap((each) => ['', ...placeLines(each)]),
     ...(elsewhere.length === 0 ? [] : ['', ...wrapped(elsewhereText(elsewhere), width, '  ')]),
     '',
-    paint('dim', barLegend),
+    paint('dim', memoryLegend),
   ].join('\n')
 }
 
@@ -42,7 +43,7 @@ function elsewhereText(names: readonly string[]): string {
 
 function placeLines({ place, answers }: PlaceAnswers): string[] {
   const shown = shownAnswers(answers)
-  const title = `${placeName(place)}: ${memoryText(place.usableBytes)} of ${memoryText(place.totalBytes)} usable`
+  const title = `${placeName(place)}: ${usableText(place)}`
   if (shown.length === 0) {
     return [paint('bold', title), '  no engine reads any of its files for this task there']
   }
@@ -91,7 +92,7 @@ function row({ variant, engine, fit }: FitAnswer, place: FitPlace): string[] {
   const files = variant.facts?.quantization ?? variant.format
   const need = neededBytes(fit.memory)
   const bar = fit.memory === null ? '' : memoryBar(allTerms(fit.memory), place.totalBytes, barWidth)
-  const needs = fit.memory === null ? '?' : memoryText(need)
+  const needs = fit.memory === null ? '?' : memoryCell(need)
   if (fit.kind === 'no') return [files, engine.id, '-', '-', bar, needs, 'no']
   const { setting, speed } = fit
   const hasContext = fit.memory.kvCacheTokens !== null
@@ -177,6 +178,11 @@ function noteLines(text: string): string[] {
   return wrapped(text, width - 4, '  ').map((line) => `  ${line}`)
 }
 
+/** `22.8 GiB of 24 GiB usable`: the word that reasons have for it, too. */
+export function usableText({ usableBytes, totalBytes }: FitPlace): string {
+  return `${memoryText(usableBytes)} of ${memoryText(totalBytes)} usable`
+}
+
 export function placeName({ node, devices }: FitPlace): string {
   const name = devices[0]?.device.name ?? 'no device'
   const what = devices.length > 1 ? `${devices.length} × ${name}` : name
@@ -185,7 +191,7 @@ export function placeName({ node, devices }: FitPlace): string {
     : `${what} of ${node.name}`
 }
 
-/** `weights 4.3G + KV cache 1G = 5.3G` */
+/** `weights 4.3 GiB + KV cache 1 GiB = 5.3 GiB` */
 function sumText(memory: MemoryNeed): string {
   const terms = byName(allTerms(memory)).map(([name, bytes]) => `${name} ${memoryText(bytes)}`)
   return `${terms.join(' + ')} = ${memoryText(neededBytes(memory))}`

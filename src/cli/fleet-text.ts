@@ -1,6 +1,6 @@
 /** Nodes, replicas and measurements as text of 80 columns. */
 import { z } from 'zod'
-import { bytesText, memoryText } from '#cli/quantity.ts'
+import { bytesText, memoryCell } from '#cli/quantity.ts'
 import { tableLines } from '#cli/table.ts'
 import { wrapped } from '#cli/wrapped.ts'
 
@@ -45,7 +45,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     const devices = inventory?.devices ?? []
     const lines = devices.map((device) => [
       device.name,
-      device.memoryBytes === null ? '?' : memoryText(device.memoryBytes),
+      device.memoryBytes === null ? '?' : memoryCell(device.memoryBytes),
     ])
     const [first = ['-', ''], ...others] = lines
     return [[name, state, heard, ...first], ...others.map((line) => ['', '', '', ...line])]

@@ -1,7 +1,10 @@
 /** A plan as a person reads it, like a diff: what starts, what ends, what moves, and what it makes. */
-import { durationText, memoryText } from '#cli/quantity.ts'
+
+import { durationText, memoryCell } from '#cli/quantity.ts'
+import { barLegend, stackedBar } from '#cli/stacked-bar.ts'
 import { paint } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { Blocker } from '#placement/fit.ts'
 import type {
   Inventory,
@@ -190,7 +193,7 @@ function deviceLines({ inventory }: PlanInput, plan: Plan): string[] {
   const nameWidth = Math.max(...rows.map(({ title }) => title.length))
   return [
     ...rows.map(({ title, bar, words }) => `${title.padEnd(nameWidth)}  ${bar}  ${words}`),
-    'memory: █ stays  ▓ comes  ▒ others  ░ free',
+    `memory: ${barLegend('stays', 'comes', 'others')}`,
   ]
 }
 
@@ -220,33 +223,13 @@ function deviceRow(
   const title = `${node.name.slice(0, 16)} ${deviceTitle(device.name).slice(0, 20)}`
   return {
     title,
-    bar: barOf(
-      [
-        ['█', stays],
-        ['▓', comes],
-        ['▒', foreignBytes],
-      ],
-      total,
-    ),
-    words: `${memoryText(stays + comes)} of ${memoryText(total)}`,
+    bar: stackedBar([stays, comes, foreignBytes], total, barWidth),
+    words: `${memoryCell(stays + comes)} of ${memoryCell(total)}`,
   }
 }
 
 function heldBytes({ claimedBytes, measuredBytes }: PlacedReplica, id: string): number {
   return Math.max(claimedBytes[id] ?? 0, measuredBytes?.[id] ?? 0)
-}
-
-function barOf(parts: readonly (readonly [string, number])[], total: number): string {
-  let bytes = 0
-  let bar = ''
-  for (const [mark, more] of parts) {
-    bytes += more
-    const end = Math.min(barWidth, Math.round((bytes / total) * barWidth))
-    // Whatever is there at all can be seen.
-    const width = more > 0 ? Math.max(1, end - bar.length) : 0
-    bar += mark.repeat(width)
-  }
-  return bar.slice(0, barWidth).padEnd(barWidth, '░')
 }
 
 export function unplacedLines({ deployment, missing, because, waitsFor }: Unplaced): string[] {

@@ -19,12 +19,16 @@ export function parametersText(count: number): string {
   ])
 }
 
-/** `12 s`, `3 min 20 s`, `2 h 5 min`. */
+/** `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function durationText(ms: number): string {
-  const seconds = Math.ceil(ms / 1000)
-  if (seconds < 60) return `${seconds} s`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+  const seconds = Math.ceil(ms / 1_000)
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  if (minutes < 1) return `${seconds} s`
+  if (hours < 1) return `${minutes} min ${seconds % 60} s`
+  return hours < 24
+    ? `${hours} h ${minutes % 60} min`
+    : `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
 function scaled(value: number, units: readonly (readonly [number, string])[]): string {
@@ -34,8 +38,8 @@ function scaled(value: number, units: readonly (readonly [number, string])[]): s
   return `${Math.round(value)}${units.at(-1)?.[1] === 'kB' ? ' B' : ''}`
 }
 
-/** Memory in powers of two, as devices are sold: `24G`, `512M`. */
-export function memoryText(bytes: number): string {
+/** Memory in the cell of a table, where each letter counts: `24G`, `512M`; elsewhere it has its unit. */
+export function memoryCell(bytes: number): string {
   const gibibytes = bytes / 2 ** 30
   if (bytes > 0 && gibibytes < 1) return `${Math.max(1, Math.round(bytes / 2 ** 20))}M`
   return `${gibibytes >= 100 ? Math.round(gibibytes) : Number(gibibytes.toFixed(1))}G`

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { FleetStatus } from '#cli/fleet-status.ts'
-import { durationText, statusText } from '#cli/status-text.ts'
+import { statusText } from '#cli/status-text.ts'
 import { widthOf } from '#cli/width.ts'
 
 type EndpointStatus = FleetStatus['endpoints'][number]
@@ -89,15 +89,6 @@ test('an endpoint that is down shows its weight, and no ramp', () => {
 
 test('no endpoints at all is said, not shown as an empty table', () => {
   expect(statusText({ gateway, endpoints: [] })).toContain('No endpoints')
-})
-
-test.each([
-  [5.9, '5 s'],
-  [61, '1 min'],
-  [7_384, '2 h 3 min'],
-  [200_000, '2 d 7 h'],
-])('%d seconds read as %s', (seconds, text) => {
-  expect(durationText(seconds)).toBe(text)
 })
 
 test('what is wrong with an endpoint that answers stands below the table, whole', () => {

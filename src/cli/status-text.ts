@@ -1,5 +1,7 @@
 /** The table of `motley status`: one line for each endpoint, and why one is not ready below it. */
+
 import type { FleetStatus } from '#cli/fleet-status.ts'
+import { durationText } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -33,7 +35,7 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
   const ready = endpoints.filter(({ state }) => takesRequests(state)).length
   const head = [
     `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight} requests running, ${gateway.queued} waiting`,
-    `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds)}, strategy ${gateway.strategy}`,
+    `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds * 1_000)}, strategy ${gateway.strategy}`,
   ].join('\n')
   if (endpoints.length === 0) return `${head}\nNo endpoints: add some to motley.yaml.`
 
@@ -98,16 +100,4 @@ function short(value: number): string {
 function count(value: number): string {
   if (value < 100_000) return String(value)
   return value < 100_000_000 ? `${Math.round(value / 1_000)}k` : `${Math.round(value / 1e6)}M`
-}
-
-export function durationText(seconds: number): string {
-  const whole = Math.floor(seconds)
-  const [days, hours, minutes] = [86_400, 3_600, 60].map((unit) => Math.floor(whole / unit)) as [
-    number,
-    number,
-    number,
-  ]
-  if (days > 0) return `${days} d ${hours % 24} h`
-  if (hours > 0) return `${hours} h ${minutes % 60} min`
-  return minutes > 0 ? `${minutes} min` : `${whole} s`
 }

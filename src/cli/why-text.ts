@@ -107,7 +107,7 @@ function decisionText(
       candidate.endpoint,
       candidate.verdict,
       ...(predicts
-        ? [candidate.score, candidate.ttftMs, candidate.tpotMs].map(durationText)
+        ? [candidate.score, candidate.ttftMs, candidate.tpotMs].map(predictedText)
         : [candidate.score === null ? '-' : rounded(candidate.score)]),
       String(candidate.inFlight),
       ...(predicts ? [] : [weightText(candidate)]),
@@ -130,7 +130,7 @@ function decisionText(
 }
 
 /** Two digits are all that a prediction is worth. */
-function durationText(ms: number | null | undefined): string {
+function predictedText(ms: number | null | undefined): string {
   if (ms == null) return '-'
   return ms < 1_000 ? `${rounded(ms)} ms` : `${rounded(ms / 1_000)} s`
 }
@@ -166,13 +166,13 @@ function refusalText(refusal: Refusal): string {
     case 'kv-cache':
       return `${rounded(of('neededTokens'))}/${rounded(of('kvTokens'))} KV tokens`
     case 'ttft':
-      return `late: ${durationText(Math.max(0, of('leftMs')))} left`
+      return `late: ${predictedText(Math.max(0, of('leftMs')))} left`
     case 'tpot':
-      return `slow: ${durationText(of('targetMs'))} wanted`
+      return `slow: ${predictedText(of('targetMs'))} wanted`
     case 'stall':
-      return `stalls others ${durationText(refusal.stallMs)}`
+      return `stalls others ${predictedText(refusal.stallMs)}`
     case 'work':
-      return `${durationText(refusal.aheadMs)} of other work`
+      return `${predictedText(refusal.aheadMs)} of other work`
     case 'tried':
       return 'has failed this request already'
     case 'state':

@@ -130,6 +130,11 @@ export const findingCodes = [
 ] as const
 export type FindingCode = (typeof findingCodes)[number]
 
+/** What it is called to forget that an engine is built for one backend alone, where it has a name. */
+export const assumptionCodes: Readonly<Partial<Record<Backend, FindingCode>>> = {
+  cuda: 'cuda-assumption',
+}
+
 export interface Setting {
   /** As one writes it: a variable, an option of the engine, a package. */
   readonly set: string
@@ -151,6 +156,8 @@ export interface Finding {
   readonly what: string
   readonly unlockedBy: string | null
   readonly setting: Setting | null
+  /** Where an amount is too much: how many times. */
+  readonly excess?: number
 }
 
 export type Compatibility =

@@ -27,7 +27,10 @@ export function compatibilityOf(
 export function blockersIn(compatibility: Compatibility): Blocker[] {
   if (compatibility.kind === 'runs') return []
   const found = blockersOf(compatibility.findings)
-  return found.map(({ check, code, what, unlockedBy }) => ({ check, code, what, unlockedBy }))
+  return found.map(({ check, code, what, unlockedBy, excess }) => ({
+    ...{ check, code, what, unlockedBy },
+    ...(excess === undefined ? {} : { excess: { of: check, ratio: excess } }),
+  }))
 }
 
 /** Which of the allowed types have no kernels on these devices; `none` where that leaves nothing. */

@@ -12,7 +12,7 @@ import { fitSpeed } from '#placement/fit-speed.ts'
 import { fitSuggestions } from '#placement/fit-suggestions.ts'
 import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
 import { leastOffload } from '#placement/least-offload.ts'
-import { countText } from '#placement/memory/byte-text.ts'
+import { countText } from '#placement/memory/count-text.ts'
 import { offloadText } from '#placement/offload-text.ts'
 import {
   offloadSettingsToTry,

@@ -1,12 +1,13 @@
 /** What would make a replica fit that does not, the smallest change first. */
 
+import { memoryText } from '#core/memory-text.ts'
 import type { SpeedReferences } from '#core/speed-references.ts'
 import { smallerTypes } from '#placement/concessions.ts'
 import type { FitQuestion } from '#placement/fit.ts'
 import { fitSpeed } from '#placement/fit-speed.ts'
 import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
 import { largest, leastOffload } from '#placement/least-offload.ts'
-import { byteText, countText } from '#placement/memory/byte-text.ts'
+import { countText } from '#placement/memory/count-text.ts'
 import { contextTokensMin } from '#placement/settings-to-try.ts'
 
 export function fitSuggestions(
@@ -149,7 +150,7 @@ function partOnHost(
     decodeTokensPerSecond === null
       ? ''
       : `: about ${decodeTokensPerSecond.toFixed(digits)} tokens/s`
-  const room = `(${byteText(trial.memory.hostBytes)})${rate}`
+  const room = `(${memoryText(trial.memory.hostBytes)})${rate}`
   return [
     offload.expertLayersOnHost > 0
       ? `the experts of ${offload.expertLayersOnHost} of ${offload.layerCount} layers in the memory of the machine ${room}`

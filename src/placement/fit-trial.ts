@@ -1,10 +1,11 @@
 /** One setting on given devices: what it takes, and what is missing for it. */
 import type { KvCacheType, Offload } from '#core/engine-memory.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import type { Blocker, FitQuestion, MemoryNeed, ReplicaSetting } from '#placement/fit.ts'
 import { type Shortage, shortagesOf } from '#placement/memory/accept-memory.ts'
-import { byteText, countText } from '#placement/memory/byte-text.ts'
 import { correctMemory } from '#placement/memory/correct-memory.ts'
+import { countText } from '#placement/memory/count-text.ts'
 import { deviceRoom, hostRoomBytes } from '#placement/memory/device-room.ts'
 import { estimateMemory } from '#placement/memory/estimate-memory.ts'
 import { fractionWithoutPool, usualFraction } from '#placement/memory/fraction.ts'
@@ -116,17 +117,25 @@ function fractionOf(
 }
 
 function shortageBlocker(
-  { device, needBytes, promisableBytes }: Shortage,
-  { devices }: TrialSetting,
+  { device, needBytes, usableBytes, promisableBytes }: Shortage,
+  { devices, node }: TrialSetting,
 ): Blocker {
   const name =
     device === null
-      ? 'the memory of the machine'
+      ? `the memory of ${node.name}`
       : (devices.find(({ id }) => id === device)?.device.name ?? device)
+  const shortBytes = needBytes - promisableBytes
+  // Without it, the sum would not come out.
+  const doubt =
+    promisableBytes < usableBytes
+      ? `, of which an estimate may take ${memoryText(promisableBytes)}`
+      : ''
   return {
     check: 'memory',
-    what: `it needs ${byteText(needBytes)} of ${name}, and ${byteText(promisableBytes)} can be promised`,
-    unlockedBy: `${byteText(needBytes - promisableBytes)} more`,
+    what: `it needs ${memoryText(needBytes)} of ${name}, where ${memoryText(usableBytes)} are usable${doubt}`,
+    unlockedBy: `${memoryText(shortBytes)} more`,
+    short: [{ device, neededBytes: needBytes, freeBytes: promisableBytes, shortBytes }],
+    excess: { of: device ?? 'machine', ratio: needBytes / Math.max(1, promisableBytes) },
   }
 }
 
@@ -142,6 +151,7 @@ function poolBlockers(memory: MemoryNeed, trial: TrialSetting): readonly Blocker
           ? `its KV cache holds ${countText(tokens)} tokens, and one request may be ${countText(trial.contextTokens)} long`
           : 'weights and buffers leave no room for a KV cache',
       unlockedBy: tokens > 0 ? `at most ${countText(tokens)} tokens of context` : null,
+      excess: { of: 'KV cache', ratio: trial.contextTokens / Math.max(1, tokens) },
     },
   ]
 }

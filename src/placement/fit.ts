@@ -93,6 +93,22 @@ export interface Blocker {
   readonly code?: FindingCode
   readonly what: string
   readonly unlockedBy: string | null
+  /** Where memory is what is missing: how much, of each device that has too little. */
+  readonly short?: readonly Shortfall[]
+  /**
+   * Where an amount is too much: of what, and how many times. Of reasons that differ in it alone, the
+   * nearest is told: see `fold-blockers.ts`.
+   */
+  readonly excess?: { readonly of: string; readonly ratio: number }
+}
+
+export interface Shortfall {
+  /** {@link PlacementDevice.id}; null for the memory of the machine. */
+  readonly device: string | null
+  readonly neededBytes: number
+  /** What may be promised: what others leave of what is usable, less the doubt of the estimate. */
+  readonly freeBytes: number
+  readonly shortBytes: number
 }
 
 export type Fit =

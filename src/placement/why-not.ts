@@ -2,6 +2,7 @@
 import type { Blocker, FitReplica } from '#placement/fit.ts'
 import type { CandidateRecord, Plan, PlanInput } from '#placement/plan.ts'
 import { explainCandidates } from '#placement/planner/explain-candidates.ts'
+import { foldBlockers } from '#placement/planner/fold-blockers.ts'
 
 export interface WhyNot {
   /** `there`: it is, or is planned to be. `possible`: it could. `refused`: something is against it. */
@@ -36,12 +37,7 @@ export function whyNot(
 const asked = ['nodes', 'format', 'task', 'engines']
 
 function blockersOf(records: readonly CandidateRecord[]): Blocker[] {
-  const byWords = new Map(
-    records.flatMap(({ blockers }) =>
-      blockers.map((blocker) => [`${blocker.check}: ${blocker.what}`, blocker] as const),
-    ),
-  )
-  return [...byWords.values()].toSorted(
+  return foldBlockers(records.flatMap(({ blockers }) => blockers)).toSorted(
     (one, other) => asked.indexOf(one.check) - asked.indexOf(other.check),
   )
 }

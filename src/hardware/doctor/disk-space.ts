@@ -1,4 +1,5 @@
-import { gibibytes, type Rule } from '#hardware/doctor/rule.ts'
+import { memoryText } from '#core/memory-text.ts'
+import type { Rule } from '#hardware/doctor/rule.ts'
 
 /** An 8B model is 5 GB in 4 bits and 16 GB in 16 bits; below 20 GiB not even that one fits. */
 const comfortableBytes = 20 * 2 ** 30
@@ -12,7 +13,7 @@ export const diskSpace: Rule = ({ checkup }) => {
   return [
     {
       severity: tooSmall ? 'error' : 'warning',
-      what: `${gibibytes(disk.freeBytes)} are free on the disk of ${disk.path}.`,
+      what: `${memoryText(disk.freeBytes)} are free on the disk of ${disk.path}.`,
       why: 'A model of 8 billion parameters takes 5 GB in 4 bits and 16 GB in 16 bits; a download that does not fit is not started.',
       fix: 'Free some space ("docker system prune", old models), or keep models elsewhere: export MOTLEY_DATA_DIR=/path/on/a/larger/disk',
     },

@@ -66,8 +66,3 @@ export function naming(gpus: readonly Device[]): string {
 export function isOrAre(gpus: readonly Device[]): string {
   return gpus.length === 1 ? 'is' : 'are'
 }
-
-export function gibibytes(bytes: number): string {
-  const value = bytes / 2 ** 30
-  return `${value >= 10 ? Math.round(value) : Number(value.toFixed(1))} GiB`
-}

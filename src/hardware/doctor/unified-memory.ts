@@ -1,5 +1,6 @@
 import type { Problem } from '#core/device.ts'
-import { gibibytes, gpusOf, naming, type Rule } from '#hardware/doctor/rule.ts'
+import { memoryText } from '#core/memory-text.ts'
+import { gpusOf, naming, type Rule } from '#hardware/doctor/rule.ts'
 
 /** Both pools of an APU smaller than this, and no model of use fits. */
 const smallBytes = 8 * 2 ** 30
@@ -14,9 +15,9 @@ export const carveOut: Rule = (examined) => {
   const pages = machine == null ? 3_145_728 : Math.floor((machine * 0.75) / 4_096)
   const share = machine == null ? ', here 12 GiB' : ', here three quarters of the memory'
   return small.map((gpu): Problem => {
-    const carved = gibibytes(gpu.memory.carveOut?.totalBytes ?? 0)
+    const carved = memoryText(gpu.memory.carveOut?.totalBytes ?? 0)
     const shared = gpu.memory.shared
-    const mapped = shared === null ? '' : `, and it may map ${gibibytes(shared.totalBytes)} more`
+    const mapped = shared === null ? '' : `, and it may map ${memoryText(shared.totalBytes)} more`
     return {
       severity: 'warning',
       what: `${naming([gpu])} has ${carved} of its own${mapped}.`,
@@ -35,7 +36,7 @@ export const appleLimit: Rule = (examined) =>
     return [
       {
         severity: 'note',
-        what: `macOS lets ${gpu.name} use about three quarters of its ${gibibytes(total)}.`,
+        what: `macOS lets ${gpu.name} use about three quarters of its ${memoryText(total)}.`,
         why: 'Larger models would fit if it were allowed more; macOS itself needs 8 GB or 15 %.',
         fix: `sudo sysctl iogpu.wired_limit_mb=${mebibytes} (until the next reboot)`,
       },

@@ -37,7 +37,7 @@ export interface CompatibilityQuestion {
   readonly task: Task | null
   /** Kernels and numbers that somebody has asked for, beside what the weights ask. */
   readonly features: readonly Capability[]
-  readonly targets: Pick<Targets, 'ttftMs' | 'tpotMs'> | null
+  readonly targets: Pick<Targets, 'ttftMs' | 'tpotMs' | 'bestEffort'> | null
 }
 
 /**

@@ -18,7 +18,8 @@ export interface Shortage {
   /** Device id; null for the memory of the machine. */
   readonly device: string | null
   readonly needBytes: number
-  /** What may be promised of it. */
+  readonly usableBytes: number
+  /** What may be promised of that. */
   readonly promisableBytes: number
 }
 
@@ -35,10 +36,12 @@ export function shortagesOf(
   const shortages: Shortage[] = need.devices.map(({ device, needBytes, usableBytes }) => ({
     device,
     needBytes,
+    usableBytes,
     promisableBytes: usableBytes * ratio,
   }))
   if (need.hostBytes > 0) {
-    shortages.push({ device: null, needBytes: need.hostBytes, promisableBytes: hostBytes })
+    const { hostBytes: needBytes } = need
+    shortages.push({ device: null, needBytes, usableBytes: hostBytes, promisableBytes: hostBytes })
   }
   return shortages
     .filter(({ needBytes, promisableBytes }) => needBytes > promisableBytes)

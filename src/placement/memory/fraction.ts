@@ -7,9 +7,10 @@
  *   │ weights │ activations │ process │    KV pool    │  rest
  */
 import type { EngineMemory } from '#core/engine-memory.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { MemoryNeed, MemoryTerm } from '#placement/fit.ts'
-import { byteText, countText } from '#placement/memory/byte-text.ts'
 import { stepBytes } from '#placement/memory/compute-buffers.ts'
+import { countText } from '#placement/memory/count-text.ts'
 import { type KvShape, kvRequestBytes, kvShape, kvStateBytes } from '#placement/memory/kv-cache.ts'
 import type { MemoryDevice, MemoryQuestion } from '#placement/memory/memory-question.ts'
 import { sum } from '#placement/memory/sums.ts'
@@ -48,7 +49,7 @@ export function fractionNeed(question: MemoryQuestion, engine: Fraction): Memory
       {
         name: 'compute',
         bytes: compute,
-        why: `a step of ${countText(batchTokens)} tokens and ${byteText(engine.graphBytes)} of graphs`,
+        why: `a step of ${countText(batchTokens)} tokens and ${memoryText(engine.graphBytes)} of graphs`,
       },
       processTerm(process, backend),
       { name: 'state', bytes: states, why: 'layers without attention, for each slot' },

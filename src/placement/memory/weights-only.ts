@@ -1,8 +1,8 @@
 /** Memory of engines for speech, embeddings and ranking: weights, and room to compute in. */
 import type { EngineMemory } from '#core/engine-memory.ts'
 import type { MemoryNeed } from '#placement/fit.ts'
-import { countText } from '#placement/memory/byte-text.ts'
 import { stepBytes } from '#placement/memory/compute-buffers.ts'
+import { countText } from '#placement/memory/count-text.ts'
 import type { MemoryQuestion } from '#placement/memory/memory-question.ts'
 import { deviceNeed, processTerm } from '#placement/memory/whole-context.ts'
 

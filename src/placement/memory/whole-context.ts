@@ -1,8 +1,9 @@
 /** Memory of engines that take all of their context at start: weights, KV cache, buffers, process. */
 import type { EngineMemory } from '#core/engine-memory.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { DeviceMemoryNeed, MemoryNeed, MemoryTerm } from '#placement/fit.ts'
-import { byteText, countText } from '#placement/memory/byte-text.ts'
 import { deviceStepBytes, hostStepBytes } from '#placement/memory/compute-buffers.ts'
+import { countText } from '#placement/memory/count-text.ts'
 import { type KvShape, kvLayerBytes, kvShape, kvStateBytes } from '#placement/memory/kv-cache.ts'
 import type { MemoryQuestion } from '#placement/memory/memory-question.ts'
 import { type LayerRange, splitLayers } from '#placement/memory/split-layers.ts'
@@ -144,7 +145,7 @@ function weightsWhy(
   const count = range.end - range.begin
   const layers = count === layerCount ? `${layerCount} layers` : `${count} of ${layerCount} layers`
   const output = range.hasOutput ? ' and output' : ''
-  const without = expertsLeftBytes > 0 ? `, without ${byteText(expertsLeftBytes)} of experts` : ''
+  const without = expertsLeftBytes > 0 ? `, without ${memoryText(expertsLeftBytes)} of experts` : ''
   return `${layers}${output}${quantization === null ? '' : ` in ${quantization}`}${without}`
 }
 

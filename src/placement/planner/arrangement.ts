@@ -76,17 +76,47 @@ export class Arrangement {
     needBytes: readonly number[],
     hostBytes: number,
   ): boolean {
-    const { capacityBytes, ownBytes } = this.#sites
-    let host = hostBytes
+    const { capacityBytes } = this.#sites
+    for (const [at, local] of locals.entries()) {
+      const device = site.firstDevice + local
+      if (this.#usedBytes[device]! + needBytes[at]! > capacityBytes[device]!) return false
+    }
+    const needed = this.#hostNeed(site, locals, needBytes, hostBytes)
+    return needed <= 0 || needed <= this.#hostFree(site)
+  }
+
+  /** What so much more would take of the memory of the machine, and what is left of that. */
+  hostRoom(
+    site: Site,
+    locals: readonly number[],
+    needBytes: readonly number[],
+    hostBytes: number,
+  ): { readonly neededBytes: number; readonly freeBytes: number } {
+    return {
+      neededBytes: this.#hostNeed(site, locals, needBytes, hostBytes),
+      freeBytes: this.#hostFree(site),
+    }
+  }
+
+  #hostNeed(
+    site: Site,
+    locals: readonly number[],
+    needBytes: readonly number[],
+    hostBytes: number,
+  ): number {
+    const { ownBytes } = this.#sites
+    let needed = hostBytes
     for (const [at, local] of locals.entries()) {
       const device = site.firstDevice + local
       const before = this.#usedBytes[device]!
-      const after = before + needBytes[at]!
-      if (after > capacityBytes[device]!) return false
       const own = ownBytes[device]!
-      host += Math.max(0, after - own) - Math.max(0, before - own)
+      needed += Math.max(0, before + needBytes[at]! - own) - Math.max(0, before - own)
     }
-    return host <= 0 || this.#hostBytes[site.index]! + host <= this.#sites.hostBytes[site.index]!
+    return needed
+  }
+
+  #hostFree({ index }: Site): number {
+    return this.#sites.hostBytes[index]! - this.#hostBytes[index]!
   }
 
   /** Whether those who are there and the newcomer both want to share. */

@@ -1,6 +1,7 @@
 /** Why a deployment has no place: what stands against it on the whole fleet, said once each. */
 import type { Blocker } from '#placement/fit.ts'
 import { diskChecks, nodeChecks } from '#placement/planner/checks/index.ts'
+import { foldBlockers } from '#placement/planner/fold-blockers.ts'
 import type { Wish } from '#placement/planner/problem.ts'
 import type { Search } from '#placement/planner/search.ts'
 import { takenBlockers } from '#placement/planner/taken.ts'
@@ -13,12 +14,16 @@ const reasonsMax = 6
  * then what is against it by everybody's words about nodes and devices; then engines that do not run
  * there, and last those that nobody meant or installed. Of a kind, what holds for most nodes.
  */
-const nearest = ['targets', 'memory', 'share', 'awayFrom', 'disk', 'facts', 'context']
+const nearest = ['targets', 'latency', 'memory', 'share', 'awayFrom', 'disk', 'facts', 'context']
 const furthest = ['backend', 'nodes', 'format', 'task', 'engines', 'installed']
 
 function weightOf({ check }: Blocker): number {
   if (nearest.includes(check)) return -1
   return furthest.indexOf(check) + 1
+}
+
+function wordsOf({ check, what }: Blocker): string {
+  return `${check}: ${what}`
 }
 
 /** Where there is no device, there is nobody who could be against it. */
@@ -40,7 +45,7 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
   const { problem } = search
   const counts = new Map<string, { blocker: Blocker; nodes: number }>()
   const add = (blocker: Blocker) => {
-    const key = `${blocker.check}: ${blocker.what}`
+    const key = wordsOf(blocker)
     const entry = counts.get(key)
     if (entry === undefined) counts.set(key, { blocker, nodes: 1 })
     else entry.nodes += 1
@@ -69,8 +74,8 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
     }
   }
   if (counts.size === 0) add(nobodyToAsk(problem.input.inventory.nodes.length))
-  return [...counts.values()]
-    .toSorted((a, b) => weightOf(a.blocker) - weightOf(b.blocker) || b.nodes - a.nodes)
+  const nodesOf = (blocker: Blocker) => counts.get(wordsOf(blocker))?.nodes ?? 1
+  return foldBlockers([...counts.values()].map(({ blocker }) => blocker))
+    .toSorted((a, b) => weightOf(a) - weightOf(b) || nodesOf(b) - nodesOf(a))
     .slice(0, reasonsMax)
-    .map(({ blocker }) => blocker)
 }

@@ -53,6 +53,7 @@ function questionKey(question: FitQuestion): string {
     deployment.offload,
     deployment.targets.ttftMs,
     deployment.targets.tpotMs,
+    deployment.targets.bestEffort,
     limits.contextTokens,
     limits.slots,
     limits.memoryFraction,

@@ -5,6 +5,7 @@
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import { type Backend, backendsOfVendor, type LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import { memoryText } from '#core/memory-text.ts'
 import {
   type Blocker,
   type Fit,
@@ -21,7 +22,6 @@ import { concededSeconds, ranks } from '#placement/planner/ranks/index.ts'
 import type { RankQuestion } from '#placement/planner/ranks/rank.ts'
 import type { RememberedFit } from '#placement/planner/remembered-fit.ts'
 import type { MachineClass } from '#placement/planner/site.ts'
-import { gibibytes } from '#placement/planner/words.ts'
 
 export interface Setup {
   /** Positions of its devices among those of the node. */
@@ -224,10 +224,14 @@ function weightsBlocker(
   const host = mayStayOnHost && onGpu ? emptyHostBytes(example) : 0
   const room = sum(devices.map((device) => emptyRoom(device, example).capacityBytes)) + host
   if (facts.tensorBytes <= room) return null
+  const on = devices.map(({ id }) => id).join('+')
+  const shortBytes = facts.tensorBytes - room
   return {
     check: 'memory',
-    what: `${source} is ${gibibytes(facts.tensorBytes)}, and ${devices.map(({ id }) => id).join('+')} hold ${gibibytes(room)}`,
-    unlockedBy: `${gibibytes(facts.tensorBytes - room)} more, or a smaller variant`,
+    what: `${source} is ${memoryText(facts.tensorBytes)}, and ${on} hold ${memoryText(room)}`,
+    unlockedBy: `${memoryText(shortBytes)} more, or a smaller variant`,
+    short: [{ device: on, neededBytes: facts.tensorBytes, freeBytes: room, shortBytes }],
+    excess: { of: on, ratio: facts.tensorBytes / Math.max(1, room) },
   }
 }
 

@@ -1,10 +1,12 @@
 /** Checks that depend on who else is there: sharing, distance, free memory. */
+
+import { memoryText } from '#core/memory-text.ts'
 import type { Blocker } from '#placement/fit.ts'
 import type { Arrangement } from '#placement/planner/arrangement.ts'
+import type { Rung } from '#placement/planner/ladder.ts'
 import type { Wish } from '#placement/planner/problem.ts'
 import type { Setup } from '#placement/planner/setup.ts'
 import type { Site, Sites } from '#placement/planner/site.ts'
-import { gibibytes } from '#placement/planner/words.ts'
 
 /** Everything that keeps one more replica of a wish from these devices now. */
 export function takenBlockers(
@@ -42,22 +44,48 @@ export function takenBlockers(
   }
   const rung = setup.ladder.all.at(-1)!
   if (!arrangement.hasRoom(site, setup.locals, rung.needBytes, rung.hostBytes)) {
-    for (const [at, local] of setup.locals.entries()) {
-      const device = node.devices[local]!
-      const free =
-        sites.capacityBytes[site.firstDevice + local]! - arrangement.usedBytes(site, local)
-      const need = rung.needBytes[at]!
-      blockers.push({
-        check: 'memory',
-        what:
-          free < need
-            ? `${device.id} on ${node.name} has ${gibibytes(Math.max(0, free))} free, and ${name} needs ${gibibytes(need)} there`
-            : `the memory of ${node.name}, which ${device.id} uses too, has too little free`,
-        unlockedBy: free < need ? `${gibibytes(need - free)} more on ${device.id}` : null,
-      })
-    }
+    blockers.push(...memoryBlockers(sites, arrangement, wish, site, setup.locals, rung))
   }
   return blockers
+}
+
+/** Of each device with too little, or of the machine where they all take of its memory. */
+function memoryBlockers(
+  sites: Sites,
+  arrangement: Arrangement,
+  { deployment: { name } }: Wish,
+  site: Site,
+  locals: readonly number[],
+  { needBytes, hostBytes }: Pick<Rung, 'needBytes' | 'hostBytes'>,
+): Blocker[] {
+  const { node } = site
+  const full = locals.flatMap((local, at): Blocker[] => {
+    const { id } = node.devices[local]!
+    const capacity = sites.capacityBytes[site.firstDevice + local]!
+    const needed = needBytes[at]!
+    const free = Math.max(0, capacity - arrangement.usedBytes(site, local))
+    if (needed <= free) return []
+    return [missing(`${id} on ${node.name}`, name, { device: id, needed, free })]
+  })
+  if (full.length > 0) return full
+  const { neededBytes, freeBytes } = arrangement.hostRoom(site, locals, needBytes, hostBytes)
+  const of = { device: null, needed: neededBytes, free: Math.max(0, freeBytes) }
+  return [missing(`the memory of ${node.name}`, name, of)]
+}
+
+function missing(
+  where: string,
+  name: string,
+  { device, needed, free }: { device: string | null; needed: number; free: number },
+): Blocker {
+  const shortBytes = needed - free
+  return {
+    check: 'memory',
+    what: `${where} has ${memoryText(free)} free, and ${name} needs ${memoryText(needed)} there`,
+    unlockedBy: `${memoryText(shortBytes)} more ${device === null ? 'of it' : `on ${device}`}`,
+    short: [{ device, neededBytes: needed, freeBytes: free, shortBytes }],
+    excess: { of: where, ratio: needed / Math.max(1, free) },
+  }
 }
 
 function nameOf({ wish, running }: { wish: Wish | null; running: { id: string } | null }): string {

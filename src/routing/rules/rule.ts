@@ -2,8 +2,10 @@
  * A rule of `routing.rules`: for which requests it holds, what an endpoint must be to take them, and
  * what it had better be. All rules that hold count together.
  */
+
 import type { EndpointFacts } from '#core/endpoint-facts.ts'
 import type { Backend } from '#core/engine-build.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { Task } from '#core/task.ts'
 
 /** A number on one or both sides, as `>40B` or `10B..40B`; ends included where nothing excludes them. */
@@ -86,8 +88,8 @@ export function lacks(demand: RuleDemand, { id, facts }: RuleEndpoint): string |
   if (minVramBytes !== null && (facts.deviceMemoryBytes ?? -1) < minVramBytes) {
     const found = facts.deviceMemoryBytes
     return found === null
-      ? `nobody knows its memory, and ${gibibytes(minVramBytes)} are needed`
-      : `has ${gibibytes(found)} of memory, and ${gibibytes(minVramBytes)} are needed`
+      ? `nobody knows its memory, and ${memoryText(minVramBytes)} are needed`
+      : `has ${memoryText(found)} of memory, and ${memoryText(minVramBytes)} are needed`
   }
   for (const [name, value] of Object.entries(labels ?? {})) {
     const found = Object.hasOwn(facts.labels, name) ? facts.labels[name] : undefined
@@ -122,8 +124,4 @@ function fitsPattern(pattern: string, text: string): boolean {
     at = found + part.length
   }
   return true
-}
-
-function gibibytes(bytes: number): string {
-  return `${Number((bytes / 2 ** 30).toFixed(1))} GiB`
 }

@@ -1,4 +1,4 @@
-import type { FindingCode } from '#core/compatibility.ts'
+import { assumptionCodes, type FindingCode } from '#core/compatibility.ts'
 import type { Support } from '#core/engine-build.ts'
 import { asWords, backendsOf } from '#placement/compatibility/builds.ts'
 import { blocks, either } from '#placement/compatibility/finding.ts'
@@ -29,8 +29,10 @@ export const backend: Check = {
   },
 }
 
-/** An engine made for CUDA alone is placed elsewhere by those who forgot that it is. */
+/** An engine made for one kind of device alone is placed elsewhere by those who forgot that it is. */
 export function missingBuild(supports: readonly Support[]): FindingCode {
   const forDevices = new Set(supports.map((build) => build.backend).filter((one) => one !== 'cpu'))
-  return forDevices.size === 1 && forDevices.has('cuda') ? 'cuda-assumption' : 'backend-missing'
+  const [only, ...others] = forDevices
+  if (only === undefined || others.length > 0) return 'backend-missing'
+  return assumptionCodes[only] ?? 'backend-missing'
 }

@@ -1,6 +1,6 @@
 import type { Device } from '#core/device.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
-import { warns } from '#placement/compatibility/finding.ts'
+import { blocks, warns } from '#placement/compatibility/finding.ts'
 import type { Check } from '#placement/compatibility/question.ts'
 
 const code = 'latency-on-throughput'
@@ -23,9 +23,10 @@ export const latency: Check = {
     const together = engine.spread === 'tensor-parallel'
     const leastMs = model === null ? null : leastTokenMs(model, devices, together)
     if (leastMs === null || leastMs <= tpotMs) return tuned
+    const find = targets?.bestEffort === true ? warns : blocks
     const what = `a token takes ${leastMs.toFixed(0)} ms at the least to read the weights, and ${tpotMs} ms is wanted`
     const advice = 'take devices with more memory bandwidth, or fewer bits per weight'
-    return [...tuned, warns(code, what, advice)]
+    return [...tuned, { ...find(code, what, advice), excess: leastMs / tpotMs }]
   },
 }
 

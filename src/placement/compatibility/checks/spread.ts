@@ -1,4 +1,5 @@
 import type { Device } from '#core/device.ts'
+import { memoryText } from '#core/memory-text.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import { blocks, warns } from '#placement/compatibility/finding.ts'
 import type { Check, Found } from '#placement/compatibility/question.ts'
@@ -39,12 +40,8 @@ function alike(devices: readonly Device[]): readonly Found[] {
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)]
   // Two of a kind differ by a few MiB that firmware keeps.
   if (sizes.length < 2 || least > most * 0.95) return []
-  const what = `each device takes the same share, so no more than the smallest has: ${gibibytes(least)} of ${gibibytes(most)}`
+  const what = `each device takes the same share, so no more than the smallest has: ${memoryText(least)} of ${memoryText(most)}`
   return [warns('devices-differ', what)]
-}
-
-function gibibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 30)} GiB`
 }
 
 function heads(count: number, model: ModelFacts | null): readonly Found[] {

@@ -1,5 +1,5 @@
+import { memoryText } from '#core/memory-text.ts'
 import type { DiskCheck } from '#placement/planner/checks/check.ts'
-import { gibibytes } from '#placement/planner/words.ts'
 
 /** Weights that are not there yet must have room on the disk of the node. */
 export const diskRoom: DiskCheck = {
@@ -11,8 +11,8 @@ export const diskRoom: DiskCheck = {
     if (node.weights.includes(variant.source)) return null
     return {
       check: 'disk',
-      what: `${variant.source} is ${gibibytes(needed)}, and ${node.name} has ${gibibytes(free)} of disk`,
-      unlockedBy: `${gibibytes(needed - free)} more of disk on ${node.name}, or weights removed there`,
+      what: `${variant.source} is ${memoryText(needed)}, and ${node.name} has ${memoryText(free)} of disk`,
+      unlockedBy: `${memoryText(needed - free)} more of disk on ${node.name}, or weights removed there`,
     }
   },
 }

@@ -1,5 +1,5 @@
+import { memoryText } from '#core/memory-text.ts'
 import type { DeviceCheck } from '#placement/planner/checks/check.ts'
-import { gibibytes } from '#placement/planner/words.ts'
 
 /** The least memory of each device, as it is sold: free or not is another check. */
 export const minVram: DeviceCheck = {
@@ -13,8 +13,8 @@ export const minVram: DeviceCheck = {
     if (has >= least * 0.98) return null
     return {
       check: 'minVram',
-      what: `${id} (${device.name}) has ${gibibytes(has)}, and at least ${gibibytes(least)} is asked for`,
-      unlockedBy: `constraints.minVram of at most ${gibibytes(has)}`,
+      what: `${id} (${device.name}) has ${memoryText(has)}, and at least ${memoryText(least)} is asked for`,
+      unlockedBy: `constraints.minVram of at most ${memoryText(has)}`,
     }
   },
 }

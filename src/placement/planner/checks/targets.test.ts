@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Targets } from '#core/deployment.ts'
 import type { SpeedEstimate } from '#placement/fit.ts'
-import { missedTargets } from '#placement/planner/checks/targets.ts'
+import { missedTargets, targets } from '#placement/planner/checks/targets.ts'
 import { deployment } from '#testing/placement-input.ts'
 
 /** 1,024 tokens of prompt in half a second, and 40 ms a token. */
@@ -32,4 +32,17 @@ test('a speed that nobody can predict misses nothing', () => {
   const unknown = { ...speed, promptTokensPerSecond: null, decodeTokensPerSecond: null }
   const chat = deployment('chat', 8, { targets: { ttftMs: 1, tpotMs: 1, tokensPerSecond: 1e6 } })
   expect(missedTargets(chat, unknown, 4)).toEqual([])
+})
+
+test.each([
+  { backend: 'cpu', target: { tpotMs: 30 }, code: 'latency-on-throughput' },
+  { backend: 'cuda', target: { tpotMs: 30 }, code: undefined },
+  { backend: 'cpu', target: { tokensPerSecond: 1e6 }, code: undefined },
+] as const)('missing $target on $backend is called $code', ({ backend, target, code }) => {
+  const chat = deployment('chat', 8, { targets: target })
+  const fit = { setting: { backend, slots: 4 }, speed } as unknown as Parameters<
+    typeof targets.refuse
+  >[1]
+  expect(targets.refuse(chat, fit)).toMatchObject({ check: 'targets', ...(code && { code }) })
+  expect(targets.refuse(chat, fit)?.code).toBe(code)
 })

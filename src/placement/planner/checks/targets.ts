@@ -17,25 +17,38 @@ export const targets: FitCheck = {
     if (missed.length === 0) return null
     return {
       check: 'targets',
+      // Memory for many answers at once, and no speed for a single one.
+      ...(setting.backend === 'cpu' && missed.some(({ isLatency }) => isLatency)
+        ? { code: 'latency-on-throughput' as const }
+        : {}),
       what: missed.map(({ what }) => what).join(', '),
       unlockedBy: 'targets.bestEffort: true, or other targets',
+      excess: { of: 'targets', ratio: Math.max(...missed.map(({ ratio }) => ratio)) },
     }
   },
 }
 
-/** How far beyond its target each figure is that misses it; 2 is twice as slow as asked for. */
+export interface MissedTarget {
+  readonly what: string
+  /** 2 is twice as slow as asked for. */
+  readonly ratio: number
+  /** Whether it is about one answer, and not about all of them together or the start. */
+  readonly isLatency: boolean
+}
+
+/** How far beyond its target each figure is that misses it. */
 export function missedTargets(
   deployment: Deployment,
   speed: SpeedEstimate,
   slots: number,
-): readonly { readonly what: string; readonly ratio: number }[] {
+): readonly MissedTarget[] {
   const { targets: wanted, replicas } = deployment
   const basis = speed.basis === 'measured' ? 'measured' : 'expected'
-  const missed: { what: string; ratio: number }[] = []
+  const missed: MissedTarget[] = []
   const atMost = (name: string, ms: number | null, targetMs: number | null) => {
     if (ms === null || targetMs === null || ms <= targetMs) return
     const what = `${name} ${seconds(ms)} ${basis}, at most ${seconds(targetMs)} asked for`
-    missed.push({ what, ratio: ms / targetMs })
+    missed.push({ what, ratio: ms / targetMs, isLatency: name !== 'start' })
   }
   atMost('ttft', ttftMs(speed), wanted.ttftMs)
   atMost('tpot', tpotMs(speed), wanted.tpotMs)
@@ -46,7 +59,7 @@ export function missedTargets(
     const share = wanted.tokensPerSecond / Math.max(1, replicas.max)
     if (rate < share) {
       const what = `${Math.round(rate)} tokens/s a replica ${basis}, ${Math.round(share)} asked for`
-      missed.push({ what, ratio: share / rate })
+      missed.push({ what, ratio: share / rate, isLatency: false })
     }
   }
   return missed
