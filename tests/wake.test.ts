@@ -16,6 +16,8 @@ interface Sleeping {
   readonly wakes: string[]
   /** What whoever decides says of the model from now on; null: nothing sleeps. */
   say(next: SleepingModel | null): void
+  /** Why it cannot be woken from now on. */
+  hinder(because: string | null): void
   /** It is there from now on. */
   arrive(url: string): void
 }
@@ -30,13 +32,17 @@ async function sleepingGateway(more: Record<string, unknown> = {}): Promise<Slee
     })
   let now: SleepingModel | null = asleep
   const wakes: string[] = []
+  let obstacle: string | null = null
   const gateway = await startGateway({
     config: configOf([]),
     log: () => {},
     version: 'test',
     sleepers: {
       find: (name) => (name === model ? now : null),
-      wake: (name) => wakes.push(name),
+      wake(name) {
+        wakes.push(name)
+        return obstacle
+      },
       models: () => [model],
     },
   })
@@ -48,6 +54,9 @@ async function sleepingGateway(more: Record<string, unknown> = {}): Promise<Slee
     wakes,
     say(next) {
       now = next
+    },
+    hinder(because) {
+      obstacle = because
     },
     arrive(url) {
       const config = configOf(endpointsOf({ woken: { url } }))
@@ -112,6 +121,24 @@ test('where it has no place it is told why', async () => {
   expect(await answer.json()).toMatchObject({
     error: { message: expect.stringMatching(/there is no place to wake it: it needs 42.2 GiB/) },
   })
+})
+
+test('where it cannot be woken it is told why and when to ask again, each time', async () => {
+  const { gateway, wakes, hinder } = await sleepingGateway()
+  hinder('the disk of /data/controller.sqlite is full, and nothing was changed')
+  for (let time = 1; time <= 2; time += 1) {
+    const answer = await chat(gateway.url)
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('retry-after')).toBe('30')
+    expect(await answer.json()).toMatchObject({
+      error: {
+        code: 'cannot_wake',
+        message: expect.stringMatching(/sleeps, and cannot be woken: the disk of .* is full/),
+      },
+    })
+    expect(wakes).toHaveLength(time)
+  }
+  expect(gateway.vitals).toMatchObject({ queued: 0, inFlight: 0 })
 })
 
 test('one that takes longer than it may is over when its time is', async () => {

@@ -103,7 +103,15 @@ export async function startControllerPart(
     admin: (request) => answerAdmin(controller, request),
     sleepers: {
       find: (model) => controller.sleeping(model),
-      wake: (model) => controller.wake(model),
+      wake(model) {
+        try {
+          controller.wake(model)
+          return null
+        } catch (error) {
+          if (error instanceof StoreError) return error.message
+          throw error
+        }
+      },
       models: () => controller.deployedModels(),
     },
     configure(next) {

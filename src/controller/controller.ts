@@ -229,7 +229,7 @@ export class Controller {
     return this.#scaler?.models() ?? []
   }
 
-  /** Somebody asks for the model. */
+  /** Somebody asks for the model. Throws `StoreError` where that cannot be written down. */
   wake(model: string): void {
     this.#scaler?.wake(model)
   }

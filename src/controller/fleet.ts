@@ -51,6 +51,7 @@ export class Fleet {
   #peersChanged: () => void = () => {}
   #changed: (because: string) => void = () => {}
   #replicasReported: ReplicasListener = () => {}
+  #unwritten: string | null = null
   #toldUnwritten: string | null = null
 
   constructor({ store, clock, log, replaceAfterMs }: FleetOptions) {
@@ -67,8 +68,19 @@ export class Fleet {
 
   /** Throws `StoreError`, and then nothing has changed. */
   append(...events: readonly ClusterEvent[]): void {
-    this.#store.append(this.clock.nowMs(), ...events)
+    try {
+      this.#store.append(this.clock.nowMs(), ...events)
+    } catch (error) {
+      if (error instanceof StoreError) this.#unwritten = error.message
+      throw error
+    }
+    this.#unwritten = null
     this.#toldUnwritten = null
+  }
+
+  /** Why nothing can be written down, by the last that was tried; null while it can. */
+  get unwritten(): string | null {
+    return this.#unwritten
   }
 
   /** For what agents tell again. */

@@ -153,6 +153,12 @@ export const errorCatalog = {
     message: 'The rules of this fleet let no endpoint of this model take this request.',
     hint: 'Run `motley why` with the request id: it names the rule and what each endpoint lacks.',
   },
+  cannot_wake: {
+    status: 503,
+    retryable: true,
+    message: 'This model sleeps, and its controller cannot wake it now.',
+    hint: 'The message says why. Once the operator has mended that, ask again after Retry-After.',
+  },
   model_loading: {
     status: 503,
     retryable: true,

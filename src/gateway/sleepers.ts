@@ -4,10 +4,10 @@ import type { SleepingModel } from '#protocol/model-demand.ts'
 export interface Sleepers {
   /** Null for a model that no deployment serves. */
   find(model: string): SleepingModel | null
-  /** Somebody asks for it now. */
-  wake(model: string): void
+  /** Somebody asks for it now. Null when it will be woken; else why it cannot be. */
+  wake(model: string): string | null
   /** All models of deployments, those that are awake too. */
   models(): readonly string[]
 }
 
-export const noSleepers: Sleepers = { find: () => null, wake: () => {}, models: () => [] }
+export const noSleepers: Sleepers = { find: () => null, wake: () => null, models: () => [] }

@@ -19,6 +19,9 @@ const pingMsWhileWaking = 5_000
 /** A place comes when somebody makes room or a machine returns: not within seconds. */
 const noPlaceRetrySeconds = 30
 
+/** A disk is emptied, or a database put right, by a person. */
+const obstacleRetrySeconds = 30
+
 /**
  * Resolves when an endpoint answers for the model, or nothing sleeps here, or a fallback can answer
  * at once; throws what the client must be told when it would wait in vain.
@@ -33,8 +36,13 @@ export async function waitForWake(
   const sleeping = state.sleepers.find(asked)
   if (sleeping === null) return
   state.demand.note(asked, state.nowMs())
-  state.sleepers.wake(asked)
+  const obstacle = state.sleepers.wake(asked)
   if (fallbacks.some((model) => isAwake(state, exchange, model))) return
+  if (obstacle !== null) {
+    throw new MotleyError('cannot_wake', `"${asked}" sleeps, and cannot be woken: ${obstacle}.`, {
+      retryAfterSeconds: obstacleRetrySeconds,
+    })
+  }
   const { pingMs } = state.config.gateway
   const isPinged = pingMs > 0 && pingMs <= pingMsWhileWaking
   const stopPings = isPinged ? () => {} : sendPings(exchange, pingMsWhileWaking)

@@ -1,6 +1,11 @@
 /** What the reconciler and the scaler do of themselves, with nobody to tell that the disk is full. */
 import { expect, test } from 'vitest'
-import { type ClusterState, emptyCluster } from '#controller/cluster-state.ts'
+import {
+  applyEvent,
+  type ClusterEvent,
+  type ClusterState,
+  emptyCluster,
+} from '#controller/cluster-state.ts'
 import { type EventStore, StoreFullError } from '#controller/event-store.ts'
 import { Fleet } from '#controller/fleet.ts'
 import { Reconciler } from '#controller/reconcile/reconciler.ts'
@@ -74,4 +79,51 @@ test('a full disk ends neither the controller nor its plan: it is tried again, a
   expect(said).toEqual(['controller: the disk is full'])
   expect(fleet.state.plan?.id).toBe('plan-1')
   scaler.close()
+})
+
+test('a plan that could not be written down is made again, and whoever waits for it is told', async () => {
+  const clock = new HeldClock()
+  let isFull = true
+  let remembered: ClusterState = { ...state, plan: null, replicas: {} }
+  const fleet = new Fleet({
+    store: {
+      get state() {
+        return remembered
+      },
+      append(atMs: number, ...events: readonly ClusterEvent[]) {
+        if (isFull) throw new StoreFullError('the disk of the controller is full')
+        for (const event of events) remembered = applyEvent(remembered, event, atMs)
+      },
+    } as unknown as EventStore,
+    clock,
+    log: () => {},
+    replaceAfterMs: () => 120_000,
+  })
+  const reconciler = new Reconciler({
+    fleet,
+    makePlan: () => ({
+      ...{ id: 'plan-2', replicas: [], steps: [stop], unplaced: [], candidates: [] },
+      optimizer: { name: 'greedy', gapRatio: null },
+    }),
+    settings: () => ({ engines: [], reserve: 'none' }),
+    keepPlan: () => {},
+  })
+  const scaler = new Scaler({ fleet, demand: () => [], lastPlan: () => reconciler.lastPlan })
+  reconciler.note('a test')
+  const passed = async (ms: number) => {
+    clock.pass(ms)
+    await new Promise(setImmediate)
+  }
+  await passed(300)
+  expect(scaler.sleeping('chat')).toMatchObject({
+    state: 'no-place',
+    because: 'the disk of the controller is full',
+  })
+  isFull = false
+  for (let look = 0; look < 3; look += 1) await passed(6_000)
+  expect(fleet.unwritten).toBeNull()
+  expect(reconciler.lastPlan?.id).toBe('plan-2')
+  expect(scaler.sleeping('chat')).toMatchObject({ state: 'starting', because: null })
+  scaler.close()
+  await reconciler.close()
 })

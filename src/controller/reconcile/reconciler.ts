@@ -7,6 +7,7 @@
  *                              ▲                    │ a start fails: left alone for a while
  *                              └────────────────────┘
  */
+import { StoreError } from '#controller/event-store.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import { type Outlook, outlookOf } from '#controller/reconcile/carry-out.ts'
 import { type KeptPlan, keptPlan } from '#controller/reconcile/kept-plan.ts'
@@ -59,6 +60,8 @@ export class Reconciler {
   #planning: Promise<void> | null = null
   #lookedAtMs: number
   #closed = false
+  /** Whether a plan could not be written down: it is made again. */
+  #isUnwritten = false
   /** The last one that was made, whether or not there was anything to do. */
   #lastPlan: Plan | null = null
 
@@ -169,8 +172,13 @@ export class Reconciler {
         await this.#plan(because, tries < stalePlansMax)
       }
     } catch (error) {
-      // The next reason plans again; what runs goes on meanwhile.
-      if (!this.#closed) fleet.log(`no plan could be made: ${(error as Error).message}`)
+      // What runs goes on meanwhile.
+      if (error instanceof StoreError) {
+        this.#isUnwritten = true
+        fleet.attempt(() => {
+          throw error
+        })
+      } else if (!this.#closed) fleet.log(`no plan could be made: ${(error as Error).message}`)
     }
   }
 
@@ -193,7 +201,10 @@ export class Reconciler {
     const { fleet, keepPlan } = this.#options
     const before = fleet.state.plan
     const nowMs = Math.round(fleet.clock.nowMs())
-    if (plan.id !== this.#lastPlan?.id) keepPlan(keptPlan(plan, because, nowMs))
+    if (plan.id !== this.#lastPlan?.id) {
+      // It is for people: a plan that nobody can look up is carried out all the same.
+      fleet.attempt(() => keepPlan(keptPlan(plan, because, nowMs)))
+    }
     this.#lastPlan = plan
     if (plan.steps.length === 0) {
       if (before !== null) fleet.append({ type: 'plan-adopted', plan: null })
@@ -261,6 +272,8 @@ export class Reconciler {
         }
       }
       this.#lookedAtMs = nowMs
+      if (this.#isUnwritten) this.note('what could not be written down is tried again')
+      this.#isUnwritten = false
       this.carryOn()
       this.#lookLater()
     })

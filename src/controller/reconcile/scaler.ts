@@ -59,7 +59,7 @@ export class Scaler {
     }
     const waits = awake.map((deployment) => this.#remainingMs(deployment))
     const known = waits.filter((ms) => ms !== null)
-    const unplaced = awake.map(({ name }) => this.#unplacedBecause(name))
+    const unplaced = awake.map(({ name }) => this.#unplacedBecause(name) ?? this.#heldUp(name))
     const hasPlace = unplaced.some((because) => because === null)
     return {
       model,
@@ -148,6 +148,15 @@ export class Scaler {
     const unplaced = this.#options.lastPlan()?.unplaced.find((one) => one.deployment === deployment)
     if (unplaced === undefined) return null
     return unplaced.because[0]?.what ?? unplaced.waitsFor[0] ?? 'nothing has room for it'
+  }
+
+  /** A plan that cannot be written down is not carried out. */
+  #heldUp(deployment: string): string | null {
+    const { state, unwritten } = this.#options.fleet
+    const isPlaced = Object.values(state.replicas).some(
+      ({ placed }) => placed?.deployment === deployment,
+    )
+    return isPlaced ? null : unwritten
   }
 
   /** Of the replica that comes first; by what was measured there, else by what was predicted. */
