@@ -299,6 +299,21 @@ test('a restart of the controller loses nothing: nodes, wishes, and what agents 
   expect(desired).toEqual(['desired ', `desired ${id}`, `desired ${id}`])
 })
 
+test('a controller that has just started calls replicas failed only when their nodes stay away', async () => {
+  const { controller, directory, token } = await controllerIn()
+  const agent = await linkTo(controller.port, { token: token().secret })
+  await agent.until(/^welcome/)
+  await startedAndReady(controller, agent)
+  agent.close()
+  await controller.close()
+  const clock = new HeldClock()
+  const { controller: again } = await controllerIn(directory, clock)
+  const held = () => again.endpoints().map((endpoint) => endpoint.held)
+  expect(held()).toEqual([{ state: 'loading', reason: 'its node agent has not come back yet' }])
+  clock.pass(60_000)
+  expect(held()).toEqual([{ state: 'failed', reason: 'its node agent has not come back' }])
+})
+
 test('draining takes the endpoints away before the agent is told, and can be undone', async () => {
   const { controller, token } = await controllerIn()
   const agent = await linkTo(controller.port, { token: token().secret })

@@ -6,7 +6,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { watchEndpoints } from '#agent/endpoint-watcher.ts'
 import { openPageFetcher, pageUrl } from '#agent/fetch-page.ts'
 import type { PageOutcome, PageRequest } from '#agent/page-fetcher.ts'
@@ -309,4 +309,36 @@ test('a hundred watchers opened and closed on a dead port leave no timer behind'
     watcher.close()
   }
   await expect.poll(timers, { timeout: 30_000 }).toBeLessThanOrEqual(before + 2)
+})
+
+test('connections that nobody has used for ten minutes are ended when new ones are made', async () => {
+  let connections = 0
+  const server = createServer((_request, response) => response.end('ok'))
+  server.keepAliveTimeout = 3_600_000
+  server.on('connection', (socket) => {
+    connections++
+    socket.on('close', () => connections--)
+  })
+  const url = await listen(server)
+  let nowMs = 0
+  const fetcher = openPageFetcher(() => nowMs)
+  cleanups.push(() => fetcher.close())
+  const fetchWithin = (timeoutMs: number) =>
+    fetcher.fetchPage({
+      url,
+      path: '/health',
+      apiKey: undefined,
+      timeoutMs,
+      signal: new AbortController().signal,
+    })
+  // As many pools as limits.
+  for (let limit = 30_000; limit < 30_020; limit++) {
+    expect(await fetchWithin(limit)).toMatchObject({ kind: 'answer' })
+  }
+  expect(connections).toBe(20)
+  nowMs = 599_999
+  await fetchWithin(30_000)
+  nowMs = 600_000
+  await fetchWithin(40_000)
+  await vi.waitFor(() => expect(connections).toBe(2), 30_000)
 })

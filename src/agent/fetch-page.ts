@@ -18,22 +18,41 @@ export interface OpenPageFetcher {
   close(): void
 }
 
-export function openPageFetcher(): OpenPageFetcher {
+/** Longer than any interval of checks: what is asked again and again keeps its connections. */
+const unusedMsMax = 10 * 60_000
+
+interface Pool {
+  readonly agent: Agent
+  usedAtMs: number
+}
+
+export function openPageFetcher(nowMs: () => number = () => performance.now()): OpenPageFetcher {
   // How long connecting may take belongs to a connection pool, so each limit has its own.
-  const agents = new Map<string, Agent>()
+  const pools = new Map<string, Pool>()
+  /** Nodes come and go, each with a certificate of its own. */
+  const endUnused = (): void => {
+    for (const [key, { agent, usedAtMs }] of pools) {
+      if (nowMs() - usedAtMs < unusedMsMax) continue
+      pools.delete(key)
+      void agent.close()
+    }
+  }
   const agentFor = ({ timeoutMs, peer }: PageRequest): Agent => {
     const key = `${timeoutMs} ${peer?.fingerprint ?? ''}`
-    let agent = agents.get(key)
-    if (agent === undefined) {
-      agent = new Agent({
-        allowH2: false,
-        connect: peerConnector(peer, timeoutMs),
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        maxResponseSize: bodyBytesMax,
-      })
-      agents.set(key, agent)
+    const known = pools.get(key)
+    if (known !== undefined) {
+      known.usedAtMs = nowMs()
+      return known.agent
     }
+    endUnused()
+    const agent = new Agent({
+      allowH2: false,
+      connect: peerConnector(peer, timeoutMs),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: bodyBytesMax,
+    })
+    pools.set(key, { agent, usedAtMs: nowMs() })
     return agent
   }
   return {
@@ -49,8 +68,8 @@ export function openPageFetcher(): OpenPageFetcher {
       return { kind: 'malformed', detail: 'it closed the connection without an answer' }
     },
     close() {
-      for (const agent of agents.values()) void agent.destroy()
-      agents.clear()
+      for (const { agent } of pools.values()) void agent.destroy()
+      pools.clear()
     },
   }
 }

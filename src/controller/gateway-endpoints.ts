@@ -133,7 +133,11 @@ function holdOfNode(
     return { state: 'draining', reason: `its node ${name} is draining` }
   }
   if (!fleet.live.has(node)) {
-    return { state: 'failed', reason: `its node ${name} has not come back yet` }
+    // After a start of the controller it has the time to come back that it had before: its replicas
+    // have most likely run on all the while.
+    return fleet.presenceOf(node) === 'lost'
+      ? { state: 'failed', reason: `its node ${name} has not come back` }
+      : { state: 'loading', reason: `its node ${name} has not come back yet` }
   }
   if (silenceIsOurs || fleet.presenceOf(node) === 'ready') return null
   return { state: 'draining', reason: `its node ${name} is silent` }

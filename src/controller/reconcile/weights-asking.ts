@@ -15,6 +15,9 @@ const answerWithinMs = 150_000
 /** A hub that was away comes back; a reference that is wrong stays so. */
 const askAgainMs = 5 * 60_000
 
+/** Far more than are wanted at once; what people only asked about and mistyped is forgotten first. */
+export const failuresMax = 500
+
 export class WeightsAsking {
   readonly #fleet: Fleet
   readonly #onKnown: (because: string) => void
@@ -96,8 +99,16 @@ export class WeightsAsking {
       }
     }
     if (this.#failures.get(source)?.why !== why) fleet.log(`${source} cannot be read: ${why}`)
-    this.#failures.set(source, { atMs: fleet.clock.nowMs(), why })
+    this.#noteFailure(source, why)
     return why
+  }
+
+  /** The newest stand last: those that are wanted are asked for, and fail, again and again. */
+  #noteFailure(source: string, why: string): void {
+    this.#failures.delete(source)
+    this.#failures.set(source, { atMs: this.#fleet.clock.nowMs(), why })
+    const [oldest] = this.#failures.keys()
+    if (this.#failures.size > failuresMax && oldest !== undefined) this.#failures.delete(oldest)
   }
 
   /** Nodes that have the weights first. */
