@@ -85,16 +85,18 @@ export class DispatchDesk {
     const request = { ...wanted, id: requestId(String(this.#asked)) }
     const asking: Asking = { request, answer: null, onAnswer: null }
     this.#waiting.set(request.id, asking)
-    this.#dispatcher.arrive(request, this.#nowMs())
-    this.#obey()
+    const nowMs = this.#nowMs()
+    this.#dispatcher.arrive(request, nowMs)
+    this.#obey(nowMs)
     return asking
   }
 
   /** It does not want a place any more; does nothing for one that has its answer. */
   leave({ request: { id } }: Asking): void {
     if (!this.#waiting.delete(id)) return
-    this.#dispatcher.leave(id, this.#nowMs())
-    this.#obey()
+    const nowMs = this.#nowMs()
+    this.#dispatcher.leave(id, nowMs)
+    this.#obey(nowMs)
   }
 
   /** The fleet is as a new configuration says. Who waits goes on waiting, by the new strategy. */
@@ -146,11 +148,11 @@ export class DispatchDesk {
     )
   }
 
-  /** Does what the dispatcher says, until it has nothing to say. */
-  #obey(): void {
+  /** Does what the dispatcher says, until it has nothing to say; all of it takes no time. */
+  #obey(nowMs = this.#nowMs()): void {
     const dispatcher = this.#dispatcher
     while (this.#waiting.size > 0) {
-      const dispatch = dispatcher.next(this.#nowMs())
+      const dispatch = dispatcher.next(nowMs)
       if (dispatch === null) break
       const asking = this.#waiting.get(dispatch.request.id)
       if (asking === undefined) throw new Error('the dispatcher answers one that does not wait')
@@ -174,13 +176,15 @@ export class DispatchDesk {
       }
       asking.onAnswer?.(asking.answer)
     }
-    this.#keepTime()
+    if (this.#waiting.size > 0 || this.#timer !== null) this.#keepTime()
   }
 
   /** Something happened at an endpoint, for which somebody may have waited. */
   #changed(endpoint: Endpoint, urgent: boolean): void {
-    const told = this.#told.get(endpoint.id)
-    if (urgent && told !== undefined && told.state !== endpoint.state) this.#tellOfFleet()
+    if (urgent) {
+      const told = this.#told.get(endpoint.id)
+      if (told !== undefined && told.state !== endpoint.state) this.#tellOfFleet()
+    }
     if (this.#waiting.size === 0) return
     if (urgent) {
       this.#obey()
