@@ -4,8 +4,8 @@ import { routingRule } from '#core/config/routing-rules.ts'
 import { milliseconds, pathText } from '#core/config/text.ts'
 
 export const strategyNames = [
-  'least-connections',
   'fastest',
+  'least-connections',
   'round-robin',
   'random',
   'power-of-two',
@@ -21,9 +21,9 @@ export const strategyNames = [
 export const routingConfig = z.strictObject({
   strategy: z
     .enum(strategyNames)
-    .default('least-connections')
+    .default('fastest')
     .describe(
-      'How endpoints are chosen. `fastest` goes by predicted time, and takes weights as a guess of speed until it has measured it; `least-busy`, `two-choices`, `prefix`, `prefix-load`, `load-scores`, `kv-cost` and `scored` do as other routers do; the others share by weight. Weight 0 takes nothing by any.',
+      'How endpoints are chosen. `fastest` goes by predicted time, and takes weights as a guess of speed until it has measured it; `least-connections` shares by weight alone; `least-busy`, `two-choices`, `prefix`, `prefix-load`, `load-scores`, `kv-cost` and `scored` do as other routers do; the others share by weight. Weight 0 takes nothing by any.',
     ),
   slowStartMs: milliseconds
     .default(10_000)
