@@ -40,7 +40,8 @@ export function predictionRecord(
     model: request.model,
     strategy: 'fastest',
     scoreMeaning:
-      'predicted milliseconds until the answer is complete, less what a prefix hit is worth',
+      'predicted milliseconds until the answer is complete, more for those to its first token, ' +
+      'less for a prefix hit',
     candidates: candidates.map((candidate) => {
       if (candidate.endpoint === chosen.id) return { ...candidate, verdict: 'chosen' }
       return candidate === runnerUp ? { ...candidate, verdict: 'runner-up' } : candidate

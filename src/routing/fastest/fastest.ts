@@ -231,7 +231,12 @@ export class Fastest implements Dispatcher {
   #touch(model: EndpointModel, nowMs: number): void {
     if (!this.#endpoints.has(model.id)) return
     if (this.#room.size > 0) this.#touched.add(model)
-    this.#groups.moved(model, () => usualCostMs(model, this.#usual(), nowMs))
+    this.#groups.moved(model, () => this.#usualCostMs(model, nowMs))
+  }
+
+  #usualCostMs(model: EndpointModel, nowMs: number): number {
+    const { ttftWorth } = this.#tuning
+    return usualCostMs(model, this.#usual(), { nowMs, ttftWorth })
   }
 
   #usual(): UsualRequest {
@@ -240,7 +245,7 @@ export class Fastest implements Dispatcher {
 
   #groupOf(request: DispatchRequest, nowMs: number): EndpointGroup {
     return this.#groups.of(request, this.#endpoints.values(), (model) =>
-      usualCostMs(model, this.#usual(), nowMs),
+      this.#usualCostMs(model, nowMs),
     )
   }
 
@@ -259,6 +264,7 @@ export class Fastest implements Dispatcher {
       heldTokens: 0,
       expectedTokens: this.#lengths.mean(request),
       urgency,
+      isAlone: this.#room.size === 1,
       isOnly: this.#groupOf(request, nowMs).all.length === 1,
       nowMs,
       tuning: this.#tuning,
@@ -431,6 +437,7 @@ export class Fastest implements Dispatcher {
         heldTokens: this.#heldTokens(model, request),
         expectedTokens: this.#lengths.mean(request),
         urgency,
+        isAlone: this.#room.size === 1,
         isOnly: group.all.length === 1,
         nowMs,
         tuning: this.#tuning,

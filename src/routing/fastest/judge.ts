@@ -64,6 +64,7 @@ export function judge(
     readonly urgency: Urgency
     /** Whether no other endpoint serves its model. */
     readonly isOnly: boolean
+    readonly isAlone: boolean
     readonly nowMs: number
     readonly tuning: FastestTuning
   },
@@ -142,12 +143,19 @@ export function isTooSlow(
   return model.aloneMs(newTokens, pairs) > ttftMs - (nowMs - arrivedAtMs)
 }
 
-/** What is compared: how long the whole answer takes, less what a prefix hit is worth. */
+/** What is compared: how long the answer takes, less what a prefix hit is worth. */
 export function costOf(
   { ttftMs, tpotMs, savedMs }: Judgement,
-  facts: { readonly expectedTokens: number; readonly tuning: FastestTuning },
+  facts: {
+    readonly expectedTokens: number
+    /** Whether no other request waits. */
+    readonly isAlone: boolean
+    readonly tuning: FastestTuning
+  },
 ): number {
-  return ttftMs + facts.expectedTokens * tpotMs - facts.tuning.prefixWorth * savedMs
+  const { ttftWorth, prefixWorth } = facts.tuning
+  const firstMs = (facts.isAlone ? ttftWorth : 1) * ttftMs
+  return firstMs + facts.expectedTokens * tpotMs - prefixWorth * savedMs
 }
 
 /** How many answers a request may cost, by how much of its time is used up. */

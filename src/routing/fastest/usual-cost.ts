@@ -12,18 +12,15 @@ export interface UsualRequest {
 export function usualCostMs(
   model: EndpointModel,
   { promptTokens, answerTokens }: UsualRequest,
-  nowMs: number,
+  { nowMs, ttftWorth }: { readonly nowMs: number; readonly ttftWorth: number },
 ): number {
   const { state, weight } = model.told.view
   if (state === 'loading' || state === 'failed' || state === 'draining')
     return Number.POSITIVE_INFINITY
-  if (weight === 0) return Number.POSITIVE_INFINITY
+  if (weight === 0 || model.isProbed) return Number.POSITIVE_INFINITY
   if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
   if (model.takenTokens + promptTokens > model.kvTokens) return Number.POSITIVE_INFINITY
-  return (
-    model.currentMs() +
-    model.pendingMs(nowMs) +
-    model.addedMs(promptTokens, promptTokens ** 2 / 2) +
-    answerTokens * model.fullStepMs(promptTokens)
-  )
+  const ttftMs =
+    model.currentMs() + model.pendingMs(nowMs) + model.addedMs(promptTokens, promptTokens ** 2 / 2)
+  return ttftWorth * ttftMs + answerTokens * model.fullStepMs(promptTokens)
 }
