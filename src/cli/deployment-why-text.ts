@@ -69,7 +69,14 @@ const shownReplica = replicaAnswer.extend({
 })
 type ShownReplica = z.output<typeof shownReplica>
 
-const shownFailure = z.object({ deployment: z.string(), node: z.string(), because: z.string() })
+const shownFailure = z.object({
+  deployment: z.string(),
+  node: z.string(),
+  because: z.string(),
+  /** In a row; an earlier version does not tell. */
+  times: z.number().default(1),
+  untilMs: z.number().optional(),
+})
 
 export interface WhyPlacement extends Placement {
   /** The newest first. */
@@ -108,7 +115,7 @@ export function deploymentWhyText(why: WhyPlacement, deployment: string, nowMs: 
     ...replicas.flatMap((replica) => ['', ...replicaLines(why, replica, nowMs)]),
     ...section('On its way:', underWay(why, deployment)),
     ...section('Without a place:', unplacedOf(plans[0], deployment)),
-    ...section('Left alone for now:', failuresOf(why, deployment)),
+    ...section('Left alone for now:', failuresOf(why, deployment, nowMs)),
     ...section('What happened, the newest first:', historyOf(plans, deployment, nowMs)),
   ].join('\n')
 }
@@ -164,11 +171,14 @@ function unplacedOf(plan: KeptPlan | undefined, deployment: string): string[] {
     ])
 }
 
-function failuresOf(why: WhyPlacement, deployment: string): string[] {
+function failuresOf(why: WhyPlacement, deployment: string, nowMs: number): string[] {
   return why.picture.failures.flatMap((value) => {
     const failure = shownFailure.safeParse(value)
     if (!failure.success || failure.data.deployment !== deployment) return []
-    return indented(`${nodeNameOf(why, failure.data.node)}: ${failure.data.because}`)
+    const { node, because, times, untilMs } = failure.data
+    const again = untilMs === undefined ? '' : `, tried again in ${agoText(untilMs - nowMs)}`
+    const often = times === 1 ? 'once' : `${times} times in a row`
+    return indented(`${nodeNameOf(why, node)} (failed ${often}${again}): ${because}`)
   })
 }
 

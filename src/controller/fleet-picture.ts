@@ -18,7 +18,7 @@ export function pictureOf(fleet: Fleet) {
     speeds: Object.values(measurements),
     failures: Object.values(failedStarts)
       .filter(({ untilMs }) => untilMs > nowMs)
-      .map(({ failure }) => failure),
+      .map(({ failure, times, untilMs }) => ({ ...failure, times, untilMs })),
   }
 }
 

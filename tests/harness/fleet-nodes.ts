@@ -54,6 +54,8 @@ export interface NodeOptions {
   /** That of a node that was there before; left out: one of its own. */
   readonly directory?: string
   readonly onRefused?: AgentOptions['onRefused']
+  /** What it starts as its engine; left out: the real one. */
+  readonly ownProgram?: AgentOptions['ownProgram']
 }
 
 /** An agent that has joined; what it started is ended with the test. */
@@ -66,6 +68,15 @@ export async function node(
     clock = systemClock,
     directory: given,
     onRefused = () => {},
+    ownProgram = {
+      command: process.execPath,
+      args: [
+        '--conditions=motley-source',
+        '--disable-warning=ExperimentalWarning',
+        packageFile('src/embedded/main.ts'),
+      ],
+      backends: { cpu: [] },
+    },
   }: NodeOptions = {},
 ): Promise<TestNode> {
   const directory = given ?? (await temporaryFolder(later))
@@ -95,15 +106,7 @@ export async function node(
       hubUrl,
       hubToken: null,
     },
-    ownProgram: {
-      command: process.execPath,
-      args: [
-        '--conditions=motley-source',
-        '--disable-warning=ExperimentalWarning',
-        packageFile('src/embedded/main.ts'),
-      ],
-      backends: { cpu: [] },
-    },
+    ownProgram,
     findProgram: (command) => (command === process.execPath ? command : null),
     containerRuntime: 'docker',
     clock,

@@ -10,7 +10,7 @@ import { takenBlockers } from '#placement/planner/taken.ts'
 const reasonsMax = 6
 
 /**
- * How much a reason tells, the most first: what nearly had a place and lacks speed, room or company;
+ * How much a reason tells, the most first: what was tried and failed; what nearly had a place and lacks speed, room or company;
  * then what is against it by everybody's words about nodes and devices; then engines that do not run
  * there, and last those that nobody meant or installed. Of a kind, what holds for most nodes.
  */
@@ -18,6 +18,7 @@ const nearest = ['targets', 'latency', 'memory', 'share', 'awayFrom', 'disk', 'f
 const furthest = ['backend', 'nodes', 'format', 'task', 'engines', 'installed']
 
 function weightOf({ check }: Blocker): number {
+  if (check === 'failed') return -2
   if (nearest.includes(check)) return -1
   return furthest.indexOf(check) + 1
 }
@@ -62,7 +63,7 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
     }
     if (open.length === 0) continue
     const { possible, refused } = problem.setupsFor(wish, machineClass)
-    for (const { site } of open) {
+    for (const { site, failures } of open) {
       for (const variant of wish.deployment.variants) {
         for (const check of diskChecks) {
           const blocker = check.refuse(wish.deployment, { variant }, site.node)
@@ -70,7 +71,15 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
         }
       }
       if (possible.length === 0) for (const { blockers } of refused) blockers.forEach(add)
-      else takenBlockers(problem.sites, search.after, wish, site, possible[0]!).forEach(add)
+      const untried = possible.filter((setup) => {
+        const blocker = search.whyNotAgain(wish, site, setup, failures)
+        if (blocker !== null) add(blocker)
+        return blocker === null
+      })
+      const [best] = untried
+      if (best !== undefined) {
+        takenBlockers(problem.sites, search.after, wish, site, best).forEach(add)
+      }
     }
   }
   if (counts.size === 0) add(nobodyToAsk(problem.input.inventory.nodes.length))
