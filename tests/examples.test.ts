@@ -1,10 +1,14 @@
 /** The examples say what they promise: planned from their files alone, as anybody can. */
 import { describe, expect, test } from 'vitest'
+import { namedNode } from '#cli/fit-fleet.ts'
 import { fitLocally, planLocally } from '#cli/local-planner.ts'
 import { placementQuestion } from '#cli/placement-question.ts'
 import { planText } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
+import { wishesOf } from '#cli/wishes-from-config.ts'
+import { motleyConfig } from '#core/config/document.ts'
+import { engineCatalog } from '#engines/index.ts'
 import type { Plan, PlanInput } from '#placement/plan.ts'
 import { applyPlan } from '#placement/planner/apply-plan.ts'
 import { nodeLosses } from '#placement/survival.ts'
@@ -174,4 +178,22 @@ describe('platform: what would fail later is refused by name', () => {
     expect(placesOf(input, planLocally(input))['latency']).toBe('edge-1 nvidia-0')
     await golden(planText(input, planLocally(input)), 'plan-platform')
   })
+})
+
+test('a model that is made for something else is refused by name, whichever of its files is read', () => {
+  const { deployments } = wishesOf(
+    motleyConfig.parse({
+      deployments: {
+        stt: { model: 'llama-3.1-8b', task: 'transcription' },
+        chat: { model: 'whisper-large-v3-turbo' },
+      },
+    }),
+  )
+  const inventory = { nodes: [namedNode('rtx-4090')], replicas: [], memory: [], speeds: [] }
+  const empty = { wantedReplicas: {}, reserve: 'none', frozen: false } as const
+  const { unplaced } = planLocally({ ...empty, deployments, inventory, engines: engineCatalog })
+  expect(unplaced.map(({ deployment, because }) => [deployment, because[0]?.code])).toEqual([
+    ['chat', 'task-mismatch'],
+    ['stt', 'task-mismatch'],
+  ])
 })

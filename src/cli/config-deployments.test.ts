@@ -139,3 +139,20 @@ describe('a wrong deployment is told by line, key, what was found and what is al
     expect(problems(text)).toEqual(said)
   })
 })
+
+test.each([
+  {
+    text: 'deployments: { a: { model: whisper-large-v3-turbo, replicas: 1 } }',
+    hint: 'replicas: found 1, .*; write { min: 1, max: 1 }$',
+  },
+  {
+    text: 'deployments: { a: { model: whisper-large-v3-turbo, replicas: 0 } }',
+    hint: 'replicas: found 0, .*; write { min: 0, max: 1 }$',
+  },
+  {
+    text: 'listen: 127.0.0.1:7070',
+    hint: 'listen: unknown key, .*; it belongs under gateway: or controller:$',
+  },
+])('$text is answered with the right form', ({ text, hint }) => {
+  expect(problems(text)).toContainEqual(expect.stringMatching(new RegExp(hint)))
+})

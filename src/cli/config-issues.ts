@@ -71,6 +71,9 @@ function hintFor(path: ConfigPath, found: unknown): string {
   if (setting === 'gateway.listen' && /^:?\d{1,5}$/.test(String(found))) {
     return `; write "127.0.0.1:${String(found).replace(':', '')}"`
   }
+  if (path[0] === 'deployments' && path.at(-1) === 'replicas' && typeof found === 'number') {
+    return `; write { min: ${found}, max: ${Math.max(1, found)} }`
+  }
   if (typeof found === 'string') return portHint(found) || didYouMean(found, enumAt(path))
   const isText = schemaAt(path)?.type === 'string' && ['number', 'boolean'].includes(typeof found)
   return isText ? '; put it in quotes' : ''
@@ -85,7 +88,16 @@ function portHint(found: string): string {
 function unknownKey(path: ConfigPath, key: string): string {
   const whole = pathText([...path, key])
   const known = Object.keys(schemaAt(path)?.properties ?? {})
-  return `${whole}: unknown key, allowed: ${known.join(', ')}${didYouMean(key, known)}`
+  const sections = path.length > 0 ? [] : known
+  const homes = sections.filter((section) => {
+    const properties = schemaAt([section])?.properties
+    return properties !== undefined && Object.hasOwn(properties, key)
+  })
+  const hint =
+    homes.length > 0
+      ? `; it belongs under ${homes.map((section) => `${section}:`).join(' or ')}`
+      : didYouMean(key, known)
+  return `${whole}: unknown key, allowed: ${known.join(', ')}${hint}`
 }
 
 function allowedAt(path: ConfigPath): string {

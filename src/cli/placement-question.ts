@@ -8,6 +8,7 @@ import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { findConfigFile, readConfig } from '#cli/config-file.ts'
 import type { GatewayOptions } from '#cli/gateway-client.ts'
+import { withHeaders } from '#cli/read-headers.ts'
 import { readWeights } from '#cli/read-weights.ts'
 import { suppose } from '#cli/suppose.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
@@ -21,6 +22,7 @@ import {
 import { wantedDeployments, wantedReplicasOf, withFacts } from '#controller/reconcile/plan-input.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { Inventory } from '#placement/inventory.ts'
+import { namingProblems } from '#placement/naming-problems.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import { type FleetPicture, fleetPicture, readInventory } from '#placement/read-inventory.ts'
 import { inspectedWeights } from '#protocol/inspected-weights.ts'
@@ -34,6 +36,8 @@ export interface QuestionOptions extends GatewayOptions {
 
 export interface Question {
   readonly input: PlanInput
+  /** What is written and can do nothing here, one sentence each. */
+  readonly problems: readonly string[]
 }
 
 const origin = z.enum(deploymentOrigins)
@@ -127,7 +131,9 @@ export async function placementQuestion(
 ): Promise<Question> {
   const placement = await askPlacement(options)
   const needsFile = options.inventory !== undefined && placement.page.deployments.length === 0
-  const wishes = file === undefined && !needsFile ? null : wishesIn(file)
+  const written = file === undefined && !needsFile ? null : wishesIn(file)
+  const isAlone = options.inventory !== undefined
+  const wishes = written !== null && isAlone ? await withHeaders(written) : written
   const known = wishes === null ? placement : await withWeights(placement, wishes, options)
   return questionOf(known, wishes, options.whatIf ?? [])
 }
@@ -162,7 +168,11 @@ export function questionOf(
   const state = own === null ? before : afterApplying(before, own)
   const wanted = wantedDeployments(state)
   const inventory = readInventory(withStatements(picture, page, state))
+  const statements = Object.fromEntries(
+    Object.entries(state.statements).map(([name, { statement }]) => [name, statement]),
+  )
   return {
+    problems: namingProblems(statements, wanted, inventory),
     input: {
       deployments: wanted.map((deployment) => withFacts(deployment, state)),
       inventory: supposed.reduce<Inventory>(suppose, inventory),

@@ -240,6 +240,15 @@ export function unplacedLines({ deployment, missing, because, waitsFor }: Unplac
   ]
 }
 
+/** What stands in the file and does nothing. */
+export function problemLines(problems: readonly string[]): string[] {
+  if (problems.length === 0) return []
+  return [
+    '',
+    ...problems.flatMap((text) => wrapped(`${paint('yellow', '?')} ${text}`, columnsMax, '    ')),
+  ]
+}
+
 export function blockerLines({ check, code, what, unlockedBy }: Blocker): string[] {
   const mend =
     unlockedBy === null

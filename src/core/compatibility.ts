@@ -112,6 +112,8 @@ export const findingCodes = [
   'kernel-degraded',
   'kernel-setting',
   'task-unsupported',
+  /** The engine could, and the model is made for something else. */
+  'task-mismatch',
   'devices-differ',
   'vendors-mixed',
   'slices-apart',

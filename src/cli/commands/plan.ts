@@ -14,7 +14,7 @@ import {
   wishesIn,
   withWeights,
 } from '#cli/placement-question.ts'
-import { planText } from '#cli/plan-text.ts'
+import { planText, problemLines } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
@@ -45,7 +45,7 @@ export function addPlanCommand(program: Command): void {
     .option('--json', 'print the plan with every candidate and its numbers')
     .addHelpText('after', '\nNothing is changed. Exits with 1 when something has no place.')
     .action(async (file: string | undefined, { n1, json, ...options }: PlanFlags) => {
-      const { input } = await placementQuestion(file, options)
+      const { input, problems } = await placementQuestion(file, options)
       const plan = planLocally(input)
       if (n1) {
         const losses = nodeLosses(input, plan, searchLocally)
@@ -54,8 +54,8 @@ export function addPlanCommand(program: Command): void {
         if (losses.some(({ unplaced }) => unplaced.length > 0)) process.exitCode = 1
         return
       }
-      if (json) printJson(plan)
-      else console.log(planText(input, plan))
+      if (json) printJson({ ...plan, problems })
+      else console.log([planText(input, plan), ...problemLines(problems)].join('\n'))
       if (plan.unplaced.length > 0) process.exitCode = 1
     })
 }
@@ -76,10 +76,11 @@ async function apply(
   const wishes = wishesIn(file)
   const placement = await askPlacement(options)
   const { own, change } = settled(placement, wishes)
-  const { input } = questionOf(await withWeights(placement, own, options), own, [])
+  const question = questionOf(await withWeights(placement, own, options), own, [])
+  const { input, problems } = question
   const plan = planLocally(input)
   if (plan.unplaced.length > 0) process.exitCode = 1
-  if (!json) console.log(planText(input, plan))
+  if (!json) console.log([planText(input, plan), ...problemLines(problems)].join('\n'))
   if (isNothing(change)) {
     if (json) printJson({ ...change, plan })
     else console.log('\nNothing to apply: this is what the controller was told already.')

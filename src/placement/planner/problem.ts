@@ -10,7 +10,12 @@ import type { FitReplica } from '#placement/fit.ts'
 import type { PlacedReplica } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import type { OnRunning } from '#placement/planner/checks/check.ts'
-import { deviceChecks, nodeChecks, wayChecks } from '#placement/planner/checks/index.ts'
+import {
+  deviceChecks,
+  nodeChecks,
+  variantChecks,
+  wayChecks,
+} from '#placement/planner/checks/index.ts'
 import { type OpenSite, openSiteCache } from '#placement/planner/open-sites.ts'
 import { type RememberedFit, rememberedFit } from '#placement/planner/remembered-fit.ts'
 import { type Setups, setupsOf } from '#placement/planner/setup.ts'
@@ -247,6 +252,10 @@ function verdictOn({ replica, site, locals }: Running, wish: Wish, input: PlanIn
   const variant = variants.find(({ source }) => source === replica.source)
   const engine = input.engines.find(({ id }) => id === replica.engine)
   if (variant === undefined || engine === undefined) return { kind: 'moves' }
+  for (const check of variantChecks) {
+    const blocker = check.refuse(deployment, variant)
+    if (blocker !== null) weigh(check.onRunning, blocker.what)
+  }
   for (const check of wayChecks) {
     // Its engine is on the node, whatever the list of programs says: it runs.
     const blocker = check.refuse(deployment, { variant, engine }, { ...node, engines: null })

@@ -14,7 +14,17 @@ const reasonsMax = 6
  * then what is against it by everybody's words about nodes and devices; then engines that do not run
  * there, and last those that nobody meant or installed. Of a kind, what holds for most nodes.
  */
-const nearest = ['targets', 'latency', 'memory', 'share', 'awayFrom', 'disk', 'facts', 'context']
+const nearest = [
+  'model-task',
+  'targets',
+  'latency',
+  'memory',
+  'share',
+  'awayFrom',
+  'disk',
+  'facts',
+  'context',
+]
 const furthest = ['backend', 'nodes', 'format', 'task', 'engines', 'installed']
 
 function weightOf({ check }: Blocker): number {

@@ -15,7 +15,12 @@ import {
 } from '#placement/fit.ts'
 import type { PlacementDevice } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
-import { deviceChecks, fitChecks, wayChecks } from '#placement/planner/checks/index.ts'
+import {
+  deviceChecks,
+  fitChecks,
+  variantChecks,
+  wayChecks,
+} from '#placement/planner/checks/index.ts'
 import { emptyHostBytes, emptyRoom } from '#placement/planner/empty-room.ts'
 import { type Fits, Ladder, tighterLimits } from '#placement/planner/ladder.ts'
 import { concededSeconds, ranks } from '#placement/planner/ranks/index.ts'
@@ -81,6 +86,11 @@ export function setupsOf(
   // the first of the catalog that fits speaks for the others.
   const settled = new Set<string>()
   for (const [variantIndex, variant] of deployment.variants.entries()) {
+    const against = variantChecks.flatMap((check) => check.refuse(deployment, variant) ?? [])
+    if (against.length > 0) {
+      refused.push({ locals: [], blockers: against, fit: null })
+      continue
+    }
     for (const [engineIndex, engine] of input.engines.entries()) {
       const blockers = wayChecks.flatMap(
         (check) => check.refuse(deployment, { variant, engine }, node) ?? [],

@@ -26,6 +26,13 @@ export interface DeviceCheck {
   refuse(deployment: Deployment, device: PlacementDevice, node: PlacementNode): Blocker | null
 }
 
+/** Asked of the files of a model by themselves, whoever reads them. */
+export interface VariantCheck {
+  readonly name: string
+  readonly onRunning: OnRunning
+  refuse(deployment: Deployment, variant: ModelVariant): Blocker | null
+}
+
 /** One way to have a replica on a node: which files, read by which engine. */
 export interface Way {
   readonly variant: ModelVariant

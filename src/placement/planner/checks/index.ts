@@ -6,6 +6,7 @@ import type {
   FitCheck,
   HistoryCheck,
   NodeCheck,
+  VariantCheck,
   WayCheck,
 } from '#placement/planner/checks/check.ts'
 import { deviceUsable } from '#placement/planner/checks/device-usable.ts'
@@ -15,6 +16,7 @@ import { engines } from '#placement/planner/checks/engines.ts'
 import { failedStart } from '#placement/planner/checks/failed-start.ts'
 import { labels } from '#placement/planner/checks/labels.ts'
 import { minVram } from '#placement/planner/checks/min-vram.ts'
+import { modelTask } from '#placement/planner/checks/model-task.ts'
 import { nodeNames } from '#placement/planner/checks/node-names.ts'
 import { presence } from '#placement/planner/checks/presence.ts'
 import { taints } from '#placement/planner/checks/taints.ts'
@@ -24,6 +26,7 @@ import { weightsFormat } from '#placement/planner/checks/weights-format.ts'
 
 export const nodeChecks: readonly NodeCheck[] = [presence, draining, taints, nodeNames, labels]
 export const deviceChecks: readonly DeviceCheck[] = [deviceUsable, backends, minVram]
+export const variantChecks: readonly VariantCheck[] = [modelTask]
 export const wayChecks: readonly WayCheck[] = [weightsFormat, task, engines]
 export const diskChecks: readonly DiskCheck[] = [diskRoom]
 export const fitChecks: readonly FitCheck[] = [targets]
