@@ -1,4 +1,8 @@
-/** What a command ends with: 0 is for all that went well. */
+/**
+ * What a command ends with: 0 is for all that went well. A name that nobody in the fleet has, of a
+ * node, a deployment, a replica or a request, is understood, and the answer is no, whoever finds it
+ * missing; what is not understood, as a form or a device that Motley has never heard of, is wrong.
+ */
 export const exitCodes = {
   /** The question was understood and the answer is no: nothing is healthy, nothing is known. */
   no: 1,

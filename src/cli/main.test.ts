@@ -189,3 +189,26 @@ test.skipIf(!existsSync(systemNode))('the Node of the system starts it, however 
     err: '',
   })
 })
+
+test.each([
+  { args: ['why-not', 'chat', 'nowhere'], err: /there is no node "nowhere"; there is khelben/ },
+  { args: ['why-not', 'nothing', 'khelben'], err: /there is no deployment "nothing"; there is/ },
+  { args: ['plan', '--what-if', 'lose nowhere'], err: /there is no node "nowhere"; there is/ },
+])(
+  'a name that the fleet does not have ends $args.0 with 1',
+  async ({ args: [name, ...rest], err }) => {
+    const homelab = join(root, 'examples', 'homelab')
+    const file = join(homelab, 'motley.yaml')
+    const options = ['--inventory', join(homelab, 'inventory.json')]
+    const which = name === 'plan' ? [file] : ['--file', file]
+    const ended = await motley([name ?? '', ...rest, ...which, ...options])
+    expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringMatching(err) })
+  },
+)
+
+test('a change that is not understood is wrong usage', async () => {
+  const homelab = join(root, 'examples', 'homelab')
+  const options = ['--inventory', join(homelab, 'inventory.json')]
+  const args = ['plan', join(homelab, 'motley.yaml'), ...options, '--what-if', 'sell khelben']
+  expect(await motley(args)).toMatchObject({ code: 2, out: '' })
+})

@@ -55,7 +55,7 @@ function newNode(text: string, device: string): PlacementNode {
 function unknownNode({ nodes }: Inventory, text: string, name: string): never {
   const there = nodes.map((node) => node.name).join(', ')
   throw new CommandFailure(
-    'wrong',
+    'no',
     `--what-if "${text}": there is no node "${name}"; there is ${there || 'none'}`,
   )
 }

@@ -166,12 +166,12 @@ function namesIn(
   if (!deployments.some(({ name }) => name === deployment)) {
     const there = deployments.map(({ name }) => name).join(', ')
     throw new CommandFailure(
-      'wrong',
+      'no',
       `there is no deployment "${deployment}"; there is ${there || 'none'}`,
     )
   }
   const found = inventory.nodes.find(({ id, name }) => name === node || id === node)
   if (found !== undefined) return { deployment, node: found.id }
   const there = inventory.nodes.map(({ name }) => name).join(', ')
-  throw new CommandFailure('wrong', `there is no node "${node}"; there is ${there || 'none'}`)
+  throw new CommandFailure('no', `there is no node "${node}"; there is ${there || 'none'}`)
 }
