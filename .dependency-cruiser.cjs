@@ -2,7 +2,7 @@
 const rooms = require('./rooms.cjs')
 
 const within = (names) => names.map((name) => `^src/${name}/`)
-const aTest = '[.]test[.]ts$'
+const aTest = '([.]test|/test-[^/]+)[.]ts$'
 
 const doors = Object.entries(rooms).flatMap(([room, knows]) => [
   {

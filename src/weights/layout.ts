@@ -4,7 +4,14 @@
  */
 import type { WeightsFormat } from '#core/engine-build.ts'
 import type { WeightsReference } from '#weights/reference.ts'
-import type { StoredModel } from '#weights/store.ts'
+
+/** What there is to lay out. */
+export interface WholeModel {
+  readonly reference: string
+  /** The commit, where its source has such. */
+  readonly version: string | null
+  readonly files: readonly { readonly path: string }[]
+}
 
 export interface Layout {
   /** Places below the folder of the layout, and the file of the model that each is. */
@@ -19,7 +26,7 @@ export interface Layout {
 export function layoutOf(
   format: WeightsFormat,
   reference: WeightsReference,
-  model: StoredModel,
+  model: WholeModel,
 ): Layout | null {
   if (format === 'ctranslate2') return hubLayout(reference, model)
   if (format === 'kokoro') return kokoroLayout(model)
@@ -31,7 +38,7 @@ export function layoutOf(
  * As huggingface_hub keeps a repository. faster-whisper asks it for the branch `main`, and speaches
  * offers what has a card that calls it a model for transcription by CTranslate2.
  */
-function hubLayout(reference: WeightsReference, { version, files, ...model }: StoredModel): Layout {
+function hubLayout(reference: WeightsReference, { version, files, ...model }: WholeModel): Layout {
   const repository = `models--${repositoryName(reference)}`
   const commit = /^[0-9a-f]{40}$/.test(version ?? '') ? version : '0'.repeat(40)
   const snapshot = `${repository}/snapshots/${commit}`
@@ -74,7 +81,7 @@ function lastName(reference: Exclude<WeightsReference, { kind: 'hf' | 'file' }>)
 }
 
 /** Kokoro-FastAPI asks for `<version>/kokoro-<version>.pth`, and `config.json` beside it. */
-function kokoroLayout({ files }: StoredModel): Layout {
+function kokoroLayout({ files }: WholeModel): Layout {
   const weights = files.find(({ path }) => /(^|\/)kokoro[^/]*\.pth$/.test(path))
   const prefix = commonFolder(files.map(({ path }) => path))
   const version = /kokoro-(v[\w-]+)\.pth$/.exec(weights?.path ?? '')?.[1] ?? 'v1_0'
@@ -89,7 +96,7 @@ function kokoroLayout({ files }: StoredModel): Layout {
 const xttsFolder = 'tts/tts_models--multilingual--multi-dataset--xtts'
 
 /** Voices are recordings beside the models: those that came with the model, under their names. */
-function xttsLayout({ files }: StoredModel): Layout {
+function xttsLayout({ files }: WholeModel): Layout {
   const prefix = commonFolder(files.map(({ path }) => path))
   const samples = files.filter(({ path }) => path.endsWith('.wav'))
   const named = samples.map(({ path }) => ({ path: lastPart(path), of: path }))
