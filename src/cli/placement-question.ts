@@ -19,9 +19,15 @@ import {
   deploymentOrigins,
   noDeployments,
 } from '#controller/deployment-state.ts'
-import { wantedDeployments, wantedReplicasOf, withFacts } from '#controller/reconcile/plan-input.ts'
+import {
+  factsOf,
+  wantedDeployments,
+  wantedReplicasOf,
+  withFacts,
+} from '#controller/reconcile/plan-input.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { Inventory } from '#placement/inventory.ts'
+import { withManualHolds } from '#placement/manual-holds.ts'
 import { namingProblems } from '#placement/naming-problems.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import { type FleetPicture, fleetPicture, readInventory } from '#placement/read-inventory.ts'
@@ -167,7 +173,11 @@ export function questionOf(
   const before = stateOf(page)
   const state = own === null ? before : afterApplying(before, own)
   const wanted = wantedDeployments(state)
-  const inventory = readInventory(withStatements(picture, page, state))
+  const inventory = withManualHolds(
+    readInventory(withStatements(picture, page, state)),
+    engineCatalog,
+    (source) => factsOf(source, state),
+  )
   const statements = Object.fromEntries(
     Object.entries(state.statements).map(([name, { statement }]) => [name, statement]),
   )

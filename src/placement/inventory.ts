@@ -121,9 +121,26 @@ export interface FailedStart {
   readonly because: string
 }
 
+/**
+ * A replica that somebody started by hand and nobody has measured yet: its weights are on their way,
+ * or it loads. What of it is open, its agent chooses.
+ */
+export interface ManualStart {
+  readonly id: string
+  readonly node: string
+  readonly source: string
+  readonly engine: EngineId | null
+  readonly backend: Backend | null
+  readonly kind: LaunchKind
+  readonly contextTokens: number | null
+  readonly slots: number | null
+}
+
 export interface Inventory {
   readonly nodes: readonly PlacementNode[]
   readonly replicas: readonly PlacedReplica[]
+  /** Their memory is in no figure yet: see `manual-holds.ts`. */
+  readonly starting?: readonly ManualStart[]
   readonly memory: readonly MemoryCorrection[]
   readonly speeds: readonly MeasuredSpeed[]
   /** Those that are not to be tried yet. */

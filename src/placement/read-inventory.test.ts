@@ -149,6 +149,16 @@ test('a replica that somebody started by hand belongs to no deployment and holds
   ])
 })
 
+test('one that nobody has measured yet is starting, until it is measured or has given up', () => {
+  const startsOf = (changes: object) =>
+    read({ nodes: [node], replicas: [{ ...replica, placed: null, memory: null, ...changes }] })
+      .starting
+  const reported = { state: 'pulling', engine: null, backend: null }
+  expect(startsOf({ reported })).toMatchObject([{ id: replica.spec.id, engine: null }])
+  expect(startsOf({ reported: { ...reported, state: 'failed' } })).toEqual([])
+  expect(startsOf({ memory: memoryOf(2 * gibi) })).toEqual([])
+})
+
 describe('memory that devices share is counted once', () => {
   const machine = (usedGibi: number): Device => ({
     ...gpu,

@@ -17,6 +17,7 @@ import {
 } from '#placement/held-memory.ts'
 import type {
   Inventory,
+  ManualStart,
   MeasuredSpeed,
   MemoryCorrection,
   PlacedReplica,
@@ -122,6 +123,9 @@ const writtenReplica = z.object({
     source: z.string(),
     contextTokens: z.number().nullable(),
     slots: z.number().nullable(),
+    engine: z.string().nullable().default(null),
+    backend: z.string().nullable().default(null),
+    kind: z.enum(['native', 'container']).catch('native'),
   }),
   node: z.string(),
   placed: placedClaim.nullable().default(null),
@@ -188,6 +192,7 @@ export function readInventory(picture: FleetPicture): Inventory {
       ),
     ),
     replicas: replicas.flatMap((replica) => readReplica(replica, on(replica.node))),
+    starting: replicas.flatMap((replica) => readStart(replica, on(replica.node))),
     memory: known(writtenMemory, picture.memory).flatMap((measured) =>
       readMemory(measured, on(measured.node)),
     ),
@@ -303,6 +308,25 @@ function readReplica(replica: WrittenReplica, known: Devices): PlacedReplica[] {
       slots: spec.slots ?? 1,
       memoryFraction: null,
       claimedBytes: {},
+    },
+  ]
+}
+
+/** Whoever has given up takes nothing. */
+const overStates = new Set(['failed', 'stopped', 'stopping'])
+
+function readStart(replica: WrittenReplica, known: Devices): ManualStart[] {
+  const { spec, node, placed, reported } = replica
+  if (placed !== null || overStates.has(reported?.state ?? '')) return []
+  if (holdOf(replica, known).taken !== null) return []
+  const { id, source, kind, contextTokens, slots } = spec
+  const engine = z.enum(engineIds).safeParse(reported?.engine ?? spec.engine)
+  const backend = z.enum(backends).safeParse(reported?.backend ?? spec.backend)
+  return [
+    {
+      ...{ id, node, source, kind, contextTokens, slots },
+      engine: engine.success ? engine.data : null,
+      backend: backend.success ? backend.data : null,
     },
   ]
 }

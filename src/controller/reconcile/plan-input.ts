@@ -4,6 +4,8 @@ import type { Fleet } from '#controller/fleet.ts'
 import { inventoryOf } from '#controller/fleet-picture.ts'
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { EngineCatalog } from '#core/engine-facts.ts'
+import type { ModelFacts } from '#core/model-facts.ts'
+import { withManualHolds } from '#placement/manual-holds.ts'
 import type { PlanInput } from '#placement/plan.ts'
 
 export interface PlanSettings {
@@ -15,7 +17,7 @@ export function planInputOf(fleet: Fleet, { engines, reserve }: PlanSettings): P
   const { state } = fleet
   return {
     deployments: wantedDeployments(state).map((deployment) => withFacts(deployment, state)),
-    inventory: inventoryOf(fleet),
+    inventory: withManualHolds(inventoryOf(fleet), engines, (source) => factsOf(source, state)),
     engines,
     wantedReplicas: Object.fromEntries(
       wantedDeployments(state).map((deployment) => [
@@ -42,6 +44,18 @@ export function wantedReplicasOf(
   const { name, replicas } = deployment
   const scale = Object.hasOwn(state.scales, name) ? state.scales[name] : undefined
   return Math.min(replicas.max, Math.max(replicas.min, scale?.wanted ?? replicas.min))
+}
+
+/** What is known of a source, by whoever wants it; null while nobody has read it. */
+export function factsOf(
+  source: string,
+  { inspected, deployments }: Pick<DeploymentState, 'inspected' | 'deployments'>,
+): ModelFacts | null {
+  if (Object.hasOwn(inspected, source)) return inspected[source]?.facts ?? null
+  const variants = Object.values(deployments).flatMap(({ deployment }) => deployment.variants)
+  return (
+    variants.find((variant) => variant.source === source && variant.facts !== null)?.facts ?? null
+  )
 }
 
 /** What an agent has read of the headers says more than what the source looks like. */

@@ -6,7 +6,7 @@ import { AgentFailure, type AgentSession } from '#controller/agent-session.ts'
 import { askAgent } from '#controller/ask-agent.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { Fleet } from '#controller/fleet.ts'
-import { wantedDeployments } from '#controller/reconcile/plan-input.ts'
+import { factsOf, wantedDeployments } from '#controller/reconcile/plan-input.ts'
 import { type InspectedWeights, inspectedWeights } from '#protocol/inspected-weights.ts'
 
 /** Headers of the largest models are megabytes, and hubs are slow at times. */
@@ -43,6 +43,10 @@ export class WeightsAsking {
       for (const { source, facts } of variants) {
         if (facts === null && !Object.hasOwn(state.inspected, source)) this.#askLater(source)
       }
+    }
+    // What somebody starts by hand takes memory, too: how much, plans must know before it does.
+    for (const { spec, placed } of Object.values(state.replicas)) {
+      if (placed === null && factsOf(spec.source, state) === null) this.#askLater(spec.source)
     }
   }
 
