@@ -39,6 +39,7 @@ describe('what it finds', () => {
           waitingRequests: 1,
           kvCacheUsageRatio: null,
           slots: null,
+          kvTokens: null,
         },
         supportsStreamUsage: true,
       },

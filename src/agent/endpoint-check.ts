@@ -224,10 +224,17 @@ async function readLoad(
     else load = load === null ? read : merged(load, read)
     if (load !== null && load.runningRequests !== null && load.waitingRequests !== null) break
   }
-  const slots = identity?.slots ?? null
-  if (slots === null) return { load, absentUntilMs }
-  const nothing = { runningRequests: null, waitingRequests: null, kvCacheUsageRatio: null }
-  return { load: { ...(load ?? nothing), slots: load?.slots ?? slots }, absentUntilMs }
+  const { slots = null, kvTokens = null } = identity ?? {}
+  if (slots === null && kvTokens === null) return { load, absentUntilMs }
+  return { load: merged(load ?? nothingSaid, { ...nothingSaid, slots, kvTokens }), absentUntilMs }
+}
+
+const nothingSaid: EndpointLoad = {
+  runningRequests: null,
+  waitingRequests: null,
+  kvCacheUsageRatio: null,
+  slots: null,
+  kvTokens: null,
 }
 
 function merged(first: EndpointLoad, second: EndpointLoad): EndpointLoad {
@@ -236,6 +243,7 @@ function merged(first: EndpointLoad, second: EndpointLoad): EndpointLoad {
     waitingRequests: first.waitingRequests ?? second.waitingRequests,
     kvCacheUsageRatio: first.kvCacheUsageRatio ?? second.kvCacheUsageRatio,
     slots: first.slots ?? second.slots,
+    kvTokens: first.kvTokens ?? second.kvTokens,
   }
 }
 

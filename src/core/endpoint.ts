@@ -34,6 +34,8 @@ export interface EndpointLoad {
   readonly waitingRequests: number | null
   readonly kvCacheUsageRatio: number | null
   readonly slots: number | null
+  /** Tokens that its KV cache holds, of all requests together. */
+  readonly kvTokens: number | null
 }
 
 /**

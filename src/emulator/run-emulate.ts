@@ -21,6 +21,8 @@ export interface EmulateArguments {
   readonly prefillRate?: string | undefined
   readonly decodeRate?: string | undefined
   readonly slots?: string | undefined
+  readonly kvTokens?: string | undefined
+  readonly batchTokens?: string | undefined
   readonly loadMs?: string | undefined
   readonly seed?: string | undefined
   readonly apiKey?: string | undefined
@@ -61,6 +63,8 @@ export function readArguments(argv: readonly string[]): EmulateArguments {
         'prefill-rate': text,
         'decode-rate': text,
         slots: text,
+        'kv-tokens': text,
+        'batch-tokens': text,
         'load-ms': text,
         seed: text,
         'api-key': text,
@@ -73,6 +77,8 @@ export function readArguments(argv: readonly string[]): EmulateArguments {
       ...values,
       prefillRate: values['prefill-rate'],
       decodeRate: values['decode-rate'],
+      kvTokens: values['kv-tokens'],
+      batchTokens: values['batch-tokens'],
       loadMs: values['load-ms'],
       apiKey: values['api-key'],
     }
@@ -91,6 +97,8 @@ const flags: Readonly<Partial<Record<keyof EmulatorOptions, string>>> = {
   prefillTokensPerSecond: '--prefill-rate',
   decodeTokensPerSecond: '--decode-rate',
   slots: '--slots',
+  kvTokens: '--kv-tokens',
+  batchTokens: '--batch-tokens',
   loadMs: '--load-ms',
   seed: '--seed',
   tasks: '--task',
@@ -123,6 +131,8 @@ export function emulateOptions(given: EmulateArguments): EmulatorOptions {
     ...numberOption('prefillTokensPerSecond', '--prefill-rate', given.prefillRate),
     ...numberOption('decodeTokensPerSecond', '--decode-rate', given.decodeRate),
     ...numberOption('slots', '--slots', given.slots),
+    ...numberOption('kvTokens', '--kv-tokens', given.kvTokens),
+    ...numberOption('batchTokens', '--batch-tokens', given.batchTokens),
     ...numberOption('loadMs', '--load-ms', given.loadMs),
     ...numberOption('seed', '--seed', given.seed),
   }

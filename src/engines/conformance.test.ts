@@ -63,6 +63,7 @@ function expectSane(load: EndpointLoad): void {
   expect(load.runningRequests).toSatisfy(isCount)
   expect(load.waitingRequests).toSatisfy(isCount)
   expect(load.slots).toSatisfy(isCount)
+  expect(load.kvTokens).toSatisfy(isCount)
   expect(load.kvCacheUsageRatio).toSatisfy(
     (ratio: number | null) => ratio === null || (ratio >= 0 && ratio <= 1),
   )
@@ -187,12 +188,13 @@ const load = (
   waitingRequests: number | null,
   kvCacheUsageRatio: number | null,
   slots: number | null,
-): EndpointLoad => ({ runningRequests, waitingRequests, kvCacheUsageRatio, slots })
+  kvTokens: number | null = null,
+): EndpointLoad => ({ runningRequests, waitingRequests, kvCacheUsageRatio, slots, kvTokens })
 
 const loadsOf: Record<EngineId, readonly EndpointLoad[]> = {
-  vllm: [load(7, 3, 0.4565217391304348, null)],
-  sglang: [load(5, 2, 0.19, null), load(5, 2, null, null)],
-  'llama-server': [load(2, null, null, 4), load(2, 1, null, null)],
+  vllm: [load(7, 3, 0.4565217391304348, null, 441_600)],
+  sglang: [load(5, 2, 0.19, null, 471_258), load(5, 2, null, null)],
+  'llama-server': [load(2, null, null, 4, 32_768), load(2, 1, null, null)],
   ollama: [],
   'motley-embedded': [load(1, 2, 0.125, 4)],
   'tensorrt-llm': [load(3, null, 0.25, null)],
@@ -250,6 +252,7 @@ describe('single engines', () => {
       version: 'b8681-5e1c2f0a',
       contextTokens: 8_192,
       slots: 4,
+      kvTokens: 32_768,
     })
     expect(identify.read(mustHave('llama-server', 'health-loading'))).toEqual({
       version: null,
@@ -277,11 +280,26 @@ describe('single engines', () => {
       'vllm:num_requests_waiting{engine="1"} 3.0',
       'vllm:kv_cache_usage_perc{engine="0"} 0.2',
       'vllm:kv_cache_usage_perc{engine="1"} 0.6',
+      'vllm:cache_config_info{block_size="16",engine="0",num_gpu_blocks="1000"} 1.0',
+      'vllm:cache_config_info{block_size="16",engine="1",num_gpu_blocks="1000"} 1.0',
       '',
     ].join('\n')
     expect(engineOf('vllm').loadPages[0]?.read({ status: 200, headers: {}, body })).toEqual(
-      load(6, 3, 0.4, null),
+      load(6, 3, 0.4, null, 32_000),
     )
+  })
+
+  test('vLLM tells the size of its KV cache in tokens, in blocks, or not yet', () => {
+    const kvTokens = (labels: string) =>
+      engineOf('vllm').loadPages[0]?.read({
+        status: 200,
+        headers: {},
+        body: `vllm:cache_config_info{${labels}} 1.0\n`,
+      })?.kvTokens
+    expect(kvTokens('block_size="16",num_gpu_blocks="573",x="a\\"}b"')).toBe(9_168)
+    expect(kvTokens('block_size="16",kv_cache_size_tokens="9000",num_gpu_blocks="573"')).toBe(9_000)
+    expect(kvTokens('block_size="16",num_gpu_blocks="None"')).toBeNull()
+    expect(kvTokens('enable_prefix_caching="True"')).toBeNull()
   })
 
   test('TEI with a reranker serves nothing that our clients send', () => {

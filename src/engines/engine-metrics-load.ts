@@ -9,11 +9,16 @@ export interface LoadMetrics {
   readonly waiting?: readonly string[]
   readonly kvCacheUsage?: readonly string[]
   readonly slots?: readonly string[]
+  readonly kvTokens?: readonly string[]
+  /** Reads the same from what no number of the page says. */
+  readonly readKvTokens?: (page: string) => number | null
 }
 
 export function metricsLoad(metrics: LoadMetrics): LoadPage {
-  const { running, waiting, kvCacheUsage, slots } = metrics
-  const wanted = new Set([running, waiting, kvCacheUsage, slots].flatMap((names) => names ?? []))
+  const { running, waiting, kvCacheUsage, slots, kvTokens, readKvTokens } = metrics
+  const wanted = new Set(
+    [running, waiting, kvCacheUsage, slots, kvTokens].flatMap((names) => names ?? []),
+  )
   return {
     path: '/metrics',
     read(answer) {
@@ -26,6 +31,7 @@ export function metricsLoad(metrics: LoadMetrics): LoadPage {
         waitingRequests: sumOfCounts(first(waiting)),
         kvCacheUsageRatio: meanOfRatios(first(kvCacheUsage)),
         slots: sumOfCounts(first(slots)),
+        kvTokens: sumOfCounts(first(kvTokens)) ?? readKvTokens?.(answer.body) ?? null,
       }
     },
   }

@@ -29,6 +29,8 @@ export interface EngineIdentity {
   readonly contextTokens: number | null
   /** How many requests it decodes at a time. */
   readonly slots: number | null
+  /** Tokens that its KV cache holds; left out where its identity does not say. */
+  readonly kvTokens?: number | null
 }
 
 export interface EngineModel {

@@ -74,6 +74,7 @@ export const infinity: Engine = {
           waitingRequests: sumOfCounts(queues),
           kvCacheUsageRatio: null,
           slots: null,
+          kvTokens: null,
         }
       },
     },

@@ -21,7 +21,16 @@ const props = z.object({
   total_slots: nullable(positiveInteger),
 })
 
-const slots = z.array(z.object({ id: z.number(), is_processing: z.boolean() })).min(1)
+const slots = z
+  .array(z.object({ id: z.number(), is_processing: z.boolean(), n_ctx: nullable(positiveInteger) }))
+  .min(1)
+
+/** Each slot has a context of its own. */
+function roomOf(contexts: readonly (number | null)[]): number | null {
+  const sum = contexts.reduce<number>((total, tokens) => total + (tokens ?? Number.NaN), 0)
+  const room = positiveInteger.safeParse(sum)
+  return room.success ? room.data : null
+}
 
 const running = 'llamacpp:requests_processing'
 const waiting = 'llamacpp:requests_deferred'
@@ -45,10 +54,13 @@ export const llamaServer: Engine = {
     read(answer) {
       const page = props.safeParse(parseJson(answer.body))
       if (answer.status === 200 && page.success) {
+        const contextTokens = page.data.default_generation_settings.n_ctx
+        const count = page.data.total_slots
         return {
           version: page.data.build_info,
-          contextTokens: page.data.default_generation_settings.n_ctx,
-          slots: page.data.total_slots,
+          contextTokens,
+          slots: count,
+          kvTokens: count === null ? null : roomOf(Array(count).fill(contextTokens)),
         }
       }
       // Every answer carries this header, that of a page which wants a key included.
@@ -73,6 +85,7 @@ export const llamaServer: Engine = {
           waitingRequests: null,
           kvCacheUsageRatio: null,
           slots: page.data.length,
+          kvTokens: roomOf(page.data.map(({ n_ctx }) => n_ctx)),
         }
       },
     },

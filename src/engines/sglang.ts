@@ -21,6 +21,7 @@ const modelInfo = z.object({ model_path: z.string(), is_generation: z.boolean() 
 const running = 'sglang:num_running_reqs'
 const waiting = 'sglang:num_queue_reqs'
 const kvCacheUsage = 'sglang:token_usage'
+const kvTokens = 'sglang:max_total_num_tokens'
 
 /** One row for each data-parallel rank. `num_reqs` counts those that wait as well. */
 const rank = z.union([
@@ -87,7 +88,12 @@ export const sglang: Engine = {
   models: { path: '/v1/models', read: readModelList },
   loadPages: [
     // Only there with `--enable-metrics`.
-    metricsLoad({ running: [running], waiting: [waiting], kvCacheUsage: [kvCacheUsage] }),
+    metricsLoad({
+      running: [running],
+      waiting: [waiting],
+      kvCacheUsage: [kvCacheUsage],
+      kvTokens: [kvTokens],
+    }),
     {
       path: '/get_load',
       read(answer): EndpointLoad | null {
@@ -99,6 +105,7 @@ export const sglang: Engine = {
           waitingRequests: sumOfCounts(page.data.map((row) => row.waiting)),
           kvCacheUsageRatio: null,
           slots: null,
+          kvTokens: null,
         }
       },
     },

@@ -83,6 +83,7 @@ export const tensorrtLlm: Engine = {
           kvCacheUsageRatio:
             cache === null ? null : Math.min(1, cache.usedNumBlocks / cache.maxNumBlocks),
           slots: null,
+          kvTokens: null,
         }
       },
     },

@@ -3,7 +3,7 @@ import type { EngineFacts } from '#core/engine-facts.ts'
 import { compatibilityOf } from '#engines/compatibility/table.ts'
 import type { Engine } from '#engines/engine.ts'
 import { torchAlarms } from '#engines/engine-alarms.ts'
-import { versionText } from '#engines/engine-fields.ts'
+import { sumOfCounts, versionText } from '#engines/engine-fields.ts'
 import { readyBy200 } from '#engines/engine-health.ts'
 import { identifiedWithVersion } from '#engines/engine-identity.ts'
 import { checkedLaunch } from '#engines/engine-launch.ts'
@@ -13,6 +13,7 @@ import { torchProcessBytes } from '#engines/engine-process-memory.ts'
 import { backendsOfTorch, versionIn } from '#engines/engine-program.ts'
 import { vllmErrors } from '#engines/vllm/known-errors.ts'
 import { vllmPlan } from '#engines/vllm/launch.ts'
+import { readPrometheusLabels } from '#std/prometheus-text.ts'
 
 const versionPage = z.object({ version: versionText, engine: z.undefined().optional() })
 
@@ -21,6 +22,20 @@ const waiting = 'vllm:num_requests_waiting'
 const kvCacheUsage = 'vllm:kv_cache_usage_perc'
 /** What releases before 0.10 call the same gauge; later ones may still show both. */
 const kvCacheUsageOld = 'vllm:gpu_cache_usage_perc'
+
+/**
+ * Its cache is told by labels, a line for each data-parallel rank: in tokens since some releases,
+ * in blocks before.
+ */
+function readKvTokens(page: string): number | null {
+  const ofRanks = readPrometheusLabels(page, 'vllm:cache_config_info').map((labels) => {
+    const number = (name: string): number => Number(labels.get(name) ?? Number.NaN)
+    const tokens = number('kv_cache_size_tokens')
+    return tokens > 0 ? tokens : number('num_gpu_blocks') * number('block_size')
+  })
+  const sum = sumOfCounts(ofRanks)
+  return sum === 0 ? null : sum
+}
 
 const facts = {
   id: 'vllm',
@@ -81,6 +96,7 @@ export const vllm: Engine = {
       running: [running],
       waiting: [waiting],
       kvCacheUsage: [kvCacheUsage, kvCacheUsageOld],
+      readKvTokens,
     }),
   ],
   supportsStreamUsage: true,

@@ -67,10 +67,13 @@ function workUnitsOf({ body, route, asked }: Exchange): number {
 /** Only where there is a choice. */
 function blocksOf(state: GatewayState, exchange: Exchange, model: ModelName): readonly number[] {
   const bytes = exchange.body?.inMemory ?? null
-  const span = exchange.asked?.promptSpan ?? null
-  if (bytes === null || span === null) return []
+  const spans = exchange.asked?.promptSpans ?? []
+  if (bytes === null || spans.length === 0) return []
   if (state.fleet.serving(model, exchange.route.task).length < 2) return []
-  exchange.prefixBlocks ??= prefixBlocks(bytes.subarray(span.start, span.end), model)
+  exchange.prefixBlocks ??= prefixBlocks(
+    spans.map(({ start, end }) => bytes.subarray(start, end)),
+    model,
+  )
   return exchange.prefixBlocks
 }
 

@@ -40,14 +40,15 @@ export class EndpointOffer implements DispatchEndpoint {
       config !== this.#config ||
       models !== this.#models ||
       !sameSet(tasks, this.#tasks) ||
-      limits.seats !== this.limits.seats
+      limits.seats !== this.limits.seats ||
+      limits.kvTokens !== this.limits.kvTokens
     )
   }
 }
 
-/** Slots are what the engine says; a step of unknown size is thought to be a usual one. */
+/** Room is what the engine says; a step of unknown size is thought to be a usual one. */
 function limitsOf({ load }: Endpoint): EndpointLimits {
-  return { seats: load?.slots ?? null, kvTokens: null, batchTokens: null }
+  return { seats: load?.slots ?? null, kvTokens: load?.kvTokens ?? null, batchTokens: null }
 }
 
 function sameSet(one: ReadonlySet<Task> | null, other: ReadonlySet<Task> | null): boolean {

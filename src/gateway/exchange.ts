@@ -40,8 +40,8 @@ export interface AskedFor {
   readonly maxTokens: number | null
   /** Where in the body the model name stands, with its quotes if it has any. */
   readonly modelSpan: { readonly start: number; readonly end: number } | null
-  /** Where in the body its prompt stands; null where it is not looked for. */
-  readonly promptSpan: { readonly start: number; readonly end: number } | null
+  /** Where in the body what becomes its prompt stands, in the order in which engines put it there. */
+  readonly promptSpans: readonly { readonly start: number; readonly end: number }[]
   /** How to write a model name there. */
   readonly writeModel: (servedName: string) => string
   /** How to ask for a usage event where the client did not; null where that is not possible. */

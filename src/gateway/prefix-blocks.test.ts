@@ -12,8 +12,11 @@ test('prompts share names as far as they share whole blocks from their start', (
       fc.integer({ min: 0, max: 2 * prefixBlockBytes }),
       (shared, more) => {
         const start = letters(3, shared)
-        const one = prefixBlocks(Buffer.concat([start, Buffer.from('x'), letters(5, more)]), 'm')
-        const other = prefixBlocks(Buffer.concat([start, Buffer.from('y'), letters(5, more)]), 'm')
+        const one = prefixBlocks([start, Buffer.from('x'), letters(5, more)], 'm')
+        const other = prefixBlocks(
+          [Buffer.concat([start, Buffer.from('y'), letters(5, more)])],
+          'm',
+        )
         const whole = Math.floor(shared / prefixBlockBytes)
         expect(one.slice(0, whole)).toEqual(other.slice(0, whole))
         // All that follows a difference differs, though its own bytes are the same.
@@ -26,11 +29,11 @@ test('prompts share names as far as they share whole blocks from their start', (
 
 test('the same prompt for another model is another one', () => {
   const prompt = letters(0, prefixBlockBytes)
-  expect(prefixBlocks(prompt, 'a')).not.toEqual(prefixBlocks(prompt, 'b'))
+  expect(prefixBlocks([prompt], 'a')).not.toEqual(prefixBlocks([prompt], 'b'))
 })
 
 test('names are whole numbers, and no more than are worth it', () => {
-  const blocks = prefixBlocks(Buffer.alloc(1_000_000, 'a'), 'm')
+  const blocks = prefixBlocks([Buffer.alloc(1_000_000, 'a')], 'm')
   expect(blocks).toHaveLength(64)
   expect(blocks.every(Number.isSafeInteger)).toBe(true)
   expect(new Set(blocks).size).toBe(64)

@@ -11,8 +11,9 @@ export const prefixBlockBytes = 2_048
 /** 128 KiB, or 32,000 tokens: what is beyond is worth less than hashing it costs. */
 const blocksMax = 64
 
-/** `seed` tells apart what is not in these bytes, as the model. */
-export function prefixBlocks(bytes: Buffer, seed: string): number[] {
+/** `seed` tells apart what is not in these pieces, as the model. */
+export function prefixBlocks(pieces: readonly Buffer[], seed: string): number[] {
+  const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : joined(pieces)
   let high = 0x9e3779b9
   let low = 0x85ebca6b
   for (let at = 0; at < seed.length; at++) {
@@ -38,4 +39,10 @@ export function prefixBlocks(bytes: Buffer, seed: string): number[] {
     blocks.push((high >>> 11) * 0x1_0000_0000 + (low >>> 0))
   }
   return blocks
+}
+
+/** No more of them than blocks are made of. */
+function joined(pieces: readonly Buffer[]): Buffer {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return Buffer.concat(pieces, Math.min(length, blocksMax * prefixBlockBytes))
 }

@@ -70,7 +70,7 @@ export class SentRequest {
       evidence === null ? 'cancelled' : evidence.kind === 'success' ? 'answered' : 'failed'
     this.#dispatcher.done(
       this.request.id,
-      { kind, cachedTokens: null, tokens: usage?.completionTokens ?? null },
+      { kind, cachedTokens: usage?.cachedTokens ?? null, tokens: usage?.completionTokens ?? null },
       this.#nowMs(),
     )
     this.#changed(true)

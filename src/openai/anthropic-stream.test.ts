@@ -21,6 +21,7 @@ test('usage is read from message_delta', () => {
   expect(anthropicStream.readUsage(JSON.stringify(event))).toEqual({
     promptTokens: 7,
     completionTokens: 5,
+    cachedTokens: null,
   })
   expect(anthropicStream.readUsage('{"type":"ping"}')).toBeNull()
 })

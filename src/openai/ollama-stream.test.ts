@@ -17,11 +17,13 @@ test('usage is read from the counts, of which one may be left out', () => {
   expect(readOllamaUsage({ prompt_eval_count: 11, eval_count: 3 })).toEqual({
     promptTokens: 11,
     completionTokens: 3,
+    cachedTokens: null,
   })
   // Ollama leaves prompt_eval_count out when the prompt was cached.
   expect(ollamaStream.readUsage('{"done":true,"eval_count":3}')).toEqual({
     promptTokens: 0,
     completionTokens: 3,
+    cachedTokens: null,
   })
   expect(ollamaStream.readUsage('{"done":false}')).toBeNull()
   expect(ollamaStream.readUsage('no JSON')).toBeNull()

@@ -10,6 +10,7 @@ export function readOllamaUsage(answer: Readonly<Record<string, unknown>> | null
   return {
     promptTokens: typeof promptTokens === 'number' ? promptTokens : 0,
     completionTokens: typeof completionTokens === 'number' ? completionTokens : 0,
+    cachedTokens: null,
   }
 }
 

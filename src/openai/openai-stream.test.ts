@@ -70,6 +70,7 @@ test('usage is read from the event that carries it, and from no other', () => {
   expect(openAiStream.readUsage(JSON.stringify({ choices: [], usage }))).toEqual({
     promptTokens: 11,
     completionTokens: 2,
+    cachedTokens: null,
   })
   expect(openAiStream.readUsage(chunk({ index: 0 }))).toBeNull()
   expect(openAiStream.readUsage('[DONE]')).toBeNull()

@@ -25,6 +25,7 @@ test('usage is read from the response that an event carries', () => {
   expect(read({ type: 'response.completed', response })).toEqual({
     promptTokens: 4,
     completionTokens: 9,
+    cachedTokens: null,
   })
   expect(read({ type: 'response.created', response: { usage: null } })).toBeNull()
   expect(read({ type: 'response.output_text.delta', delta: 'a' })).toBeNull()

@@ -2,6 +2,8 @@
 export interface Usage {
   readonly promptTokens: number
   readonly completionTokens: number
+  /** Of the prompt, those that lay in a cache; null where the engine does not say. */
+  readonly cachedTokens: number | null
 }
 
 /**
@@ -18,7 +20,17 @@ export function readUsage(value: unknown): Usage | null {
   return {
     promptTokens: promptTokens ?? Math.max(0, (totalTokens ?? 0) - (completionTokens ?? 0)),
     completionTokens: completionTokens ?? 0,
+    cachedTokens: cachedOf(usage),
   }
+}
+
+/** OpenAI's chat and Responses name details of the prompt; Anthropic counts them beside it. */
+function cachedOf(usage: Readonly<Record<string, unknown>>): number | null {
+  const details = usage['prompt_tokens_details'] ?? usage['input_tokens_details']
+  if (typeof details === 'object' && details !== null) {
+    return count((details as Readonly<Record<string, unknown>>)['cached_tokens'])
+  }
+  return count(usage['cache_read_input_tokens'])
 }
 
 function count(value: unknown): number | null {

@@ -454,6 +454,7 @@ class Simulation {
         waitingRequests: load.waiting,
         kvCacheUsageRatio: load.kvUsedTokens / load.kvTokens,
         slots: null,
+        kvTokens: load.kvTokens,
       }
       this.#reports.push({
         atMs: this.#nowMs + reportDelayMs,

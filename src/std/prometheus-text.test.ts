@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readPrometheusValues } from '#std/prometheus-text.ts'
+import { readPrometheusLabels, readPrometheusValues } from '#std/prometheus-text.ts'
 
 const read = (page: string, ...names: string[]) =>
   Object.fromEntries(readPrometheusValues(page, new Set(names)))
@@ -52,4 +52,12 @@ test('no text makes it throw, and what it finds are numbers', () => {
       expect([...values.values()].flat().every((value) => typeof value === 'number')).toBe(true)
     }),
   )
+})
+
+test('labels are read with what stands in quotes, and cut lines have none', () => {
+  const page = 'ab{x="no"} 1\na{x="1",y="}\\"",z=""} 1\na{x="2"} 1\na{x="3"'
+  expect(readPrometheusLabels(page, 'a').map((labels) => Object.fromEntries(labels))).toEqual([
+    { x: '1', y: '}\\"', z: '' },
+    { x: '2' },
+  ])
 })

@@ -32,6 +32,20 @@ export function readPrometheusValues(
   return found
 }
 
+/** The labels of each line of a metric, as of one whose labels are all it says. */
+export function readPrometheusLabels(page: string, name: string): ReadonlyMap<string, string>[] {
+  const found: ReadonlyMap<string, string>[] = []
+  for (const line of page.split('\n')) {
+    if (!line.startsWith(`${name}{`)) continue
+    const rest = line.slice(name.length)
+    const end = endOfLabels(rest)
+    if (end === -1) continue
+    const pairs = rest.slice(1, end - 1).matchAll(/([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"/g)
+    found.push(new Map([...pairs].map(([, label = '', value = '']) => [label, value])))
+  }
+  return found
+}
+
 /** Letters, digits, `_` and `:`; a comment's `#` ends it before it began. */
 function endOfName(page: string, start: number): number {
   let at = start

@@ -16,6 +16,8 @@ export function addEmulateCommand(program: Command): void {
     .option('--prefill-rate <tokens/s>', 'in place of the speed of a device')
     .option('--decode-rate <tokens/s>', 'in place of the speed of a device')
     .option('--slots <number>', 'requests it runs at a time')
+    .option('--kv-tokens <number>', 'tokens its KV cache holds, of all requests together')
+    .option('--batch-tokens <number>', 'tokens it computes in one step at most')
     .option('--load-ms <ms>', 'how long it is loading after its start')
     .option('--task <name>', 'a further task it serves, as rerank; may be repeated', append)
     .option('--fault <fault>', 'what to do wrong, as cut:40@first=3; may be repeated', append)

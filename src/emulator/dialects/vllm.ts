@@ -16,6 +16,9 @@ import { tokenId } from '#emulator/words.ts'
 
 const version = '0.23.0'
 
+/** Its blocks on most devices. */
+const kvBlockTokens = 16
+
 const typeByStatus: Readonly<Record<number, string>> = {
   400: 'BadRequestError',
   404: 'NotFoundError',
@@ -86,6 +89,8 @@ function metrics({ settings, load, inference }: PageContext) {
     `vllm:num_requests_waiting_by_reason{${labels},reason="capacity"} ${load.waiting}`,
     `vllm:num_requests_waiting_by_reason{${labels},reason="deferred"} 0`,
     ...sample('vllm:kv_cache_usage_perc', 'gauge', labels, kvUsage),
+    '# TYPE vllm:cache_config_info gauge',
+    `vllm:cache_config_info{block_size="${kvBlockTokens}",cache_dtype="auto",engine="0",num_gpu_blocks="${Math.floor(load.kvTokens / kvBlockTokens)}"} 1.0`,
     ...sample('vllm:prefix_cache_queries_total', 'counter', labels, load.prefixQueriedTokensTotal),
     ...sample('vllm:prefix_cache_hits_total', 'counter', labels, load.prefixHitTokensTotal),
     ...sample('vllm:num_preemptions_total', 'counter', labels, load.preemptionsTotal),

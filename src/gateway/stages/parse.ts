@@ -60,7 +60,10 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
       value('max_completion_tokens') ?? value('max_tokens') ?? value('max_output_tokens'),
     ),
     modelSpan: spanOf(modelMember),
-    promptSpan: spanOf(members.get('messages') ?? members.get('prompt') ?? members.get('input')),
+    promptSpans: promptMembers.flatMap((names) => {
+      const member = names.map((name) => members.get(name)).find((one) => one !== undefined)
+      return member === undefined ? [] : [{ start: member.valueStart, end: member.valueEnd }]
+    }),
     writeModel: (servedName) => JSON.stringify(servedName),
     askUsage:
       api.hasStreamOptions && stream && !wantsUsage
@@ -68,6 +71,17 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
         : null,
   }
 }
+
+/**
+ * What chat templates write, in their order: settings of the template itself, then tools, then the
+ * system's words, then the conversation. What differs early differs in all that follows.
+ */
+const promptMembers = [
+  ['chat_template_kwargs'],
+  ['tools'],
+  ['system', 'instructions'],
+  ['messages', 'prompt', 'input'],
+]
 
 /** Puts `include_usage` where the other members are, or beside the options that are there. */
 function askForUsage(
@@ -109,7 +123,7 @@ export function parseFormRequest(
     choices: 1,
     maxTokens: null,
     modelSpan: field === undefined ? null : { start: field.start, end: field.end },
-    promptSpan: null,
+    promptSpans: [],
     writeModel: (servedName) => servedName,
     askUsage: null,
   }

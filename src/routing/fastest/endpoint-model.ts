@@ -9,6 +9,7 @@ import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
 import type { DispatchEndpoint } from '#routing/dispatcher.ts'
 import { LearntRoom } from '#routing/fastest/learnt-room.ts'
+import { PrefixTrust } from '#routing/fastest/prefix-trust.ts'
 import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { WorkLedger } from '#routing/fastest/work-ledger.ts'
@@ -36,6 +37,8 @@ export class EndpointModel {
   readonly prefilling: Stream[] = []
   /** Decoding too, as far as anybody can tell: of answers in one piece nothing is heard. */
   readonly #unheard = new Set<Stream>()
+  /** Whether it keeps prefixes as it is thought to. */
+  readonly prefixes = new PrefixTrust()
   /** What is not counted in tokens. */
   readonly work = new WorkLedger()
   /** Prompt and answer tokens of the decoding streams. */

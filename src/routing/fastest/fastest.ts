@@ -202,6 +202,10 @@ export class Fastest implements Dispatcher {
     this.#sent.delete(id)
     const isAnswered = outcome.kind === 'answered'
     stream.endpoint.end(stream, isAnswered ? outcome.tokens : null, nowMs)
+    if (isAnswered && outcome.cachedTokens !== null) {
+      const { endpoint, request, newTokens } = stream
+      endpoint.prefixes.learn(request.promptTokens - newTokens, outcome.cachedTokens)
+    }
     const tokens = outcome.tokens ?? (stream.request.streams ? stream.tokens : 0)
     if (isAnswered && tokens > 0) this.#lengths.add(stream.request, tokens)
     this.#touch(stream.endpoint, nowMs)
@@ -324,7 +328,7 @@ export class Fastest implements Dispatcher {
 
   #heldTokens(model: EndpointModel, request: DispatchRequest): number {
     const { prefixBlocks, prefixBlockTokens, promptTokens } = request
-    if (prefixBlocks.length === 0) return 0
+    if (prefixBlocks.length === 0 || !model.prefixes.holds) return 0
     const held = this.#prefixes.held(model.id, prefixBlocks) * prefixBlockTokens
     return Math.min(promptTokens - 1, held)
   }
