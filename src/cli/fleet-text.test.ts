@@ -42,6 +42,14 @@ const nodes = [
     silentMs: 17_800,
     inventory: { devices: [gpu('Apple M2 Ultra', null)] },
   }),
+  node('studio', {
+    inventory: {
+      devices: [
+        { vendor: 'apple', name: 'Apple M4 Max', memoryBytes: 128e9 },
+        { vendor: 'cpu', name: 'Apple M4 Max', memoryBytes: 128e9 },
+      ],
+    },
+  }),
   node('laptop', { presence: 'lost', silentMs: null, inventory: null }),
   node('desk', { draining: true, silentMs: 86_400_000 }),
 ]

@@ -36,6 +36,15 @@ const shownNode = z.object({
 
 export const nodesAnswer = z.object({ nodes: z.array(shownNode), frozen: z.boolean() })
 
+/** The CPU of a chip that is a GPU too has the same name. */
+export function deviceText(
+  { name, vendor }: { readonly name: string; readonly vendor: string },
+  all: readonly { readonly name: string }[],
+): string {
+  const isAlone = all.filter((other) => other.name === name).length < 2
+  return vendor === 'cpu' && !isAlone ? `${name} (CPU)` : name
+}
+
 export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): string {
   if (nodes.length === 0)
     return 'No machine has joined yet: "motley token create" says how one does.'
@@ -44,7 +53,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     const heard = silentMs === null ? 'never' : agoText(silentMs)
     const devices = inventory?.devices ?? []
     const lines = devices.map((device) => [
-      device.name,
+      deviceText(device, devices),
       device.memoryBytes === null ? '?' : memoryCell(device.memoryBytes),
     ])
     const [first = ['-', ''], ...others] = lines

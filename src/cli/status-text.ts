@@ -37,7 +37,9 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
     `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight} requests running, ${gateway.queued} waiting`,
     `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds * 1_000)}, strategy ${gateway.strategy}`,
   ].join('\n')
-  if (endpoints.length === 0) return `${head}\nNo endpoints: add some to motley.yaml.`
+  if (endpoints.length === 0) {
+    return `${head}\nNo endpoints: add some to motley.yaml, or run a model: motley replica start.`
+  }
 
   const rows = endpoints.map(row)
   const [titles = '', ...lines] = tableLines(fitted(rows, width), rows)

@@ -58,6 +58,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     { listenFailure },
     { nameText },
     { hostText },
+    { deviceText },
   ] = await Promise.all([
     import('#agent/agent.ts'),
     import('#agent/agent-directory.ts'),
@@ -70,6 +71,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     import('#cli/listen-failure.ts'),
     import('#core/config/text.ts'),
     import('#protocol/agent-messages.ts'),
+    import('#cli/fleet-text.ts'),
   ])
   const token = await givenToken(flags, process.env, process.stdin)
   if (flags.join === undefined && token !== null) {
@@ -130,7 +132,8 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     })
     signalsFree()
     const { devices } = agent.inventory
-    logLine(`this machine has ${devices.map((device) => device.name).join(', ') || 'no device'}`)
+    const names = devices.map((device) => deviceText(device, devices))
+    logLine(`this machine has ${names.join(', ') || 'no device'}`)
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
     })
