@@ -128,8 +128,10 @@ export class Reconciler {
         fleet.log(`plan ${plan.id} is carried out`)
         return
       }
-      if (outlook.next.length === 0) return
-      for (const step of outlook.next) this.#take(step, plan.id)
+      // A plan of before most nodes were lost may still want to stop something: not now.
+      const next = outlook.next.filter(({ kind }) => kind === 'start' || !fleet.isFrozen)
+      if (next.length === 0) return
+      for (const step of next) this.#take(step, plan.id)
     }
   }
 
