@@ -1,10 +1,13 @@
 /** Runs that are made once: each is looked up among the results before it is run. */
 import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { attainmentBound, fluidBound } from '#simulator/bound/fluid-bound.ts'
+import { uncachedSizes } from '#simulator/bound/uncached-sizes.ts'
+import { playedTrace } from '#simulator/played-trace.ts'
 import { policyOf } from '#simulator/policies.ts'
 import { run } from '#simulator/run.ts'
-import { type DisturbanceName, disturbances } from './disturbance.ts'
-import { type Figures, figuresOf, type Results } from './results.ts'
+import { type DisturbanceName, disturbanceOf } from './disturbance.ts'
+import { type Figures, figuresOf, type Results, short } from './results.ts'
 import { goByReports, limitRatios, tunedRival } from './rivals.ts'
 import {
   boundOf,
@@ -15,6 +18,7 @@ import {
   loadFleet,
   loads,
   loadWorkload,
+  seeds,
   type TraceName,
   tuningSeed,
   type Workload,
@@ -34,6 +38,18 @@ export interface Point extends Case {
   /** Part of the LP bound. */
   readonly load: number
   readonly seed: number
+}
+
+/** Requests per second of all seeds, and the most that any policy could serve of such. */
+export interface Window {
+  readonly perSecond: number
+  readonly bound: number
+}
+
+/** A load in parts of what is left, and the most that can be in time then. */
+export interface Left {
+  readonly load: number
+  readonly attainmentMax: number
 }
 
 export class Bench {
@@ -70,6 +86,54 @@ export class Bench {
     const bound = await boundOf(await this.fleet(fleet), await this.workload(trace))
     this.results.set('bounds', key, Number(bound.toPrecision(5)))
     return this.bound(fleet, trace)
+  }
+
+  /**
+   * What came in the measured time of all seeds, and how much of just that the fleet could take at
+   * most with so large a part in time: what was asked for may differ from both, since a window has
+   * more or fewer requests than the whole trace, and others.
+   */
+  async window(
+    { fleet, trace, how, load }: Omit<Point, 'policy' | 'seed'>,
+    attainment: number,
+  ): Promise<Window> {
+    const key = `${fleet} ${trace} ${how} ${load.toFixed(2)} ${attainment}`
+    const known = this.results.get<Window>('windows', key)
+    if (known !== undefined) return known
+    const workload = await this.workload(trace)
+    const ratePerSecond = load * (await this.bound(fleet, trace))
+    const came = seeds.flatMap((seed) => {
+      const played = playedTrace({ trace: workload.trace, ratePerSecond, seed, how, durationMs })
+      const sizes = uncachedSizes(played)
+      return sizes.filter((_, at) => (played.requests[at]?.arrivalMs ?? 0) >= warmUpMs)
+    })
+    const most = await fluidBound(await this.fleet(fleet), came, workload.targets, attainment)
+    const seconds = (seeds.length * (durationMs - warmUpMs)) / 1_000
+    const window = { perSecond: short(came.length / seconds), bound: short(most) }
+    this.results.set('windows', key, window)
+    this.#progress(`window ${key}`)
+    return window
+  }
+
+  /** What is left of a fleet that is disturbed so, asked for a part of the bound of the whole. */
+  async left(fleet: FleetName, load: number, disturbance: DisturbanceName): Promise<Left | null> {
+    const trace = 'azure-conv'
+    const { left } = disturbanceOf(disturbance)
+    if (left === undefined) return null
+    const key = `${fleet} ${disturbance} ${load.toFixed(2)}`
+    const known = this.results.get<Left>('left', key)
+    if (known !== undefined) return known
+    const workload = await this.workload(trace)
+    const { targets } = workload
+    const rest = left({ fleet: await this.fleet(fleet), ...workload })
+    const sizes = uncachedSizes(workload.trace)
+    const rate = load * (await this.bound(fleet, trace))
+    const found = {
+      load: short(rate / (await fluidBound(rest, sizes, targets))),
+      attainmentMax: short(await attainmentBound(rest, sizes, targets, rate)),
+    }
+    this.results.set('left', key, found)
+    return found
   }
 
   async point(point: Point): Promise<Figures> {
@@ -109,7 +173,8 @@ export class Bench {
     const key = `${policy} ${fleet} ${trace} ${load.toFixed(2)} ${seed} ${disturbance}`
     const known = this.results.get<Figures>('disturbed', key)
     if (known !== undefined) return known
-    const limited = await this.#limited({ ...point, how: 'superpose' })
+    const run = { ...point, policy: disturbanceOf(disturbance).policy ?? policy }
+    const limited = await this.#limited({ ...run, how: 'superpose' })
     const figures = await this.#run(limited, disturbance)
     this.results.set('disturbed', key, figures)
     this.#progress(key)
@@ -165,7 +230,7 @@ export class Bench {
       durationMs,
       warmUpMs,
       ...(goByReports.includes(point.policy) && { reportEveryMs: 50 }),
-      ...(disturbance !== null && disturbances[disturbance].options({ fleet, trace, targets })),
+      ...(disturbance !== null && disturbanceOf(disturbance).options({ fleet, trace, targets })),
     })
     this.runs++
     this.cpuSeconds += (process.cpuUsage().user - startedAt) / 1e6

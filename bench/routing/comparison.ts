@@ -1,6 +1,4 @@
 /** What the kept results say about `fastest` and the best of its rivals, case by case. */
-import type { Bench } from './bench.ts'
-import { maxRateOf } from './max-rate.ts'
 import type { Figures, Results } from './results.ts'
 import { rivals } from './rivals.ts'
 import { type Estimate, estimate } from './statistics.ts'
@@ -73,20 +71,4 @@ export function verdictOf(
     ttftHolds:
       quickest === null || fastest.ttftP99Ms.mean <= quickest.cell.ttftP99Ms.mean * sameTtftRatio,
   }
-}
-
-/** Percent of the bound; null when the runs for it are not all there. */
-export function maxRatePercent(
-  bench: Bench,
-  fleet: FleetName,
-  policy: string,
-  attainment: number,
-): number | null {
-  const rate = maxRateOf(
-    bench.results,
-    { fleet, trace: 'azure-conv', policy },
-    'compress',
-    attainment,
-  )
-  return rate === null ? null : rate * 100
 }

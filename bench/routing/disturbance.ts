@@ -1,4 +1,5 @@
 /** What goes wrong, or is wrongly known, in the table of robustness. */
+import { type StepTimeParameters, scaledLinear } from '#batching/step-time.ts'
 import type { LatencyTargets } from '#routing/dispatcher.ts'
 import type { FleetEndpoint } from '#simulator/fleet-file.ts'
 import { sustained } from '#simulator/ideal-weight.ts'
@@ -15,6 +16,10 @@ interface Setting {
 interface Disturbance {
   readonly title: string
   readonly options: (setting: Setting) => Partial<RunOptions>
+  /** Run in place of `fastest`, and alone. */
+  readonly policy?: string
+  /** What is left of the fleet from then on, where something of it is gone. */
+  readonly left?: (setting: Setting) => readonly FleetEndpoint[]
 }
 
 /** When something breaks. Everything is measured from here on, also where nothing does. */
@@ -44,6 +49,16 @@ export const disturbances = {
     title: 'speeds told up to 50 % wrong',
     options: () => ({ ...measured, speedErrorRatio: 0.5 }),
   },
+  'speed-30-unlearnt': {
+    title: 'up to 30 % wrong, and nothing learnt',
+    options: () => ({ ...measured, speedErrorRatio: 0.3 }),
+    policy: 'fastest-without-learning',
+  },
+  'speed-50-unlearnt': {
+    title: 'up to 50 % wrong, and nothing learnt',
+    options: () => ({ ...measured, speedErrorRatio: 0.5 }),
+    policy: 'fastest-without-learning',
+  },
   untold: {
     title: 'nothing told: neither speeds, limits nor load',
     options: () => ({ ...measured, tells: false, reportEveryMs: 0 }),
@@ -55,18 +70,34 @@ export const disturbances = {
   'slow-middle': {
     title: 'a middle endpoint at half speed from 120 s',
     options: (setting) => ({ ...measured, faults: [slow(byStrength(setting, 0.5))] }),
+    left: (setting) => slowed(setting.fleet, byStrength(setting, 0.5)),
+  },
+  'slow-middle-unlearnt': {
+    title: 'the same, and nothing learnt',
+    options: (setting) => ({ ...measured, faults: [slow(byStrength(setting, 0.5))] }),
+    policy: 'fastest-without-learning',
+    left: (setting) => slowed(setting.fleet, byStrength(setting, 0.5)),
   },
   'slow-strongest': {
     title: 'the strongest endpoint at half speed from 120 s',
     options: (setting) => ({ ...measured, faults: [slow(byStrength(setting, 0))] }),
+    left: (setting) => slowed(setting.fleet, byStrength(setting, 0)),
+  },
+  'slow-strongest-unlearnt': {
+    title: 'the same, and nothing learnt',
+    options: (setting) => ({ ...measured, faults: [slow(byStrength(setting, 0))] }),
+    policy: 'fastest-without-learning',
+    left: (setting) => slowed(setting.fleet, byStrength(setting, 0)),
   },
   'lost-middle': {
     title: 'a middle endpoint lost at 120 s',
     options: (setting) => ({ ...measured, faults: [lost(byStrength(setting, 0.5))] }),
+    left: (setting) => without(setting.fleet, byStrength(setting, 0.5)),
   },
   'lost-strongest': {
     title: 'the strongest endpoint lost at 120 s',
     options: (setting) => ({ ...measured, faults: [lost(byStrength(setting, 0))] }),
+    left: (setting) => without(setting.fleet, byStrength(setting, 0)),
   },
   bypass: {
     title: '10 % of the traffic goes past the router',
@@ -80,6 +111,9 @@ export const disturbances = {
 
 export type DisturbanceName = keyof typeof disturbances
 
+/** Disturbances with all that they may have. */
+export const disturbanceOf = (name: DisturbanceName): Disturbance => disturbances[name]
+
 export const disturbanceNames = Object.keys(disturbances) as readonly DisturbanceName[]
 
 /** Caches are cold on the one trace that tells what is in them. */
@@ -88,11 +122,35 @@ export function disturbedTraces(name: DisturbanceName): readonly TraceName[] {
   return [name === 'cold' ? 'mooncake' : 'azure-conv']
 }
 
+const slowFactor = 2
+
 const slow = (endpoint: number) =>
-  ({ kind: 'slow', endpoint, factor: 2, atMs, untilMs: Number.MAX_SAFE_INTEGER }) as const
+  ({ kind: 'slow', endpoint, factor: slowFactor, atMs, untilMs: Number.MAX_SAFE_INTEGER }) as const
 
 const lost = (endpoint: number) =>
   ({ kind: 'lost', endpoint, atMs, untilMs: Number.MAX_SAFE_INTEGER }) as const
+
+function timesAsLong(time: StepTimeParameters, factor: number): StepTimeParameters {
+  return {
+    overheadMs: time.overheadMs * factor,
+    headMs: time.headMs * factor,
+    linear: scaledLinear(time.linear, factor),
+    decodeMs: time.decodeMs * factor,
+    decodeMsPerContextToken: time.decodeMsPerContextToken * factor,
+    prefillMs: time.prefillMs * factor,
+    prefillMsPerTokenPair: time.prefillMsPerTokenPair * factor,
+  }
+}
+
+/** Every step of it takes twice as long. */
+function slowed(fleet: readonly FleetEndpoint[], at: number): readonly FleetEndpoint[] {
+  return fleet.map((endpoint, index) =>
+    index === at ? { ...endpoint, stepTime: timesAsLong(endpoint.stepTime, slowFactor) } : endpoint,
+  )
+}
+
+const without = (fleet: readonly FleetEndpoint[], at: number) =>
+  fleet.filter((_, index) => index !== at)
 
 /** The place of the endpoint that is so far down (0: the strongest, 1: the weakest) by ideal weight. */
 function byStrength({ fleet, trace, targets }: Setting, down: number): number {

@@ -2,8 +2,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Bench } from './bench.ts'
-import { cellOf, maxRatePercent, verdictOf } from './comparison.ts'
-import { disturbanceNames, disturbances } from './disturbance.ts'
+import { cellOf, verdictOf } from './comparison.ts'
+import { disturbanceNames, disturbanceOf } from './disturbance.ts'
+import { maxRateOf } from './max-rate.ts'
 import type { Figures, Results } from './results.ts'
 import { rivals, tunedRival } from './rivals.ts'
 import { type Estimate, estimate } from './statistics.ts'
@@ -39,13 +40,16 @@ const colours = [
   '#6e7781',
 ]
 
-/** Goals for the highest load with 90 % in time, percent of the bound. */
-const goals90: Readonly<Record<FleetName, number>> = {
-  lab: 90,
-  edge: 65,
-  vend: 87,
-  dc: 85,
-  homog: 98,
+/**
+ * Goals for the highest load with 90 % in time: parts of a bound that an earlier program came to,
+ * requests per second. Its results differ by some percent from those of `src/simulator/bound`.
+ */
+const goals90: Readonly<Record<FleetName, { readonly part: number; readonly bound: number }>> = {
+  lab: { part: 0.9, bound: 27.1 },
+  edge: { part: 0.65, bound: 12.4 },
+  vend: { part: 0.87, bound: 51.7 },
+  dc: { part: 0.85, bound: 62.6 },
+  homog: { part: 0.98, bound: 60.6 },
 }
 
 export async function writePage(bench: Bench): Promise<void> {
@@ -54,10 +58,10 @@ export async function writePage(bench: Bench): Promise<void> {
   const parts = [
     readFileSync(notes, 'utf8').split('<!-- after the tables -->')[0]?.trim() ?? '',
     await boundsTable(bench),
-    maxRates(bench),
+    await maxRates(bench),
     ...(await Promise.all(traceNames.map((trace) => fixedLoads(bench, trace)))),
     prefixHits(results),
-    robustness(results),
+    await robustness(bench),
     control(results),
     legend(results),
     readFileSync(notes, 'utf8').split('<!-- after the tables -->')[1]?.trim() ?? '',
@@ -91,29 +95,69 @@ Requests per second that no policy can exceed within the targets: a linear progr
 ${table(['Trace', 'TTFT / TPOT target', ...fleetNames], rows)}`
 }
 
-function maxRates(bench: Bench): string {
-  const shown = [0.9, 0.99] as const
+/** The highest load of a policy, as what came then. */
+interface MaxRate {
+  readonly perSecond: number
+  /** Of what could be served of just these requests with as large a part in time. */
+  readonly percent: number
+}
+
+async function maxRateAs(
+  bench: Bench,
+  fleet: FleetName,
+  policy: string,
+  attainment: number,
+): Promise<MaxRate | null> {
+  const one = { fleet, trace: 'azure-conv', policy } as const
+  const load = maxRateOf(bench.results, one, 'compress', attainment)
+  if (load === null) return null
+  if (load === 0) return { perSecond: 0, percent: 0 }
+  const { perSecond, bound } = await bench.window({ ...one, how: 'compress', load }, attainment)
+  return { perSecond, percent: (100 * perSecond) / bound }
+}
+
+async function maxRates(bench: Bench): Promise<string> {
+  const found = new Map<string, MaxRate | null>()
+  for (const attainment of maxRateAttainments)
+    for (const fleet of fleetNames)
+      for (const { name } of rivals) {
+        const rate = await maxRateAs(bench, fleet, name, attainment)
+        found.set(`${attainment} ${fleet} ${name}`, rate)
+      }
   const rate = (fleet: FleetName, policy: string, attainment: number) =>
-    maxRatePercent(bench, fleet, policy, attainment)
-  const rows = shown.flatMap((attainment) =>
-    fleetNames.map((fleet) => {
-      const all = rivals.map(({ name }) => rate(fleet, name, attainment))
-      const most = Math.max(...all.slice(1).map((one) => one ?? 0))
-      const own = all[0]
-      const goal = attainment === 0.9 ? goals90[fleet] : null
-      const holds =
-        own === null || own === undefined
-          ? '–'
-          : goal !== null
-            ? verdict(own >= goal, `≥ ${goal}`)
-            : verdict(own > most, `above ${whole(most)}`)
-      return [
+    found.get(`${attainment} ${fleet} ${policy}`) ?? null
+  const summary: string[][] = []
+  for (const attainment of maxRateAttainments)
+    for (const fleet of fleetNames) {
+      const one = { fleet, trace: 'azure-conv', policy: 'fastest' } as const
+      const load = maxRateOf(bench.results, one, 'compress', attainment)
+      const own = rate(fleet, 'fastest', attainment)
+      if (own === null || load === null || load === 0) continue
+      const { bound } = await bench.window({ ...one, how: 'compress', load }, 1)
+      const others = rivals.slice(1).flatMap(({ name }) => {
+        const other = rate(fleet, name, attainment)
+        return other === null ? [] : [{ name, perSecond: other.perSecond }]
+      })
+      const best = others.toSorted((one, other) => other.perSecond - one.perSecond)[0]
+      summary.push([
         `${attainment * 100} %`,
         fleet,
-        ...all.map((one) => (one === null ? '–' : whole(one))),
-        holds,
-      ]
-    }),
+        own.perSecond.toFixed(1),
+        `${whole(own.percent)} %`,
+        `${whole((100 * own.perSecond) / bound)} %`,
+        best === undefined ? '–' : `${best.perSecond.toFixed(1)} ${best.name}`,
+        goalOf(fleet, attainment, own, best?.perSecond ?? 0),
+      ])
+    }
+  const rows = maxRateAttainments.flatMap((attainment) =>
+    fleetNames.map((fleet) => [
+      `${attainment * 100} %`,
+      fleet,
+      ...rivals.map(({ name }) => {
+        const one = rate(fleet, name, attainment)
+        return one === null ? '–' : whole(one.percent)
+      }),
+    ]),
   )
   const isRun = ({ name }: { name: string }) =>
     fleetNames.some((fleet) => rate(fleet, name, 0.9) !== null)
@@ -126,8 +170,8 @@ function maxRates(bench: Bench): string {
         bars: rivals.filter(isRun).map(({ name }) => ({
           name,
           bold: name === 'fastest',
-          light: rate(fleet, name, 0.9) ?? 0,
-          dark: rate(fleet, name, 0.99) ?? 0,
+          light: rate(fleet, name, 0.9)?.percent ?? 0,
+          dark: rate(fleet, name, 0.99)?.percent ?? 0,
         })),
       })),
       'light: 90 % of requests keep both targets; dark: 99 %',
@@ -136,19 +180,53 @@ function maxRates(bench: Bench): string {
   )
   return `## Highest load within the targets
 
-Azure's conversations, compressed: the harsh form, in which bursts grow with the load. Percent of the
-bound, in steps of 2; mean attainment of ${seeds.length} seeds.
+Azure's conversations, compressed: the harsh form, in which bursts grow with the load. Found in steps
+of 2 % of the bound of the whole trace, by the mean attainment of ${seeds.length} seeds. A compressed run meets only a
+part of the trace, so that it is measured by its own bound: of the requests that came in the measured
+time, at most so many a second could be served with so large a part of them in time, the rest being
+left out. The goals at 90 % are older than this bound and stand in requests a second.
 
 ${image}
 
-${table(['In time', 'Fleet', ...rivals.map(({ short }) => short), 'Goal'], rows)}`
+${table(
+  [
+    'In time',
+    'Fleet',
+    'fastest, requests/s',
+    'of the bound',
+    'of the bound with all in time',
+    'Best other, requests/s',
+    'Goal',
+  ],
+  summary,
+)}
+
+Percent of the bound, all policies:
+
+${table(['In time', 'Fleet', ...rivals.map(({ short }) => short)], rows)}`
+}
+
+const maxRateAttainments = [0.9, 0.99] as const
+
+function goalOf(fleet: FleetName, attainment: number, own: MaxRate, best: number): string {
+  if (attainment !== 0.9) return verdict(own.perSecond > best, `above ${best.toFixed(1)}`)
+  const { part, bound } = goals90[fleet]
+  const goal = `≥ ${(part * bound).toFixed(1)}: ${part * 100} % of ${bound}`
+  const holds = own.perSecond >= part * bound
+  return holds ? `holds (${goal})` : verdict(false, goal)
 }
 
 async function fixedLoads(bench: Bench, trace: TraceName): Promise<string> {
   const { results } = bench
   const { title } = await bench.workload(trace)
   const cases = fleetNames.flatMap((fleet) => loads.map((load) => ({ fleet, trace, load })))
-  const verdicts = cases.map((at) => [at.fleet, `${at.load * 100} %`, ...verdictCells(results, at)])
+  const came = await Promise.all(cases.map((at) => partThatCame(bench, at)))
+  const verdicts = cases.map((at, index) => [
+    at.fleet,
+    `${at.load * 100} %`,
+    came[index] ?? '–',
+    ...verdictCells(results, at),
+  ])
   const all = cases.map((at) => [
     at.fleet,
     `${at.load * 100} %`,
@@ -192,6 +270,7 @@ ${table(
   [
     'Fleet',
     'Load',
+    'Came',
     'fastest keeps',
     'Best other policy',
     'Goodput',
@@ -207,6 +286,16 @@ ${table(
 ${table(['Fleet', 'Load', ...rivals.map(({ short }) => short)], all)}
 
 </details>`
+}
+
+/** What came of a load, in parts of the bound of just that; the whole is what was asked for. */
+async function partThatCame(
+  bench: Bench,
+  at: { fleet: FleetName; trace: TraceName; load: number },
+): Promise<string> {
+  if (cellOf(bench.results, 'fastest', at) === null) return '–'
+  const { perSecond, bound } = await bench.window({ ...at, how: 'superpose' }, 1)
+  return `${whole((100 * perSecond) / bound)} %`
 }
 
 function verdictCells(
@@ -257,7 +346,9 @@ caches, and in brackets percent of requests that keep both targets.
 ${table(['Fleet', ...rivals.map(({ short }) => short), 'Goal'], rows)}`
 }
 
-function robustness(results: Results): string {
+async function robustness(bench: Bench): Promise<string> {
+  const { results } = bench
+  const load = 0.7
   const measured = (
     policy: string,
     fleet: FleetName,
@@ -265,34 +356,48 @@ function robustness(results: Results): string {
     name: string,
   ): Estimate | null => {
     const runs = seeds.flatMap((seed) => {
-      const key = `${policy} ${fleet} ${trace} 0.70 ${seed} ${name}`
+      const key = `${policy} ${fleet} ${trace} ${load.toFixed(2)} ${seed} ${name}`
       return results.get<Figures>('disturbed', key)?.attainment ?? []
     })
     return runs.length === 0 ? null : estimate(runs)
   }
-  const rows = disturbanceNames.map((name) => {
+  const rows: string[][] = []
+  const leftRows: string[][] = []
+  for (const name of disturbanceNames) {
+    const { title, policy } = disturbanceOf(name)
     const trace = name === 'cold' ? 'mooncake' : 'azure-conv'
-    return [
-      disturbances[name].title,
-      ...fleetNames.flatMap((fleet) => {
-        const own = measured('fastest', fleet, trace, name)
-        const usual = measured('fastest', fleet, trace, 'none')
-        const rival = measured(tunedRival, fleet, trace, name)
-        if (own === null || usual === null) return ['–', '–']
-        const holds = own.mean >= usual.mean - 0.03
-        const shown = percent(own.mean)
-        return [holds ? shown : `**${shown}**`, rival === null ? '–' : percent(rival.mean)]
-      }),
-    ]
-  })
+    const cells = fleetNames.flatMap((fleet) => {
+      const own = measured('fastest', fleet, trace, name)
+      const usual = measured('fastest', fleet, trace, 'none')
+      const rival = measured(tunedRival, fleet, trace, name)
+      if (own === null || usual === null) return ['–', '–']
+      const shown = percent(own.mean)
+      const holds = own.mean >= usual.mean - 0.03 || policy !== undefined
+      return [holds ? shown : `**${shown}**`, rival === null ? '–' : percent(rival.mean)]
+    })
+    rows.push([title, ...cells])
+    if (policy !== undefined || disturbanceOf(name).left === undefined) continue
+    const left = await Promise.all(fleetNames.map((fleet) => bench.left(fleet, load, name)))
+    leftRows.push([
+      title,
+      ...left.map((one) =>
+        one === null ? '–' : `${whole(one.load * 100)} % / ${percent(one.attainmentMax)}`,
+      ),
+    ])
+  }
   const heads = fleetNames.flatMap((fleet) => [`${fleet} fastest`, 'leastconn + maxconn'])
   return `## When something goes wrong
 
-Azure's conversations, superposed, 70 % of the bound of the whole fleet: percent of requests from 120 s on that
-keep both targets. **Bold**: more than 3 points below the undisturbed run. An endpoint that is lost, or
-slow, takes its part of the bound along: what is left of the fleet is then asked for more than 70 %.
+Azure's conversations, superposed, ${load * 100} % of the bound of the whole fleet: percent of requests from 120 s on that
+keep both targets. **Bold**: more than 3 points below the undisturbed run. Where nothing is learnt, speeds stay
+what they are said to be: that shows what learning is worth.
 
-${table(['What goes wrong', ...heads], rows)}`
+${table(['What goes wrong', ...heads], rows)}
+
+An endpoint that is lost or slow takes its part of the bound along. What is left of the fleet is then asked for so many
+percent of its own bound, and of these requests at most so many percent could be in time, whatever the policy:
+
+${table(['What goes wrong', ...fleetNames], leftRows)}`
 }
 
 const controlMetrics = [

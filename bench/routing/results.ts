@@ -85,4 +85,4 @@ export function figuresOf(metrics: Metrics): Figures {
 }
 
 /** Five digits: more would only fill the repository. */
-const short = (value: number) => Number(value.toPrecision(5))
+export const short = (value: number) => Number(value.toPrecision(5))

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util'
 import { Bench } from './bench.ts'
-import { disturbanceNames, disturbedTraces } from './disturbance.ts'
+import { disturbanceNames, disturbanceOf, disturbedTraces } from './disturbance.ts'
 import { measureMaxRate } from './max-rate.ts'
 import { writePage } from './page.ts'
 import { Results } from './results.ts'
@@ -90,6 +90,7 @@ async function measureDisturbed(): Promise<void> {
       for (const disturbance of disturbanceNames)
         for (const policy of policies) {
           if (policy !== 'fastest' && policy !== tunedRival) continue
+          if (policy !== 'fastest' && disturbanceOf(disturbance).policy !== undefined) continue
           for (const trace of disturbedTraces(disturbance)) {
             await bench.disturbed({ fleet, trace, load: 0.7, policy, seed }, disturbance)
           }
@@ -109,4 +110,5 @@ if (!options.page) {
   console.error(`\n${bench.runs} runs in ${Math.round(bench.cpuSeconds)} s of CPU`)
 }
 await writePage(bench)
+results.write()
 console.error('docs/benchmarks.md is written')

@@ -108,3 +108,24 @@ function tableOf(
     return ms[at]! + slopes[at]! * Math.max(0, count - tokens[at]!)
   }
 }
+
+/** The same where everything takes so many times as long. */
+export function scaledLinear(linear: LinearTime, factor: number): LinearTime {
+  switch (linear.kind) {
+    case 'table':
+      return { ...linear, points: linear.points.map(([tokens, ms]) => [tokens, ms * factor]) }
+    case 'soft-max':
+      return {
+        ...linear,
+        weightsMs: linear.weightsMs * factor,
+        baseMs: linear.baseMs * factor,
+        msPerToken: linear.msPerToken * factor,
+      }
+    case 'rates':
+      return {
+        ...linear,
+        decodeMs: linear.decodeMs * factor,
+        prefillMsPerToken: linear.prefillMsPerToken * factor,
+      }
+  }
+}

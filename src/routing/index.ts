@@ -23,8 +23,12 @@ const pickers = {
   'power-of-two': powerOfTwo,
 }
 
-/** Those a user can choose, and one to compare with. */
-export const dispatcherNames = [...strategyNames, 'fastest-immediate'] as const
+/** Those a user can choose, and two to compare with. */
+export const dispatcherNames = [
+  ...strategyNames,
+  'fastest-immediate',
+  'fastest-without-learning',
+] as const
 
 export type DispatcherName = (typeof dispatcherNames)[number]
 
@@ -34,6 +38,8 @@ export function newDispatcher(name: DispatcherName, options: DispatcherOptions):
       return new Fastest(options)
     case 'fastest-immediate':
       return new Fastest(options, { hold: false })
+    case 'fastest-without-learning':
+      return new Fastest(options, { learn: false })
     case 'least-connections':
     case 'round-robin':
     case 'random':

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { EngineBehaviour } from '#batching/batch-scheduler.ts'
 import type { Basis, DeviceModel } from '#batching/device-model.ts'
 import { deviceModels } from '#batching/device-models.ts'
-import type { LinearTime, StepTimeParameters } from '#batching/step-time.ts'
+import { type StepTimeParameters, scaledLinear } from '#batching/step-time.ts'
 
 /** One endpoint of a fleet on paper: what it serves, and how fast its engine is. */
 export interface FleetEndpoint {
@@ -180,26 +180,6 @@ function scaled(time: StepTimeParameters, factor: number): StepTimeParameters {
     linear: scaledLinear(time.linear, factor),
     decodeMsPerContextToken: time.decodeMsPerContextToken * factor,
     prefillMsPerTokenPair: time.prefillMsPerTokenPair * factor,
-  }
-}
-
-function scaledLinear(linear: LinearTime, factor: number): LinearTime {
-  switch (linear.kind) {
-    case 'table':
-      return { ...linear, points: linear.points.map(([tokens, ms]) => [tokens, ms * factor]) }
-    case 'soft-max':
-      return {
-        ...linear,
-        weightsMs: linear.weightsMs * factor,
-        baseMs: linear.baseMs * factor,
-        msPerToken: linear.msPerToken * factor,
-      }
-    case 'rates':
-      return {
-        ...linear,
-        decodeMs: linear.decodeMs * factor,
-        prefillMsPerToken: linear.prefillMsPerToken * factor,
-      }
   }
 }
 

@@ -21,7 +21,13 @@ export interface Policy {
 /** What the strongest rival is tuned by: the best of 0.6 to 1.3 on most fleets. */
 const defaultLimitRatio = 0.8
 
-const readers: readonly string[] = ['load-scores', 'scored', 'fastest', 'fastest-immediate']
+const readers: readonly string[] = [
+  'load-scores',
+  'scored',
+  'fastest',
+  'fastest-immediate',
+  'fastest-without-learning',
+]
 
 const plain = dispatcherNames.map(
   (name): Policy => ({

@@ -6,24 +6,17 @@ import type { Fault } from '#simulator/fault.ts'
 import type { FleetEndpoint } from '#simulator/fleet-file.ts'
 import { type RequestMix, sustained } from '#simulator/ideal-weight.ts'
 import { type Metrics, metricsOf } from '#simulator/metrics.ts'
+import { type PlayedOptions, playedTrace } from '#simulator/played-trace.ts'
 import type { Policy } from '#simulator/policies.ts'
 import { type Arrival, type SimulatedEndpoint, simulate } from '#simulator/simulation.ts'
 import { stepSpeedOf } from '#simulator/step-speed-of.ts'
-import { changeLoad, stretch } from '#simulator/traces/change-load.ts'
-import { requestsPerSecond, type Trace } from '#simulator/traces/trace.ts'
+import type { Trace } from '#simulator/traces/trace.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 
-export interface RunOptions {
+export interface RunOptions extends PlayedOptions {
   readonly fleet: readonly FleetEndpoint[]
-  readonly trace: Trace
-  readonly ratePerSecond: number
   readonly policy: Policy
   readonly targets: LatencyTargets
-  /** Runs of one seed meet the same requests, whatever the policy. */
-  readonly seed: number
-  /** `recorded`: every request in its order and at its time, at the rate that is given. */
-  readonly how?: 'superpose' | 'compress' | 'recorded'
-  readonly durationMs?: number
   /** Requests of the first while are served and not counted. */
   readonly warmUpMs?: number
   /** After the last arrival, how long answers may take before the run is ended. */
@@ -42,7 +35,6 @@ export interface RunOptions {
 }
 
 const defaults = {
-  durationMs: 300_000,
   warmUpMs: 60_000,
   drainMs: 200_000,
   reportEveryMs: 1_000,
@@ -50,7 +42,7 @@ const defaults = {
 }
 
 /** Seeds of the parts of a run, so that none of them shifts when another one draws more. */
-const seedSteps = { arrivals: 1_000_003, policy: 7_919, speeds: 104_729 }
+const seedSteps = { policy: 7_919, speeds: 104_729 }
 
 export function run(options: RunOptions): Metrics {
   const { policy, trace, seed, targets } = options
@@ -74,16 +66,6 @@ export function run(options: RunOptions): Metrics {
     fromMs: options.warmUpMs ?? defaults.warmUpMs,
     untilMs: durationMs,
     endpoints: endpoints.length,
-  })
-}
-
-function playedTrace({ trace, ratePerSecond, how = 'superpose', durationMs, seed }: RunOptions) {
-  if (how === 'recorded') return stretch(trace, requestsPerSecond(trace) / ratePerSecond)
-  return changeLoad(trace, {
-    ratePerSecond,
-    durationMs: durationMs ?? defaults.durationMs,
-    how,
-    chance: seededChance(seed * seedSteps.arrivals),
   })
 }
 

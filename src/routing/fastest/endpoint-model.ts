@@ -63,10 +63,10 @@ export class EndpointModel {
   #decodesOnlySinceMs = 0
 
   /** `strength` is its weight, as a part of the mean of all. */
-  constructor(told: DispatchEndpoint, strength: number) {
+  constructor(told: DispatchEndpoint, strength: number, learns: boolean) {
     this.told = told
     this.id = told.view.id
-    this.speed = new SpeedEstimate(told.speed, strength)
+    this.speed = new SpeedEstimate(told.speed, strength, learns)
   }
 
   tell(told: DispatchEndpoint): void {

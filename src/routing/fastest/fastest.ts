@@ -113,7 +113,10 @@ export class Fastest implements Dispatcher {
       const { id, state } = told.view
       const known = this.#endpoints.get(id)
       if (known === undefined)
-        this.#endpoints.set(id, new EndpointModel(told, told.view.weight / meanWeight))
+        this.#endpoints.set(
+          id,
+          new EndpointModel(told, told.view.weight / meanWeight, this.#tuning.learn),
+        )
       else known.tell(told)
       // What starts anew has nothing in its cache.
       if (state === 'failed' || state === 'loading') this.#prefixes.forget(id)

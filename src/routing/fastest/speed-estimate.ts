@@ -44,11 +44,13 @@ export class SpeedEstimate {
   #speed: StepSpeed
   #linear: Float64Array
   #guessed: boolean
+  readonly #learns: boolean
   #decodeSamples = 0
   #prefillSamples = 0
 
   /** `strength` is what the user says of it, 1 for the mean of all: it makes a guess a better one. */
-  constructor(told: StepSpeed | null, strength: number) {
+  constructor(told: StepSpeed | null, strength: number, learns: boolean) {
+    this.#learns = learns
     this.#guessed = told === null
     if (told === null && strength > 0) {
       const slower = Math.min(correctionMax, Math.max(correctionMin, 1 / strength))
@@ -100,6 +102,7 @@ export class SpeedEstimate {
   }
 
   learnDecode(observedMs: number, predictedMs: number): void {
+    if (!this.#learns) return
     this.#decodeSamples++
     this.decodeCorrection = corrected(
       this.decodeCorrection,
@@ -110,6 +113,7 @@ export class SpeedEstimate {
 
   /** An answer in one piece tells of prompt and answer together, most of it of the answer. */
   learnWhole(observedMs: number, predictedMs: number): void {
+    if (!this.#learns) return
     this.#decodeSamples++
     this.#prefillSamples++
     const ratio = this.#believed(
@@ -130,6 +134,7 @@ export class SpeedEstimate {
 
   /** `share` of the prediction was for prompts: only for that much is it evidence. */
   learnPrefill(observedMs: number, predictedMs: number, share: number): void {
+    if (!this.#learns) return
     this.#prefillSamples++
     this.prefillCorrection = corrected(
       this.prefillCorrection,

@@ -9,6 +9,8 @@ export interface FastestTuning {
    * to the best prediction: the same at light load, and 20 points of load earlier at its end.
    */
   readonly hold: boolean
+  /** Whether what is said of speeds is corrected by what is seen. */
+  readonly learn: boolean
   /**
    * The part of the TTFT target that a prediction may use up. 0.8 turns requests late that could
    * still be served; above 0.95 an error of the prediction alone makes them late.
@@ -59,6 +61,7 @@ export interface FastestTuning {
 
 export const defaultTuning: FastestTuning = {
   hold: true,
+  learn: true,
   ttftRatioMax: 0.9,
   tpotRatioMax: 0.85,
   lossMax: 0.2,

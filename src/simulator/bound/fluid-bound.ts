@@ -1,5 +1,6 @@
 import {
   type BoundEndpoint,
+  type Demand,
   fluidProgram,
   type LatencyTarget,
 } from '#simulator/bound/fluid-program.ts'
@@ -7,44 +8,49 @@ import { bucketsOf, type RequestSize } from '#simulator/bound/request-bucket.ts'
 import { loadLinearSolver } from '#std/linear-solver.ts'
 
 /** Six lengths of prompt by four of answer: finer ones change the bound by less than a percent. */
-const promptParts = 6
-const outputParts = 4
+const sixths = [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6]
+/** Where some may be left out it is the longest few, and these have parts of their own. */
+const longest = [0.9, 0.96, 0.99]
+const quarters = [1 / 4, 2 / 4, 3 / 4]
 
 /** Far more than it takes, so that a solver that goes astray does not hang a run. */
 const iterationsMax = 1_000_000
 
 /**
- * Requests per second of a mix that no policy can exceed on a fleet within the targets. Without a
- * prefix cache: where prompts share beginnings, give the sizes that are left with all of them known,
- * or it is no bound.
+ * Requests per second of a mix of which no policy can serve a larger part than `attainment` within
+ * the targets; all of them, unless something else is said. Without a prefix cache: where prompts
+ * share beginnings, give the sizes that are left with all of them known, or it is no bound.
  */
 export async function fluidBound(
   endpoints: readonly BoundEndpoint[],
   requests: readonly RequestSize[],
   target: LatencyTarget,
+  attainment = 1,
 ): Promise<number> {
-  const buckets = bucketsOf(requests, promptParts, outputParts)
-  return optimumOf(fluidProgram(endpoints, buckets, target))
+  return optimum(endpoints, requests, target, { kind: 'highest-rate', attainment })
 }
 
-/**
- * The part of a mix that comes at such a rate which can be served within the targets at most, the
- * requests that cost most being refused.
- */
+/** The part of a mix that comes at such a rate which can be served within the targets at most. */
 export async function attainmentBound(
   endpoints: readonly BoundEndpoint[],
   requests: readonly RequestSize[],
   target: LatencyTarget,
   ratePerSecond: number,
 ): Promise<number> {
-  const buckets = bucketsOf(requests, promptParts, outputParts)
-  const program = fluidProgram(endpoints, buckets, target, ratePerSecond)
-  return Math.min(1, (await optimumOf(program)) / ratePerSecond)
+  const demand = { kind: 'most-served', ratePerSecond } as const
+  return Math.min(1, (await optimum(endpoints, requests, target, demand)) / ratePerSecond)
 }
 
-async function optimumOf(program: string): Promise<number> {
+async function optimum(
+  endpoints: readonly BoundEndpoint[],
+  requests: readonly RequestSize[],
+  target: LatencyTarget,
+  demand: Demand,
+): Promise<number> {
+  const isWhole = demand.kind === 'highest-rate' && demand.attainment === 1
+  const buckets = bucketsOf(requests, isWhole ? sixths : [...sixths, ...longest], quarters)
   const solve = await loadLinearSolver({ iterationsMax, gapRatio: 0 })
-  const solution = solve(program)
+  const solution = solve(fluidProgram(endpoints, buckets, target, demand))
   if (solution?.kind === 'optimal') return solution.objective
   throw new Error('The solver found no optimum of the bound')
 }

@@ -15,14 +15,20 @@ export interface LatencyTarget {
   readonly tpotMs: number
 }
 
+/** What is asked of the fleet. */
+export type Demand =
+  /** The most of the mix of which so large a part can be served within the targets. */
+  | { readonly kind: 'highest-rate'; readonly attainment: number }
+  /** Of so many requests a second, the most that can. */
+  | { readonly kind: 'most-served'; readonly ratePerSecond: number }
+
 /** Ranges of step length: more of them make the bound tighter and the program larger. */
 const modeCount = 24
 
 /**
  * The rate at which a fleet could serve a mix of requests if they flowed like water, as a linear
  * program whose optimum no policy can exceed in the engine model. In CPLEX's LP format; `rate` is
- * maximised: requests per second of the whole mix or, of `ratePerSecond` that come of it, as many
- * as possible, the others being left out.
+ * maximised. Requests that are left out, where some may be, cost nothing.
  *
  * An endpoint spends its time in modes, each with steps of about one length S. In its share y of
  * the time a mode reads the prompts of p requests per second of each bucket and writes the answers
@@ -40,7 +46,7 @@ export function fluidProgram(
   endpoints: readonly BoundEndpoint[],
   buckets: readonly RequestBucket[],
   target: LatencyTarget,
-  ratePerSecond: number | null = null,
+  demand: Demand,
 ): string {
   const rows: string[] = []
   const served: string[][] = buckets.map(() => [])
@@ -49,12 +55,17 @@ export function fluidProgram(
   }
   for (const [index, { share }] of buckets.entries()) {
     rows.push(
-      ratePerSecond === null
-        ? `${sum(served[index]!)} - ${number(share)} rate = 0`
-        : `${sum(served[index]!)} <= ${number(share * ratePerSecond)}`,
+      demand.kind === 'highest-rate'
+        ? `${sum(served[index]!)} - ${number(share)} rate <= 0`
+        : `${sum(served[index]!)} <= ${number(share * demand.ratePerSecond)}`,
     )
   }
-  if (ratePerSecond !== null) rows.push(`${sum(served.flat())} - rate = 0`)
+  const all = sum(served.flat())
+  rows.push(
+    demand.kind === 'highest-rate'
+      ? `${all} - ${number(demand.attainment)} rate >= 0`
+      : `${all} - rate = 0`,
+  )
   const lines = rows.map((row) => ` ${row}`)
   return ['Maximize', ' rate', 'Subject To', ...lines, 'End'].join('\n')
 }

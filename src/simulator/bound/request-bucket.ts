@@ -18,16 +18,16 @@ export interface RequestBucket {
   readonly prefillTokenPairs: number
 }
 
-/** Sorted by prompt length, cut into equal parts, and each of them again by answer length. */
+/** Sorted by prompt length and cut at these parts of all, and each piece again by answer length. */
 export function bucketsOf(
   requests: readonly RequestSize[],
-  promptParts: number,
-  outputParts: number,
+  promptCuts: readonly number[],
+  outputCuts: readonly number[],
 ): RequestBucket[] {
   const byPrompt = [...requests].sort((a, b) => a.promptTokens - b.promptTokens)
-  return partsOf(byPrompt, promptParts).flatMap((part) => {
-    const byOutput = [...part].sort((a, b) => a.outputTokens - b.outputTokens)
-    return partsOf(byOutput, outputParts).map((bucket) => bucketOf(bucket, requests.length))
+  return piecesOf(byPrompt, promptCuts).flatMap((piece) => {
+    const byOutput = [...piece].sort((a, b) => a.outputTokens - b.outputTokens)
+    return piecesOf(byOutput, outputCuts).map((bucket) => bucketOf(bucket, requests.length))
   })
 }
 
@@ -46,12 +46,9 @@ function bucketOf(requests: readonly RequestSize[], all: number): RequestBucket 
   }
 }
 
-function partsOf<Item>(items: readonly Item[], parts: number): Item[][] {
-  const made: Item[][] = []
-  for (let part = 0; part < parts; part += 1) {
-    const from = Math.round((part * items.length) / parts)
-    const slice = items.slice(from, Math.round(((part + 1) * items.length) / parts))
-    if (slice.length > 0) made.push(slice)
-  }
-  return made
+function piecesOf<Item>(items: readonly Item[], cuts: readonly number[]): Item[][] {
+  const ends = [...cuts, 1].map((cut) => Math.round(cut * items.length))
+  return ends
+    .map((end, at) => items.slice(ends[at - 1] ?? 0, end))
+    .filter((piece) => piece.length > 0)
 }
