@@ -22,6 +22,7 @@ export interface LaunchNeed {
     readonly format: WeightsFormat
     readonly path: string
     readonly root: string
+    readonly outside?: readonly string[]
   }
   readonly port: number
   readonly os: OperatingSystem

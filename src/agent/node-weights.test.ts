@@ -1,5 +1,5 @@
 /** Weights from a hub and from folders, as far as the place where an engine looks for them. */
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -271,6 +271,26 @@ test('of several models in a folder or a repository one has to be named', async 
   )
   expect(await context.store.models()).toEqual([])
 })
+
+const otherDisk = '/dev/shm'
+const hasOtherDisk = existsSync(otherDisk) && statSync(otherDisk).dev !== statSync(tmpdir()).dev
+
+test.skipIf(!hasOtherDisk)(
+  'what lies on another disk is named, so that a container sees it',
+  async () => {
+    const folder = await mkdtemp(join(otherDisk, 'motley-node-weights-'))
+    cleanups.push(() => rm(folder, { recursive: true, force: true }))
+    const file = join(folder, 'ggml-base.bin')
+    writeFileSync(file, ggml)
+    const weights = await bring(`file:${file}`, await openContext('http://127.0.0.1:9'))
+    expect(weights.outside).toEqual([file])
+    expect(readFileSync(weights.path).equals(ggml)).toBe(true)
+    const beside = join(await temporaryFolder(), 'ggml-base.bin')
+    writeFileSync(beside, ggml)
+    const here = await bring(`file:${beside}`, await openContext('http://127.0.0.1:9'))
+    expect(here.outside).toEqual([])
+  },
+)
 
 test('a cache of Hugging Face names the commit that was pulled', async () => {
   const each = cases.find(({ engine }) => engine === 'speaches') as Case

@@ -1,17 +1,20 @@
 /** The weights of this node: brought here when a replica needs them, kept where engines read them. */
-import { join } from 'node:path'
+import { realpath } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import type { WeightsFormat } from '#core/engine-build.ts'
 import { layoutOf } from '#weights/layout.ts'
 import { type PullContext, pullWeights } from '#weights/pull.ts'
 import { parseReference, referenceText } from '#weights/reference.ts'
-import type { StoredModel } from '#weights/store.ts'
+import type { StoredModel, WeightsStore } from '#weights/store.ts'
 
 export interface LocalWeights {
   readonly format: WeightsFormat
   /** The file, or the folder, that an engine is given. */
   readonly path: string
-  /** Holds all of it, targets of links included: the store, or what is laid out for an engine. */
+  /** Holds all of it: the store, or what is laid out for an engine. */
   readonly root: string
+  /** Files that links there lead to elsewhere, as on the disk of a program whose cache was adopted. */
+  readonly outside: readonly string[]
   /** As the store knows it. */
   readonly reference: string
   /** Of the files that are read for every token: without images and configuration. */
@@ -50,12 +53,22 @@ export async function bringWeights(
         ? givenPath(model, format, folder)
         : join(laid, ...layout.given.split('/')),
     root: laid ?? context.store.directory,
+    outside: await filesOutside(model, context.store),
     reference: referenceText(reference),
     weightsBytes: model.files
       .filter(({ path }) => !besideWeights.test(path))
       .reduce((total, { sizeBytes }) => total + sizeBytes, 0),
     transferredBytes,
   }
+}
+
+/** Where the disk allows no links of its own, the store has symbolic ones. */
+async function filesOutside({ files }: StoredModel, store: WeightsStore): Promise<string[]> {
+  const root = await realpath(store.directory)
+  const blobs = await Promise.all(files.map(({ sha256 }) => store.findBlob(sha256)))
+  const paths = blobs.map((blob) => (blob === null ? null : realpath(blob.path)))
+  const real = (await Promise.all(paths)).filter((path) => path !== null)
+  return [...new Set(real)].filter((path) => relative(root, path).startsWith('..'))
 }
 
 /** Configuration, vocabularies, voices, and encoders of images. */

@@ -41,6 +41,7 @@ const weights: LocalWeights = {
   format: 'gguf',
   path: '/tiny.gguf',
   root: '/',
+  outside: [],
   reference: 'file:/tiny.gguf',
   transferredBytes: 0,
   weightsBytes: 1_000,

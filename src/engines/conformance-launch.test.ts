@@ -400,6 +400,19 @@ describe('single launches', () => {
     })
   })
 
+  test('files that links among the weights lead to are mounted where they are', () => {
+    const weights = {
+      format: 'gguf',
+      path: '/models/a.gguf',
+      root: '/models',
+      outside: ['/mnt/other/blobs/sha256-1'],
+    } as const
+    const file = { source: weights.outside[0], target: weights.outside[0], readOnly: true }
+    expect(start('llama-server', 'cuda', 'container', { weights })).toMatchObject({
+      container: { mounts: [{ source: '/models', target: '/models' }, file] },
+    })
+  })
+
   test('what compiled kernels may be kept in is mounted as well', () => {
     const cacheDirectory = '/var/cache/motley'
     expect(start('vllm', 'cuda', 'container', { cacheDirectory })).toMatchObject({

@@ -31,6 +31,7 @@ export function containerPlan(request: CheckedRequest, needs: ContainerNeeds): C
     shmBytes: needs.shmBytes ?? null,
     mounts: [
       ...(needs.mounts ?? [weightsMount(request)]),
+      ...(request.weights.outside ?? []).map((path) => mountHere(path, true)),
       ...(cacheDirectory === null ? [] : [mountHere(cacheDirectory, false)]),
     ],
     network: {

@@ -44,7 +44,7 @@ const killed: KnownError = {
 const noSuchFile: KnownError = {
   pattern: /no such file or directory|cannot find the path|FileNotFoundError|does not exist/i,
   meaning: 'A file that it was told to read is not there, or not visible in its container.',
-  fix: 'Check the path of the weights, and that weights.root holds the targets of links.',
+  fix: 'Check the path of the weights, and that links among them lead to files that are there.',
 }
 
 const permission: KnownError = {

@@ -35,8 +35,10 @@ export interface LaunchRequest {
     readonly format: WeightsFormat
     /** The file, or the directory, as the engine sees it: containers mount it at the same path. */
     readonly path: string
-    /** The directory that holds all of it, targets of links included: what a container mounts. */
+    /** The directory that holds all of it: what a container mounts. */
     readonly root: string
+    /** Files elsewhere that links in it lead to: a container has to see them, too. */
+    readonly outside?: readonly string[]
   }
   /** Engines listen where only this machine can reach them; the agent is the way in. */
   readonly host: '127.0.0.1'
