@@ -83,6 +83,15 @@ export function readConfig(request: ConfigRequest): MotleyConfig {
   return parseConfig(text, { ...request, path: file ?? undefined, catalog })
 }
 
+/** Whether the file has this section at all, be it empty: no wish is not the wish for nothing. */
+export function hasSection(request: ConfigRequest, section: keyof MotleyConfig): boolean {
+  const file = findConfigFile(request)
+  if (file === null) return false
+  const text = readText(resolve(request.cwd, file), file)
+  const { value } = readYaml({ text, source: file, env: request.env, convert: fromText })
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, section)
+}
+
 /**
  * The same for a text that is already read; `path` only says where it came from.
  * @throws {ConfigError}

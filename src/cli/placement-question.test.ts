@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { askPlacement } from '#cli/placement-question.ts'
+import { askPlacement, wishesIn } from '#cli/placement-question.ts'
 
 const node = (id: string) => ({
   ...{ id, name: id, presence: 'ready', draining: false, inventory: null, statement: null },
@@ -39,5 +39,19 @@ test('a node that stands twice is refused, as its memory would be promised twice
   )
   await expect(asked(JSON.stringify({ nodes: [node('one'), node('two')] }))).resolves.toBe(
     'accepted',
+  )
+})
+
+test('a file that wants nothing says so; one that does not speak of it is no wish', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'motley-wishes-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const written = async (text: string) => {
+    const file = join(folder, 'motley.yaml')
+    await writeFile(file, text)
+    return wishesIn(file)
+  }
+  await expect(written('deployments: {}')).resolves.toMatchObject({ deployments: [] })
+  await expect(written('gateway: { pingMs: 0 }')).rejects.toThrow(
+    /has no "deployments".*nothing is "deployments: {}"/,
   )
 })

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { findConfigFile, readConfig } from '#cli/config-file.ts'
+import { findConfigFile, hasSection, readConfig } from '#cli/config-file.ts'
 import type { GatewayOptions } from '#cli/gateway-client.ts'
 import { withHeaders } from '#cli/read-headers.ts'
 import { readWeights } from '#cli/read-weights.ts'
@@ -235,10 +235,10 @@ export function wishesIn(file: string | undefined): Wishes {
     )
   }
   const wishes = wishesWanted.parse(wishesOf(readConfig(request)))
-  if (wishes.deployments.length > 0) return wishes
+  if (wishes.deployments.length > 0 || hasSection(request, 'deployments')) return wishes
   throw new CommandFailure(
     'wrong',
-    `${findConfigFile(request)} has no "deployments": it does not say what should run`,
+    `${findConfigFile(request)} has no "deployments": it does not say what should run; nothing is "deployments: {}"`,
   )
 }
 

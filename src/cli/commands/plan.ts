@@ -18,6 +18,7 @@ import { planText, problemLines } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
+import { wrapped } from '#cli/wrapped.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import { type AppliedChange, isNothing, settleWishes, type Wishes } from '#controller/deploying.ts'
 import { noDeployments } from '#controller/deployment-state.ts'
@@ -28,6 +29,9 @@ interface PlanFlags extends QuestionOptions {
   readonly n1?: boolean
   readonly json?: boolean
 }
+
+/** As wide as the narrowest terminal. */
+const columnsMax = 80
 
 const inventoryHelp = 'plan on what "motley nodes --json" printed, without a controller'
 
@@ -93,7 +97,7 @@ async function apply(
   const body = { ...own, ...(revision === undefined ? {} : { revision }) }
   await askController('/admin/v1/deployments', options, { method: 'PUT', body })
   if (json) printJson({ ...change, plan })
-  else console.log(`\n${changeText(change)}`)
+  else console.log(`\n${changeText(change, own)}`)
 }
 
 /** @throws {CommandFailure} where the file contradicts the configuration of the controller. */
@@ -119,15 +123,28 @@ async function agrees(): Promise<boolean> {
   }
 }
 
-function changeText({ added, changed, removed, nodes, models }: AppliedChange): string {
+function changeText(
+  { added, changed, removed, nodes, models }: AppliedChange,
+  { deployments }: Wishes,
+): string {
+  // That a model is new to clients is said with its deployment.
+  const known = new Set(
+    deployments.filter(({ name }) => !added.includes(name)).map(({ model }) => model),
+  )
+  const offered = models.filter((model) => known.has(model))
   const parts = [
     ...(added.length > 0 ? [`added ${added.join(', ')}`] : []),
     ...(changed.length > 0 ? [`changed ${changed.join(', ')}`] : []),
     ...(removed.length > 0 ? [`removed ${removed.join(', ')}`] : []),
-    ...(models.length > 0 ? [`changed how clients reach ${models.join(', ')}`] : []),
+    ...(offered.length > 0 ? [`changed how clients reach ${offered.join(', ')}`] : []),
     ...(nodes.length > 0 ? [`changed what is said of ${nodes.join(', ')}`] : []),
   ]
-  return `Applied: ${parts.join('; ')}. "motley why <deployment>" says how far it is.`
+  const what = parts.length > 0 ? parts.join('; ') : 'what clients may ask for'
+  return wrapped(
+    `Applied: ${what}. "motley why <deployment>" says how far it is.`,
+    columnsMax,
+    '  ',
+  ).join('\n')
 }
 
 export function addWhyNotCommand(program: Command): void {
