@@ -3,7 +3,7 @@
  * who knew everything would set as its weight and as its limit.
  */
 import { stepTimeOf } from '#batching/step-time.ts'
-import type { SimulatedEndpoint } from '#simulator/simulation.ts'
+import type { SimulatedEndpoint } from '#simulator/simulated-endpoint.ts'
 
 export interface Sustained {
   readonly requestsPerSecond: number

@@ -1,6 +1,7 @@
 /** What a run was like for those who sent requests, in numbers. */
 import type { LatencyTargets } from '#routing/dispatcher.ts'
-import type { Outcome, SimulationResult } from '#simulator/simulation.ts'
+import type { Outcome } from '#simulator/outcome.ts'
+import type { SimulationResult } from '#simulator/simulation.ts'
 
 export interface Distribution {
   readonly mean: number

@@ -5,8 +5,10 @@ import type { ServiceClass } from '#core/service-class.ts'
 import { defaultTuning } from '#routing/fastest/tuning.ts'
 import { dispatcherNames, newDispatcher } from '#routing/index.ts'
 import { defaultTargets } from '#routing/service-class.ts'
+import type { Arrival } from '#simulator/arrival.ts'
 import type { Fault } from '#simulator/fault.ts'
-import { type Arrival, type SimulatedEndpoint, simulate } from '#simulator/simulation.ts'
+import type { SimulatedEndpoint } from '#simulator/simulated-endpoint.ts'
+import { simulate } from '#simulator/simulation.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 
 const models = [modelName('one'), modelName('two')]
