@@ -116,7 +116,7 @@ function decisionText(
   )
   const chosen = candidates.some(({ verdict }) => verdict === 'chosen')
   const meaning = predicts
-    ? 'Predicted: the whole answer, its first token and each further one.'
+    ? 'Predicted: the whole answer, its first token (counts more), each further one.'
     : chosen
       ? `The score is ${scoreMeaning}; the smallest wins.`
       : 'There was no place for it yet.'

@@ -31,17 +31,23 @@ export function predictionRecord(
   },
 ): DecisionRecord {
   const { request, chosen, nowMs, leftOut } = decision
-  const candidates = models.map((model) => candidateOf(model, decision))
+  const costs = new Map<CandidateRecord, number>()
+  const candidates = models.map((model) => {
+    const { record, cost } = candidateOf(model, decision)
+    costs.set(record, cost)
+    return record
+  })
+  const costOfRecord = (record: CandidateRecord) => costs.get(record) ?? Number.POSITIVE_INFINITY
   const runnerUp = candidates
     .filter(({ endpoint, verdict }) => verdict === 'eligible' && endpoint !== chosen.id)
-    .sort((left, right) => (left.score as number) - (right.score as number))[0]
+    .sort((left, right) => costOfRecord(left) - costOfRecord(right))[0]
   return {
     atMs: nowMs,
     model: request.model,
     strategy: 'fastest',
     scoreMeaning:
-      'predicted milliseconds until the answer is complete, more for those to its first token, ' +
-      'less for a prefix hit',
+      'predicted milliseconds until the answer is complete; in the choice, those to its first ' +
+      'token and what a prefix hit saves count more',
     candidates: candidates.map((candidate) => {
       if (candidate.endpoint === chosen.id) return { ...candidate, verdict: 'chosen' }
       return candidate === runnerUp ? { ...candidate, verdict: 'runner-up' } : candidate
@@ -73,7 +79,7 @@ function candidateOf(
     readonly facts: (model: EndpointModel) => Facts
     readonly lossMax: number
   },
-): CandidateRecord {
+): { readonly record: CandidateRecord; readonly cost: number } {
   const { view } = model.told
   const judgement = newJudgement()
   const known = facts(model)
@@ -85,11 +91,11 @@ function candidateOf(
   const refusal =
     firstRefusal(routeRequest(request, nowMs), view) ??
     (model.isSilent(nowMs) ? { kind: 'silent' } : refusalOf(judgement, model, request, known))
-  return {
+  const record: CandidateRecord = {
     endpoint: model.id,
     verdict: refusal === null ? 'eligible' : 'refused',
     refusal,
-    score: costOf(judgement, known),
+    score: judgement.ttftMs + known.expectedTokens * judgement.tpotMs,
     state: view.state,
     inFlight: model.inFlight,
     weight: view.weight,
@@ -97,4 +103,5 @@ function candidateOf(
     ttftMs: judgement.ttftMs,
     tpotMs: judgement.tpotMs,
   }
+  return { record, cost: costOf(judgement, known) }
 }
