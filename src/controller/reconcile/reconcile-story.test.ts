@@ -27,6 +27,8 @@ class Machine {
   readonly id: NodeId
   readonly inventory: ReportedInventory
   desired: readonly string[] = []
+  /** The beginning of the names of those whose engine dies whenever it is started. */
+  doomed: string | null = null
   readonly #ages = new Map<string, number>()
   isUp = true
 
@@ -46,10 +48,16 @@ class Machine {
     for (const id of this.desired) this.#ages.set(id, (this.#ages.get(id) ?? -1) + 1)
   }
 
+  #stateAt(id: string, age: number): ReportedReplica['state'] {
+    const last = lives.length - 1
+    if (age < last) return lives[age] ?? 'pulling'
+    return this.doomed !== null && id.startsWith(this.doomed) ? 'crash-looping' : 'ready'
+  }
+
   get replicas(): ReportedReplica[] {
     return [...this.#ages].map(([id, age]) => ({
       id,
-      state: lives[Math.min(age, lives.length - 1)] ?? 'ready',
+      state: this.#stateAt(id, age),
       detail: null,
       engine: 'llama-server',
       backend: 'cuda',
@@ -402,4 +410,28 @@ test('a node lost in the middle of its drain: what was on its way comes, what it
     everythingAnswers(story)
     expect(story.answering('big')).not.toContain(victim)
   }
+})
+
+test('a start that fails is one failure, and the next try waits twice as long', async () => {
+  const story = new Story('alpha', 'beta')
+  for (const machine of story.machines.values()) machine.doomed = 'doomed'
+  const others = [wanted('one', 16), wanted('two', 16)]
+  await apply(story, ...others)
+  await story.pass(20)
+  // It is worth more than the others, so that each try takes the place of one of them.
+  await apply(story, ...others, wanted('doomed', 16, { priority: 'critical' }))
+  let starts = 0
+  let was: readonly string[] = []
+  await story.pass(3_600, () => {
+    const now = [...story.machines.values()].flatMap(({ desired }) => desired)
+    if (now.includes('doomed-0') && !was.includes('doomed-0')) starts += 1
+    was = now
+  })
+  const told = story.said.filter((line) => line.startsWith('doomed-0 does not come up on alpha'))
+  const pauses = told.map((line) => Number(/for (\d+) min/.exec(line)?.[1]))
+  expect(pauses).toEqual([5, 10, 20, 40].slice(0, pauses.length))
+  expect(pauses.length).toBeGreaterThanOrEqual(3)
+  expect(starts).toBeLessThanOrEqual(8)
+  expect(story.answering('one')).toHaveLength(1)
+  expect(story.answering('two')).toHaveLength(1)
 })

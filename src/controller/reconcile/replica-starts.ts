@@ -75,7 +75,10 @@ export class ReplicaStarts {
     const before = fleet.state.failedStarts[failedStartKey(failure)]
     const pauseMs = pauseMsAfter(before?.times ?? 0)
     const untilMs = Math.round(fleet.clock.nowMs() + pauseMs)
-    fleet.append({ type: 'start-failed', failure, untilMs })
+    // A plan that has this start would begin it again at once: the next plan knows better.
+    const isPlanned = fleet.state.plan?.steps.some(({ replica }) => replica.id === spec.id) === true
+    const over = isPlanned ? [{ type: 'plan-adopted', plan: null } as const] : []
+    fleet.append({ type: 'start-failed', failure, untilMs }, ...over)
     this.#forget(spec.id)
     fleet.log(
       `${spec.id} does not come up on ${fleet.nameOf(node)}, which is left alone for it for ${pauseMs / 60_000} min: ${because}`,
