@@ -13,9 +13,12 @@ const firstPauseMs = 5 * 60_000
 /** Whoever has mended a driver over lunch should not wait for the evening. */
 const pauseMsMax = 60 * 60_000
 
-/** `times`: how often it has failed before. */
-export function pauseMsAfter(times: number): number {
-  return Math.min(pauseMsMax, firstPauseMs * 2 ** times)
+/**
+ * `times`: how often it has failed before. Where others had to go for it the pause is the longest at
+ * once: each try costs them minutes, too.
+ */
+export function pauseMsAfter(times: number, hadEvicted: boolean): number {
+  return hadEvicted ? pauseMsMax : Math.min(pauseMsMax, firstPauseMs * 2 ** times)
 }
 
 /**

@@ -415,10 +415,21 @@ test('a node lost in the middle of its drain: what was on its way comes, what it
 test('a start that fails is one failure, and the next try waits twice as long', async () => {
   const story = new Story('alpha', 'beta')
   for (const machine of story.machines.values()) machine.doomed = 'doomed'
+  await apply(story, wanted('one', 16), wanted('doomed', 3))
+  await story.pass(3_600)
+  const told = story.said.filter((line) => line.startsWith('doomed-0 does not come up on alpha'))
+  const pauses = told.map((line) => Number(/for (\d+) min/.exec(line)?.[1]))
+  expect(pauses).toEqual([5, 10, 20, 40].slice(0, pauses.length))
+  expect(pauses.length).toBeGreaterThanOrEqual(3)
+  expect(story.answering('one')).toHaveLength(1)
+})
+
+test('what dies wherever it is tried does not take the place of others every few minutes', async () => {
+  const story = new Story('alpha', 'beta')
+  for (const machine of story.machines.values()) machine.doomed = 'doomed'
   const others = [wanted('one', 16), wanted('two', 16)]
   await apply(story, ...others)
   await story.pass(20)
-  // It is worth more than the others, so that each try takes the place of one of them.
   await apply(story, ...others, wanted('doomed', 16, { priority: 'critical' }))
   let starts = 0
   let was: readonly string[] = []
@@ -427,11 +438,9 @@ test('a start that fails is one failure, and the next try waits twice as long', 
     if (now.includes('doomed-0') && !was.includes('doomed-0')) starts += 1
     was = now
   })
-  const told = story.said.filter((line) => line.startsWith('doomed-0 does not come up on alpha'))
-  const pauses = told.map((line) => Number(/for (\d+) min/.exec(line)?.[1]))
-  expect(pauses).toEqual([5, 10, 20, 40].slice(0, pauses.length))
-  expect(pauses.length).toBeGreaterThanOrEqual(3)
-  expect(starts).toBeLessThanOrEqual(8)
+  expect(starts).toBeGreaterThanOrEqual(1)
+  // One try at each of the two, and one more where the eviction was an earlier plan's.
+  expect(starts).toBeLessThanOrEqual(4)
   expect(story.answering('one')).toHaveLength(1)
   expect(story.answering('two')).toHaveLength(1)
 })

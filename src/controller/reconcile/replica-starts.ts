@@ -73,11 +73,18 @@ export class ReplicaStarts {
     if (placed === null) return
     const failure = failedStartOf(node, spec, placed, because.slice(0, 2_000))
     const before = fleet.state.failedStarts[failedStartKey(failure)]
-    const pauseMs = pauseMsAfter(before?.times ?? 0)
+    const steps = fleet.state.plan?.steps ?? []
+    const own = steps.find(({ replica }) => replica.id === spec.id)
+    const hadEvicted = steps.some(
+      ({ kind, step, replica }) =>
+        kind === 'stop' &&
+        replica.deployment !== placed.deployment &&
+        own?.after.includes(step) === true,
+    )
+    const pauseMs = pauseMsAfter(before?.times ?? 0, hadEvicted)
     const untilMs = Math.round(fleet.clock.nowMs() + pauseMs)
     // A plan that has this start would begin it again at once: the next plan knows better.
-    const isPlanned = fleet.state.plan?.steps.some(({ replica }) => replica.id === spec.id) === true
-    const over = isPlanned ? [{ type: 'plan-adopted', plan: null } as const] : []
+    const over = own === undefined ? [] : [{ type: 'plan-adopted', plan: null } as const]
     fleet.append({ type: 'start-failed', failure, untilMs }, ...over)
     this.#forget(spec.id)
     fleet.log(
