@@ -5,8 +5,14 @@ import type { ModelFacts } from '#core/model-facts.ts'
 const wideBytes = 4
 const narrowBytes = 2
 
-/** Hidden vectors that are alive at a time around attention: input, norm, query, key, value, output. */
-const hiddenVectors = 6
+/**
+ * Hidden vectors that are alive at a time around attention: input, norm, query and output beside a
+ * matrix of scores; with flash attention keys and values of the step as well. With four, logs of 8B
+ * at 8192 tokens (512 MiB of scores, 16 of mask, 4 × 8: 560 MiB) and of 7B at 512 (70.5 MiB, all of
+ * it output) come out to the last digit.
+ */
+const hiddenBesideScores = 4
+const hiddenInFlash = 6
 
 /**
  * Steps on several devices overlap, and each device then holds this many copies of what all of them
@@ -37,10 +43,9 @@ export function deviceStepBytes(step: WholeContextStep): number {
   const scores = flashAttention
     ? 0
     : (facts.headCount ?? 0) * step.contextTokens * batchTokens * wideBytes
-  const forward = hiddenVectors * hidden
-  const inner = forward + maskBytes(step)
+  const inner = (flashAttention ? hiddenInFlash : hiddenBesideScores) * hidden + maskBytes(step)
   const feedForward = 2 * (facts.feedForwardLength ?? 0) * batchTokens * wideBytes + 2 * hidden
-  const attention = flashAttention ? inner : scores + forward
+  const attention = scores + inner
   const copies = deviceCount > 1 ? pipelineCopies * maskBytes(step) : 0
   return Math.max(output, attention, feedForward) + copies
 }
