@@ -108,8 +108,9 @@ function moveToBetter(search: Search, unit: Unit, effort: Effort): boolean {
   if (moves && search.putBack(unit)) return search.keepIfBetter(mark, before)
   const place = search.findPlace(unit, now - leastGainSeconds, moves)
   if (place !== null) {
-    raiseAt(search, site, locals)
+    // Its new place first: those it leaves may want the same room.
     search.put(unit, place)
+    raiseAt(search, site, locals)
     return search.keepIfBetter(mark, before)
   }
   if (!moves && makeRoom(search, unit, effort, depth, before, now - leastGainSeconds)) return true

@@ -143,11 +143,12 @@ function spotsFor(
   for (const { setups, open, leastSeconds } of search.groundsOf(unit.wish)) {
     if (leastSeconds >= bound) break
     for (const { site, seconds: nodeSeconds, failures } of open) {
+      const there = neighboursOn(search, unit, site)
       for (const setup of setups) {
         const seconds = setup.seconds + nodeSeconds[setup.variantIndex]!
         if (seconds >= bound) continue
         if (failures.length > 0 && search.whyNotAgain(unit.wish, site, setup, failures)) continue
-        const victims = inTheWay(search, unit, site, setup)
+        const victims = inTheWay(search, unit, site, setup, there)
         if (victims === null) continue
         let weight = 0
         let runningVictims = 0
@@ -163,21 +164,39 @@ function spotsFor(
   return spots
 }
 
+interface Neighbour {
+  readonly holding: Holding
+  readonly mayGo: boolean
+}
+
+/** Whoever is on a node, and whether the unit may ask them to go: the same for all of its setups. */
+function neighboursOn(search: Search, unit: Unit, site: Site): readonly Neighbour[] {
+  return search.after
+    .onSite(site)
+    .map((holding) => ({ holding, mayGo: mayGo(search, unit, holding) }))
+}
+
 /** Who has to go so that the setup fits on its smallest rung; null when somebody cannot. */
-function inTheWay(search: Search, unit: Unit, site: Site, setup: Setup): Holding[] | null {
+function inTheWay(
+  search: Search,
+  unit: Unit,
+  site: Site,
+  setup: Setup,
+  there: readonly Neighbour[],
+): Holding[] | null {
   const { after } = search
   const { wish } = unit
   const { share } = wish.deployment
   const victims: Holding[] = []
   const others: Holding[] = []
-  for (const holding of after.onSite(site)) {
+  for (const { holding, mayGo: goes } of there) {
     const here = holding.locals.some((local) => setup.locals.includes(local))
     const isForeign = here && !(share && holding.share)
     const isTooNear = holding.wish !== null && wish.awayFrom.has(holding.wish.index)
     if (isForeign || isTooNear) {
-      if (!mayGo(search, unit, holding)) return null
+      if (!goes) return null
       victims.push(holding)
-    } else if (mayGo(search, unit, holding)) others.push(holding)
+    } else if (goes) others.push(holding)
   }
   for (const victim of victims) after.remove(victim)
   const fits = () => {
@@ -209,9 +228,9 @@ function inTheWay(search: Search, unit: Unit, site: Site, setup: Setup): Holding
 function mayGo(
   { problem }: Search,
   unit: Unit,
-  { wish, running, isPredecessor, ...holding }: Holding,
+  { wish, running, isPredecessor, unit: index }: Holding,
 ): boolean {
-  if (wish === null || holding.unit === null || holding.unit === unit.index) return false
+  if (wish === null || index === null || index === unit.index) return false
   // Where it is decides which room is kept for it.
   const isKept = problem.input.reserve === 'n-1' && isProtectedWish(wish)
   if (isKept && !isProtected(unit)) return false
