@@ -2,8 +2,9 @@
  * Motley, HAProxy and nginx in front of the same emulated fleet, with the same requests in real time,
  * and beside it what the simulator says of the same requests: `npm run bench:live`. Options:
  * `--fleet lab`, `--load 0.5,0.7`, `--speed 0.5` (of all engines, so that a small machine can emulate
- * them; times are told as if they were not slowed down), `--seconds 60`, `--warm-up 20`, `--seed 1`,
- * `--json`.
+ * them; times are told as if they were not slowed down), `--seconds 60`, `--warm-up` (a third of
+ * that, not counted), `--seed 1`, `--json`. At the end it says, and exits with 1 if not, whether the
+ * simulator ranks all three as they were found, and predicts what they attain within five points.
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -26,6 +27,7 @@ import { systemClock } from '#std/clock.ts'
 import { quantile } from '#std/quantile.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 import { emulateFleet, proxyNames, type ServerInFront, startProxy, stopAll } from './processes.ts'
+import { type Compared, type Verdict, verdictsOf } from './verdict.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -33,7 +35,7 @@ const { values: options } = parseArgs({
     load: { type: 'string', default: '0.5,0.7' },
     speed: { type: 'string', default: '0.5' },
     seconds: { type: 'string', default: '60' },
-    'warm-up': { type: 'string', default: '20' },
+    'warm-up': { type: 'string' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
   },
@@ -42,24 +44,22 @@ const { values: options } = parseArgs({
 const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const speed = Number(options.speed)
 const durationMs = Number(options.seconds) * 1_000
-const warmUpMs = Number(options['warm-up']) * 1_000
+const warmUpMs =
+  options['warm-up'] === undefined ? durationMs / 3 : Number(options['warm-up']) * 1_000
 const seed = Number(options.seed)
 const targets = { ttftMs: 2_000, tpotMs: 100 }
 
 /** Each proxy by the policy that is its likeness in the simulator. */
 const likeness = {
-  motley: { policy: 'fastest', tells: false },
+  // Engines say how much KV cache they have; how fast they are, nobody does.
+  motley: { policy: 'fastest', tells: 'room' },
   haproxy: { policy: 'least-connections-queue:0.9', tells: true },
   nginx: { policy: 'least-connections', tells: true },
 } as const
 
-interface Row {
-  readonly load: number
-  readonly proxy: string
+interface Row extends Compared {
   readonly requests: number
   readonly failed: number
-  readonly attainment: number
-  readonly predicted: number
   readonly ttftP50Ms: number
   readonly ttftP99Ms: number
   readonly predictedTtftP99Ms: number
@@ -178,7 +178,21 @@ try {
 } finally {
   await stopAll()
 }
-if (options.json) console.log(JSON.stringify({ ...options, bound, rows }, null, 2))
+const verdicts = verdictsOf(rows)
+if (options.json) console.log(JSON.stringify({ ...options, bound, rows, verdicts }, null, 2))
+else for (const verdict of verdicts) printVerdict(verdict)
+const holds = verdicts.every((one) => one.rankingAgrees && one.withinFivePoints)
+if (!holds) process.exitCode = 1
+
+function printVerdict(verdict: Verdict): void {
+  const order = (names: readonly string[]) => names.join(' > ')
+  console.log(
+    `\n${verdict.load.toFixed(2)}: found ${order(verdict.ranking)}, predicted ${order(verdict.predictedRanking)}:`,
+  )
+  console.log(
+    `      the ranking ${verdict.rankingAgrees ? 'agrees' : 'DOES NOT AGREE'}; attainment is off by ${verdict.largestGapPoints.toFixed(1)} points at most, ${verdict.withinFivePoints ? 'within' : 'BEYOND'} 5`,
+  )
+}
 
 function printHead(): void {
   console.log(

@@ -29,8 +29,8 @@ export interface RunOptions extends PlayedOptions {
   readonly bypassRatio?: number
   /** Speeds told are wrong by a factor between 1/(1 + this) and 1 + this, another for each. */
   readonly speedErrorRatio?: number
-  /** Whether anything is told of the endpoints: otherwise they are plain URLs. */
-  readonly tells?: boolean
+  /** What is told of the endpoints: all, their room alone, or nothing, as of plain URLs. */
+  readonly tells?: boolean | 'room'
   /** Whether policies get the weights and limits they would like: otherwise all are the same. */
   readonly tuned?: boolean
   readonly hostNowMs?: () => number
@@ -102,8 +102,8 @@ function endpointsOf(options: RunOptions, mix: RequestMix): SimulatedEndpoint[] 
         policy.limitRatio === null || !tuned
           ? null
           : Math.max(1, Math.round(policy.limitRatio * ideal.inFlight)),
-      told: tells ? scaled(stepSpeedOf(endpoint), wrongBy) : null,
-      tellsLimits: tells,
+      told: tells === true ? scaled(stepSpeedOf(endpoint), wrongBy) : null,
+      tellsLimits: tells !== false,
     }
   })
 }

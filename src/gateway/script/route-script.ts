@@ -16,10 +16,11 @@ import type {
 import type { Clock } from '#std/clock.ts'
 
 /**
- * The sandbox cuts a run off after 5 ms. What is still silent then sits in one long step of it, or
- * the machine is busy; a tenth of a second is what a client can lose to a script at most.
+ * The sandbox cuts a run off after 5 ms of computing. What is silent for much longer sits in one long
+ * step of it, which nothing else ends; or the machine is busy, and then a script is not to blame for
+ * some tenths of a second. So this is the last resort, and what a client can lose to a script at most.
  */
-const silentMsMax = 100
+const silentMsMax = 1_000
 
 /** A thread starts in some 30 ms; on a machine that swaps it may take this. */
 const startMsMax = 10_000

@@ -43,7 +43,7 @@ function passingTime(): () => number {
   return () => nowMs++
 }
 
-async function script(text: string, nowMs: () => number = noTime): Promise<Sandbox> {
+async function script(text: string, nowMs: (() => number) | null = noTime): Promise<Sandbox> {
   const loaded = await openSandbox(text, nowMs)
   onTestFinished(() => loaded.close())
   return loaded
@@ -160,4 +160,20 @@ test('a long name that is none of the endpoints is told in short', async () => {
   const long = await script('const route = () => ["x".repeat(100_000)]')
   const verdict = long.choose(request, endpoints)
   expect(verdict.kind === 'failed' && verdict.why.length).toBeLessThan(400)
+})
+
+test('where no clock tells what was computed, a loop is cut off by its steps, and a short one is not', async () => {
+  const some = await script(
+    `const route = (request, all) => {
+      if (request.key === 'loop') for (;;) {}
+      for (let step = 0; step < 1000; step++) {}
+      return all
+    }`,
+    null,
+  )
+  const all = [endpoint('one')]
+  const asked = (key: string) => some.choose({ ...request, key }, all)
+  expect(asked('app')).toEqual({ kind: 'endpoints', names: ['one'] })
+  expect(asked('loop')).toEqual({ kind: 'failed', why: 'it ran longer than 5 ms' })
+  expect(asked('app')).toEqual({ kind: 'endpoints', names: ['one'] })
 })

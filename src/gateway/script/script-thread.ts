@@ -6,19 +6,18 @@ import type { FromScript, ToScript } from '#gateway/script/script-wire.ts'
 const port = parentPort
 if (port === null) throw new Error('it is started as a thread')
 
-/**
- * What this thread has computed, where Node (from 23.9) tells: on a busy machine, a script that waits
- * for a core is not slow.
- */
+/** What this thread has computed, where Node (from 23.9) tells. */
 function computedMs(): number {
-  const usage = (process as Partial<NodeJS.Process>).threadCpuUsage?.()
-  return usage === undefined ? performance.now() : (usage.user + usage.system) / 1_000
+  const usage = process.threadCpuUsage()
+  return (usage.user + usage.system) / 1_000
 }
+
+const isTold = (process as Partial<NodeJS.Process>).threadCpuUsage !== undefined
 
 const tell = (message: FromScript): void => port.postMessage(message)
 
 try {
-  const sandbox = await openSandbox(String(workerData), computedMs)
+  const sandbox = await openSandbox(String(workerData), isTold ? computedMs : null)
   port.on('message', ({ request, endpoints }: ToScript) => tell(sandbox.choose(request, endpoints)))
   tell({ kind: 'loaded' })
 } catch (error) {
