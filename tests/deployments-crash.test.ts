@@ -188,5 +188,5 @@ test.skipIf(process.platform !== 'linux')(
     running.kill('SIGTERM')
     await once(running, 'close')
   },
-  180_000,
+  300_000,
 )

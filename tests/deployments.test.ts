@@ -158,4 +158,4 @@ deployments: { long: { model: tiny, context: 512, slots: 2, share: true } }
   fleet.apply(wishes('deployments: {}'))
   await until(fleet, 'only the one by hand is left', () => fleet.replicas().length === 1)
   expect(fleet.replica(id).reported).toMatchObject({ state: 'ready', pid })
-}, 120_000)
+}, 180_000)
