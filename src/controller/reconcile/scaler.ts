@@ -107,6 +107,7 @@ export class Scaler {
           inFlight: Math.ceil((demand?.inFlight ?? 0) * share),
           waiting: Math.ceil((demand?.waiting ?? 0) * share),
           oldestWaitMs: demand?.oldestWaitMs ?? 0,
+          startMs: this.#usualStartMs(deployment),
           idleMs: Math.min(
             demand?.idleMs ?? Number.POSITIVE_INFINITY,
             nowMs - Math.max(this.#startedAtMs, fleet.state.scales[name]?.sinceMs ?? 0),

@@ -16,6 +16,7 @@ const quiet: ScaleView = {
   inFlight: 0,
   waiting: 0,
   oldestWaitMs: 0,
+  startMs: null,
   idleMs: 0,
   sleepAfterMs: 900_000,
 }
@@ -46,6 +47,18 @@ describe('up', () => {
 
   test('somebody who waits for a second counts, whatever the slots say', () => {
     expect(changeAfter(15, { inFlight: 1, waiting: 1, oldestWaitMs: 1_000 })?.wanted).toBe(2)
+  })
+
+  test('who waits for longer than a start takes need not wait for the load to last', () => {
+    const waits = { inFlight: 4, waiting: 2, oldestWaitMs: 6_000 }
+    expect(changeAfter(0, { ...waits, startMs: 5_000 })).toEqual({
+      wanted: 2,
+      because: 'somebody has waited 6 s, and another replica starts in 5 s',
+    })
+    for (const startMs of [7_000, null]) expect(changeAfter(10, { ...waits, startMs })).toBeNull()
+    // Nor is a start of no time begun for a wait that nobody notices.
+    expect(changeAfter(0, { ...waits, oldestWaitMs: 500, startMs: 0 })).toBeNull()
+    expect(changeAfter(60, { ...waits, startMs: 5_000, ready: 1, wanted: 2 })).toBeNull()
   })
 
   test('a flood doubles at most, and never passes max', () => {
@@ -115,6 +128,7 @@ test('whatever is asked, it stays between min and max, and never swings within f
     inFlight: fc.nat(40),
     waiting: fc.nat(40),
     oldestWaitMs: fc.nat(20_000),
+    startMs: fc.option(fc.nat(20_000)),
   })
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 200 }), (steps) => {

@@ -16,6 +16,8 @@ export interface ScaleView {
   readonly inFlight: number
   readonly waiting: number
   readonly oldestWaitMs: number
+  /** What starting one replica more is thought to take; null while nobody can tell. */
+  readonly startMs: number | null
   /** Since somebody last asked. */
   readonly idleMs: number
   readonly sleepAfterMs: number
@@ -45,7 +47,10 @@ const busyRatio = 0.8
 /** A person notices a second; a request that waited so long was not unlucky, but one too many. */
 const longWaitMs = 1_000
 
-/** Longer than the burst of a page that asks four things at once. */
+/**
+ * Longer than the burst of a page that asks four things at once. Where somebody waits for longer than
+ * a start takes, this is not waited for: the two cost the same then, whatever comes next.
+ */
 const busyForMs = 15_000
 
 /** What is left must have the load with room to spare, or the next minute starts it again. */
@@ -74,11 +79,18 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
   if (wanted === 1 && min === 0 && load === 0 && idleMs >= sleepAfterMs) {
     return to(0, `nobody has asked for ${Math.round(sleepAfterMs / 60_000)} min`)
   }
+  // Who has waited as long as a start takes would be served by now, had one begun as it came.
+  const { startMs } = view
+  const isDear = startMs !== null && oldestWaitMs >= Math.max(longWaitMs, startMs)
+  const isLong = seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs
   // Those on their way are the answer to what was seen before them.
-  if (seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs && ready >= wanted) {
+  if (isBusy && (isLong || isDear) && ready >= wanted) {
     const needed = Math.ceil(load / (busyRatio * slots))
     const next = Math.min(max, 2 * wanted, Math.max(wanted + 1, needed))
-    const words = `${load} requests for ${ready * slots} slots over ${busyForMs / 1_000} s`
+    const seconds = (ms: number): string => `${(ms / 1_000).toFixed(0)} s`
+    const words = isLong
+      ? `${load} requests for ${ready * slots} slots over ${busyForMs / 1_000} s`
+      : `somebody has waited ${seconds(oldestWaitMs)}, and another replica starts in ${seconds(startMs ?? 0)}`
     return next > wanted ? to(next, words) : stay
   }
   if (seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs && wanted > min) {
