@@ -44,7 +44,8 @@ export async function stopAll(): Promise<void> {
     children.splice(0).map(async (child) => {
       if (child.exitCode !== null || child.signalCode !== null) return
       const over = once(child, 'exit')
-      child.kill('SIGKILL')
+      // nginx's workers outlive a master that is killed, and hold its pipe open.
+      child.kill(child.spawnfile === 'nginx' ? 'SIGTERM' : 'SIGKILL')
       await over
     }),
   )
