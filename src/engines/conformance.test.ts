@@ -261,6 +261,12 @@ describe('single engines', () => {
     })
   })
 
+  test('slots without number, as only something broken has, are no room to reckon with', () => {
+    const page = { default_generation_settings: { n_ctx: 8_192 }, total_slots: 1_000_000_000 }
+    const answer = { status: 200, headers: {}, body: JSON.stringify(page) }
+    expect(engineOf('llama-server').identify.read(answer)).toMatchObject({ kvTokens: null })
+  })
+
   test('llama-server is known by its header when its pages want a key', () => {
     const answer = { status: 401, headers: { server: 'llama.cpp' }, body: '' }
     expect(engineOf('llama-server').identify.read(answer)).not.toBeNull()

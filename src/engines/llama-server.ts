@@ -25,11 +25,10 @@ const slots = z
   .array(z.object({ id: z.number(), is_processing: z.boolean(), n_ctx: nullable(positiveInteger) }))
   .min(1)
 
-/** Each slot has a context of its own. */
-function roomOf(contexts: readonly (number | null)[]): number | null {
-  const sum = contexts.reduce<number>((total, tokens) => total + (tokens ?? Number.NaN), 0)
-  const room = positiveInteger.safeParse(sum)
-  return room.success ? room.data : null
+/** What a page says of all slots together, each with a context of its own; null where it is no figure. */
+function figureOf(tokens: number): number | null {
+  const figure = positiveInteger.safeParse(tokens)
+  return figure.success ? figure.data : null
 }
 
 const running = 'llamacpp:requests_processing'
@@ -60,7 +59,7 @@ export const llamaServer: Engine = {
           version: page.data.build_info,
           contextTokens,
           slots: count,
-          kvTokens: count === null ? null : roomOf(Array(count).fill(contextTokens)),
+          kvTokens: figureOf((count ?? 0) * (contextTokens ?? 0)),
         }
       }
       // Every answer carries this header, that of a page which wants a key included.
@@ -85,7 +84,7 @@ export const llamaServer: Engine = {
           waitingRequests: null,
           kvCacheUsageRatio: null,
           slots: page.data.length,
-          kvTokens: roomOf(page.data.map(({ n_ctx }) => n_ctx)),
+          kvTokens: figureOf(page.data.reduce((sum, { n_ctx }) => sum + (n_ctx ?? Number.NaN), 0)),
         }
       },
     },
