@@ -12,6 +12,7 @@ import {
   type OperatingSystem,
   type WeightsFormat,
 } from '#core/engine-build.ts'
+import { contextTokensUsual, slotsUsual } from '#core/usual-room.ts'
 import type { Engine } from '#engines/engine.ts'
 import type { LaunchDevice, LaunchPlan, LaunchRequest } from '#engines/engine-launch.ts'
 import type { ReplicaSpec, ReportedEngine } from '#protocol/agent-messages.ts'
@@ -60,11 +61,6 @@ export interface ChosenLaunch {
 
 /** Nothing on this machine can run it; the message says what was tried and what speaks against it. */
 export class NoLaunchError extends Error {}
-
-/** A context that most chats fit in, where nobody said how long. */
-const contextTokensUsual = 8_192
-
-const slotsUsual = 4
 
 const ownEngine = 'motley-embedded'
 

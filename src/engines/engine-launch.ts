@@ -282,18 +282,15 @@ function checkDevices(facts: EngineFacts, request: LaunchRequest): LaunchProblem
   return null
 }
 
-function checkMemory(
-  { title, memory }: EngineFacts,
-  { kvCacheType, offload, backend }: LaunchRequest,
-): LaunchProblem | null {
-  if (kvCacheType !== null && kvCacheType !== 'f16') {
-    if (!kvCacheTypesOn(memory, backend).includes(kvCacheType)) {
-      return launchProblem(
-        'wrong-memory',
-        `${title} on ${backend} cannot keep its KV cache in ${kvCacheType}.`,
-        'Leave the type out, and give it less context.',
-      )
-    }
+function checkMemory({ title, memory }: EngineFacts, request: LaunchRequest): LaunchProblem | null {
+  const { offload, backend } = request
+  const type = quantizedKv(request)
+  if (type !== null && !kvCacheTypesOn(memory, backend).includes(type)) {
+    return launchProblem(
+      'wrong-memory',
+      `${title} on ${backend} cannot keep its KV cache in ${type}.`,
+      'Leave the type out, and give it less context.',
+    )
   }
   const offloads = memory.kind === 'whole-context' ? memory.offloads : 'nothing'
   if (offload === null || offloads === 'layers-and-experts') return null
@@ -305,6 +302,13 @@ function checkMemory(
     )
   }
   return null
+}
+
+/** Numbers of fewer bits that keys and values are to be kept in; null where they have all of theirs. */
+export function quantizedKv({
+  kvCacheType,
+}: Pick<LaunchRequest, 'kvCacheType'>): Exclude<KvCacheType, 'f16'> | null {
+  return kvCacheType === 'f16' ? null : kvCacheType
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type LaunchPlan,
   type LaunchProblem,
   launchProblem,
+  quantizedKv,
 } from '#engines/engine-launch.ts'
 import { loadingByWords } from '#engines/engine-loading-page.ts'
 import { metricsLoad } from '#engines/engine-metrics-load.ts'
@@ -112,6 +113,7 @@ export const motleyEmbedded: Engine = {
 /** This very program again, in another role and a process of its own. */
 function embeddedPlan(request: CheckedRequest): LaunchPlan | LaunchProblem {
   const { ownProgram, apiKey, modelName } = request
+  const kvType = quantizedKv(request)
   if (ownProgram === null) {
     return launchProblem(
       'no-program',
@@ -134,9 +136,7 @@ function embeddedPlan(request: CheckedRequest): LaunchPlan | LaunchProblem {
       ...(request.offload === null || request.backend === 'cpu'
         ? []
         : ['--gpu-layers', String(gpuLayers(request.offload))]),
-      ...(request.kvCacheType === null || request.kvCacheType === 'f16'
-        ? []
-        : ['--kv-cache-type', request.kvCacheType]),
+      ...(kvType === null ? [] : ['--kv-cache-type', kvType]),
       ...request.extraArgs,
     ],
     env: deviceEnvironment(request),

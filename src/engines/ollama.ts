@@ -13,6 +13,7 @@ import {
   checkedLaunch,
   gpuLayers,
   type LaunchPlan,
+  quantizedKv,
 } from '#engines/engine-launch.ts'
 import { ggmlMemory } from '#engines/engine-process-memory.ts'
 import { parseJson } from '#std/parse-json.ts'
@@ -125,7 +126,8 @@ export const ollama: Engine = {
 }
 
 function ollamaPlan(request: CheckedRequest): LaunchPlan {
-  const { kind, backend, modelName, kvCacheType, offload } = request
+  const { kind, backend, modelName, offload } = request
+  const kvType = quantizedKv(request)
   return {
     kind: 'plan',
     command: kind === 'container' ? 'ollama' : (request.executable ?? 'ollama'),
@@ -142,9 +144,7 @@ function ollamaPlan(request: CheckedRequest): LaunchPlan {
       OLLAMA_MAX_LOADED_MODELS: '1',
       OLLAMA_KEEP_ALIVE: '-1',
       // Without flash attention it takes no notice of the type.
-      ...(kvCacheType === null || kvCacheType === 'f16'
-        ? {}
-        : { OLLAMA_KV_CACHE_TYPE: kvCacheType, OLLAMA_FLASH_ATTENTION: '1' }),
+      ...(kvType === null ? {} : { OLLAMA_KV_CACHE_TYPE: kvType, OLLAMA_FLASH_ATTENTION: '1' }),
     },
     secretEnv: {},
     container:

@@ -3,7 +3,7 @@ import { kvCacheBytes, kvCacheTypesOn } from '#core/engine-memory.ts'
 import { allowedKvCacheTypes } from '#placement/allowed-kv-cache-types.ts'
 import type { FitQuestion } from '#placement/fit.ts'
 import { kvCacheBlockers } from '#placement/fit-compatibility.ts'
-import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
+import { doesFit, type FitTrial, tryFit } from '#placement/fit-trial.ts'
 import { leastOffload } from '#placement/least-offload.ts'
 
 /** `tried`: the smallest setting that was tried, which does not fit. */
@@ -12,7 +12,7 @@ export function concessions(question: FitQuestion, { setting }: FitTrial): reado
   const again = { ...question, contextTokens: setting.contextTokens, slots: setting.slots }
   const allowed = allowedKvCacheTypes(deployment, engine, backend)
   const type = smallerTypes(question, setting.kvCacheType).find((kvCacheType) =>
-    fits(tryFit({ ...again, kvCacheType, offload: null })),
+    doesFit(tryFit({ ...again, kvCacheType, offload: null })),
   )
   const offloaded =
     deployment.offload === true
@@ -38,8 +38,4 @@ export function smallerTypes(
       deployment.kvCacheTypes?.includes(type) !== true &&
       kvCacheBlockers(question, type).length === 0,
   )
-}
-
-function fits(trial: FitTrial | null): boolean {
-  return trial !== null && trial.missing.length === 0
 }

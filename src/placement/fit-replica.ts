@@ -10,7 +10,7 @@ import type { Blocker, Fit, FitQuestion, FitReplica } from '#placement/fit.ts'
 import { blockersIn, compatibilityOf, kvCacheTypesThatRun } from '#placement/fit-compatibility.ts'
 import { fitSpeed } from '#placement/fit-speed.ts'
 import { fitSuggestions } from '#placement/fit-suggestions.ts'
-import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
+import { doesFit, type FitTrial, tryFit } from '#placement/fit-trial.ts'
 import { leastOffload } from '#placement/least-offload.ts'
 import { countText } from '#placement/memory/count-text.ts'
 import { offloadText } from '#placement/offload-text.ts'
@@ -65,9 +65,10 @@ function fitReplica(question: FitQuestion, references: SpeedReferences): Fit {
   if (blockers.length > 0) {
     return { kind: 'no', blockers: [...blockers, ...missing], memory, suggestions: [] }
   }
+  const conceding = concessions(question, last)
   return {
     kind: 'no',
-    blockers: missing.map((blocker) => withConcessions(blocker, concessions(question, last))),
+    blockers: missing.map((blocker) => withConcessions(blocker, conceding)),
     memory,
     suggestions: question.suggests === true ? fitSuggestions(question, last, references) : [],
   }
@@ -87,7 +88,7 @@ function firstThatFits(question: FitQuestion, without: ReadonlySet<KvCacheType>)
       const trial = tryFit({ ...question, ...setting, offload: null })
       last = trial
       if (trial === null) break
-      if (trial.missing.length === 0) return { found: trial, last }
+      if (doesFit(trial)) return { found: trial, last }
     }
   }
   if (question.deployment.offload !== true) return { found: null, last }

@@ -5,7 +5,7 @@ import type { SpeedReferences } from '#core/speed-references.ts'
 import { smallerTypes } from '#placement/concessions.ts'
 import type { FitQuestion } from '#placement/fit.ts'
 import { fitSpeed } from '#placement/fit-speed.ts'
-import { type FitTrial, tryFit } from '#placement/fit-trial.ts'
+import { doesFit, type FitTrial, tryFit } from '#placement/fit-trial.ts'
 import { largest, leastOffload } from '#placement/least-offload.ts'
 import { countText } from '#placement/memory/count-text.ts'
 import { contextTokensMin } from '#placement/settings-to-try.ts'
@@ -25,9 +25,6 @@ export function fitSuggestions(
   ]
 }
 
-const fits = (trial: FitTrial | null): trial is FitTrial =>
-  trial !== null && trial.missing.length === 0
-
 const contextStep = 1_024
 
 function again(question: FitQuestion, { setting }: FitTrial, change: Partial<FitTrial['setting']>) {
@@ -39,7 +36,7 @@ function lessContext(question: FitQuestion, tried: FitTrial): readonly string[] 
   if (tried.memory.kvCacheTokens === null) return []
   const most = Math.floor(tried.setting.contextTokens / contextStep)
   const steps = largest(contextTokensMin / contextStep, most - 1, (step) =>
-    fits(again(question, tried, { contextTokens: step * contextStep })),
+    doesFit(again(question, tried, { contextTokens: step * contextStep })),
   )
   if (steps === null) return []
   return [
@@ -50,7 +47,7 @@ function lessContext(question: FitQuestion, tried: FitTrial): readonly string[] 
 function fewerSlots(question: FitQuestion, tried: FitTrial): readonly string[] {
   if (question.engine.memory.kind !== 'whole-context') return []
   const slots = largest(1, tried.setting.slots - 1, (count) =>
-    fits(again(question, tried, { slots: count })),
+    doesFit(again(question, tried, { slots: count })),
   )
   return slots === null
     ? []
@@ -62,7 +59,7 @@ function fewerSlots(question: FitQuestion, tried: FitTrial): readonly string[] {
 function smallerKv(question: FitQuestion, tried: FitTrial): readonly string[] {
   const best = tried.setting.kvCacheType
   const others = smallerTypes(question, best)
-  const type = others.find((each) => fits(again(question, tried, { kvCacheType: each })))
+  const type = others.find((each) => doesFit(again(question, tried, { kvCacheType: each })))
   return type === undefined ? [] : [`a KV cache in ${type} instead of ${best}`]
 }
 
@@ -77,13 +74,13 @@ function otherVariants(question: FitQuestion, tried: FitTrial): readonly string[
     .toSorted((a, b) => (b.facts?.bitsPerWeight ?? 0) - (a.facts?.bitsPerWeight ?? 0))
   for (const variant of candidates) {
     const trial = again({ ...question, variant }, tried, {})
-    const small = fits(trial)
+    const small = doesFit(trial)
       ? trial
       : smallContexts(question)
           .map((contextTokens) =>
             again({ ...question, variant }, tried, { contextTokens, slots: fewSlots(question) }),
           )
-          .find(fits)
+          .find(doesFit)
     if (!small || variant.facts === null) continue
     const { quantization, bitsPerWeight } = variant.facts
     const less =
@@ -117,14 +114,14 @@ function otherDevices(question: FitQuestion, tried: FitTrial): readonly string[]
   for (const other of usable) {
     if (seen.has(other.device.name) || other.device.vendor !== first?.device.vendor) continue
     seen.add(other.device.name)
-    if (fits(again({ ...question, devices: [other] }, tried, {}))) {
+    if (doesFit(again({ ...question, devices: [other] }, tried, {}))) {
       return [`${other.device.name} (${other.id}) on the same node`]
     }
   }
   const alike = usable.filter(({ device }) => device.name === first?.device.name)
   if (engine.spread === 'single') return []
   for (let count = devices.length + 1; count <= alike.length; count += 1) {
-    if (fits(again({ ...question, devices: alike.slice(0, count) }, tried, {}))) {
+    if (doesFit(again({ ...question, devices: alike.slice(0, count) }, tried, {}))) {
       return [`${count} × ${first?.device.name} together`]
     }
   }

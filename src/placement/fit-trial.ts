@@ -28,6 +28,10 @@ export interface FitTrial {
   readonly shortages: readonly Shortage[]
 }
 
+export function doesFit(trial: FitTrial | null): trial is FitTrial {
+  return trial !== null && trial.missing.length === 0
+}
+
 /**
  * Of the tokens that a pool is reckoned to hold, what may be counted on: an engine whose pool does
  * not hold one whole request ends at start.

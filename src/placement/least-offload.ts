@@ -1,7 +1,7 @@
 /** How little of a model has to be left to the CPU for the rest to fit on the devices. */
 import type { Offload } from '#core/engine-memory.ts'
 import type { FitQuestion } from '#placement/fit.ts'
-import type { FitTrial } from '#placement/fit-trial.ts'
+import { doesFit, type FitTrial } from '#placement/fit-trial.ts'
 
 /**
  * Experts first, where the engine can leave them alone: a token needs few of them, and attention,
@@ -26,14 +26,10 @@ export function leastOffload(
   // At least one stays on the device: without any it is a replica of the CPU.
   ways.push((count) => (count < layerCount ? leaving(count, 0) : null))
   for (const way of ways) {
-    const onDevices = largest(0, layerCount - least, (count) => fits(way(layerCount - count)))
+    const onDevices = largest(0, layerCount - least, (count) => doesFit(way(layerCount - count)))
     if (onDevices !== null) return way(layerCount - onDevices)
   }
   return null
-}
-
-function fits(trial: FitTrial | null): boolean {
-  return trial !== null && trial.missing.length === 0
 }
 
 /** The largest whole number from `low` to `high` for which it holds; it holds for all below it. */

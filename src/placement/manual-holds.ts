@@ -5,6 +5,7 @@
 import { type Backend, backendsOfVendor, findSupport } from '#core/engine-build.ts'
 import type { EngineCatalog, EngineFacts } from '#core/engine-facts.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
+import { contextTokensUsual, slotsUsual } from '#core/usual-room.ts'
 import { claimedBytes } from '#placement/claimed-bytes.ts'
 import type {
   Inventory,
@@ -16,10 +17,6 @@ import type {
 import { deviceRoom } from '#placement/memory/device-room.ts'
 import { estimateMemory } from '#placement/memory/estimate-memory.ts'
 import { usualFraction } from '#placement/memory/fraction.ts'
-
-/** What agents take where nobody has said: `choose-launch.ts`. */
-const contextTokensUsual = 8_192
-const slotsUsual = 4
 
 /** `factsOf`: what the headers of a source say; null while nobody has read them, and then it holds nothing. */
 export function withManualHolds(
@@ -61,13 +58,8 @@ function holdOf(
       : null
   const memory = estimateMemory({
     ...{ facts, engine: engine.memory, backend, devices: [room], contextTokens, slots },
-    ...{
-      kvCacheType: 'f16',
-      flashAttention: null,
-      memoryFraction,
-      tensorParallel: 1,
-      offload: null,
-    },
+    ...{ memoryFraction, tensorParallel: 1, flashAttention: null },
+    ...{ kvCacheType: 'f16', offload: null },
   })
   const cpu = node.devices.find((one) => one.device.vendor === 'cpu')
   return {

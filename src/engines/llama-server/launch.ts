@@ -2,10 +2,16 @@
 
 import { containerPlan, listenHost, nvidiaEnvironment } from '#engines/engine-container.ts'
 import { deviceEnvironment } from '#engines/engine-device-environment.ts'
-import { type CheckedRequest, gpuLayers, type LaunchPlan } from '#engines/engine-launch.ts'
+import {
+  type CheckedRequest,
+  gpuLayers,
+  type LaunchPlan,
+  quantizedKv,
+} from '#engines/engine-launch.ts'
 
 export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
   const { kind, backend, weights, modelName, slots, apiKey } = request
+  const kvType = quantizedKv(request)
   return {
     kind: 'plan',
     command: kind === 'container' ? '/app/llama-server' : (request.executable ?? 'llama-server'),
@@ -19,9 +25,7 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
       ...['--parallel', String(slots)],
       // A build with GPUs in it would use one for long prompts all the same.
       ...(backend === 'cpu' ? ['--device', 'none'] : onDevices(request)),
-      ...(quantizesKv(request)
-        ? ['--cache-type-k', `${request.kvCacheType}`, '--cache-type-v', `${request.kvCacheType}`]
-        : []),
+      ...(kvType === null ? [] : ['--cache-type-k', kvType, '--cache-type-v', kvType]),
       ...(request.task === 'embedding' ? ['--embeddings'] : []),
       ...(request.task === 'rerank' ? ['--reranking'] : []),
       // Without it nobody can see how many requests wait.
@@ -37,7 +41,7 @@ export function llamaServerPlan(request: CheckedRequest): LaunchPlan {
       LLAMA_ARG_FIT: 'off',
       // Quantized values are refused without it. As a variable, because the option takes a word since
       // late 2025 and none before; both take a 1.
-      ...(quantizesKv(request) ? { LLAMA_ARG_FLASH_ATTN: '1' } : {}),
+      ...(kvType === null ? {} : { LLAMA_ARG_FLASH_ATTN: '1' }),
     },
     secretEnv: apiKey === null ? {} : { LLAMA_API_KEY: apiKey },
     container:
@@ -56,10 +60,6 @@ function onDevices({ offload }: CheckedRequest): readonly string[] {
     ...['--n-gpu-layers', String(gpuLayers(offload))],
     ...(experts > offload.layersOnHost ? ['--n-cpu-moe', String(experts)] : []),
   ]
-}
-
-function quantizesKv({ kvCacheType }: CheckedRequest): boolean {
-  return kvCacheType !== null && kvCacheType !== 'f16'
 }
 
 const tags: Record<CheckedRequest['backend'], string> = {

@@ -24,7 +24,7 @@ import type { SolverLimits } from '#std/linear-solver.ts'
  */
 export const planSolverLimits: SolverLimits = { iterationsMax: 1_000, gapRatio: 1e-4 }
 
-/** Beyond, proving takes longer than the second that a plan may take. */
+/** Beyond, proving takes more work than a plan is worth: see {@link planSolverLimits}. */
 const nodesMax = 12
 const columnsMax = 6_000
 

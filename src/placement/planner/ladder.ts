@@ -115,8 +115,8 @@ export function tighterLimits(
   })
   if (deployment.offload !== true || setting.backend === 'cpu') return limits
   const already = Math.max(offload?.layersOnHost ?? 0, offload?.expertLayersOnHost ?? 0)
-  const layers = deployment.variants.find(({ source }) => source === setting.source)?.facts
-  const mins = hostParts.map((part) => Math.ceil(part * (layers?.layerCount ?? 0)))
+  const { facts = null } = deployment.variants.find(({ source }) => source === setting.source) ?? {}
+  const mins = hostParts.map((part) => Math.ceil(part * (facts?.layerCount ?? 0)))
   return [
     ...limits,
     ...mins

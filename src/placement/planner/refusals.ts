@@ -10,9 +10,10 @@ import { takenBlockers } from '#placement/planner/taken.ts'
 const reasonsMax = 6
 
 /**
- * How much a reason tells, the most first: what was tried and failed; what nearly had a place and lacks speed, room or company;
- * then what is against it by everybody's words about nodes and devices; then engines that do not run
- * there, and last those that nobody meant or installed. Of a kind, what holds for most nodes.
+ * How much a reason tells, the most first: what was tried and failed; what nearly had a place and
+ * lacks speed, room or company; then what is against it by everybody's words about nodes and devices;
+ * then engines that do not run there, and last those that nobody meant or installed. Of a kind, what
+ * holds for most nodes.
  */
 const nearest = [
   'model-task',

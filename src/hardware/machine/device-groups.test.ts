@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { deviceGroupIds } from '#agent/device-groups.ts'
+import { deviceGroupIds } from '#hardware/machine/device-groups.ts'
 
 function files(owners: Readonly<Record<string, number>>, groups: string | null = null) {
   return {
