@@ -164,14 +164,14 @@ async function maxRates(bench: Bench): Promise<string> {
   const image = plot(
     'max-rate',
     barPlot(
-      'Highest load within the targets, % of the bound (Azure conversations, compressed)',
+      'Highest load within the targets, requests per second (Azure conversations, compressed)',
       fleetNames.map((fleet) => ({
         title: fleet,
         bars: rivals.filter(isRun).map(({ name }) => ({
           name,
           bold: name === 'fastest',
-          light: rate(fleet, name, 0.9)?.percent ?? 0,
-          dark: rate(fleet, name, 0.99)?.percent ?? 0,
+          light: rate(fleet, name, 0.9)?.perSecond ?? null,
+          dark: rate(fleet, name, 0.99)?.perSecond ?? null,
         })),
       })),
       'light: 90 % of requests keep both targets; dark: 99 %',

@@ -66,15 +66,18 @@ export function linePlot(title: string, panels: readonly LinePanel[], x: Axis, y
 export interface Bar {
   readonly name: string
   readonly bold: boolean
-  /** The longer one is drawn lighter, behind the shorter one. */
-  readonly light: number
-  readonly dark: number
+  /** The longer one is drawn lighter, behind the shorter one; null for what is not known. */
+  readonly light: number | null
+  readonly dark: number | null
 }
 
 export interface BarPanel {
   readonly title: string
   readonly bars: readonly Bar[]
 }
+
+/** What is left of a panel is for the value behind the longest bar. */
+const barRatioMax = 0.85
 
 const bar = {
   height: 15,
@@ -83,36 +86,34 @@ const bar = {
   other: ['#b9cbe0', '#4a78ab'],
 }
 
-/** Horizontal bars of two lengths, the names told at the first panel. Values are percent. */
+/** Horizontal bars of two lengths, each panel to its own scale; names are told at the first one. */
 export function barPlot(title: string, panels: readonly BarPanel[], legend: string): string {
   const { width, gap, top } = panel
   const rows = panels[0]?.bars.length ?? 0
   const height = rows * bar.height
   const all = bar.names + panels.length * (width + gap)
-  const atX = (value: number) => (width * value) / 115
-  const parts = panels.map(({ title: name, bars }, index) =>
-    group(bar.names + index * (width + gap), top, [
-      ...[0, 25, 50, 75, 100].flatMap((tick) => [
-        rule(atX(tick), 0, atX(tick), height, faint),
-        text(atX(tick), height + 14, `${tick}`, 'middle', 10),
-      ]),
+  const parts = panels.map(({ title: name, bars }, index) => {
+    const most = Math.max(1, ...bars.map(({ light }) => light ?? 0))
+    const atX = (value: number) => (barRatioMax * width * value) / most
+    return group(bar.names + index * (width + gap), top, [
+      rule(0, 0, 0, height, ink),
       ...bars.flatMap(({ name: label, bold, light, dark }, row) => {
         const y = row * bar.height + 2
         const [lightColour = ink, darkColour = ink] = bold ? bar.highlight : bar.other
         const weight = bold ? 'bold' : 'normal'
         return [
-          box(y, atX(light), lightColour),
-          box(y, atX(dark), darkColour),
+          box(y, atX(light ?? 0), lightColour),
+          box(y, atX(dark ?? 0), darkColour),
           ...(index === 0 ? [text(-8, y + 9, label, 'end', 11, weight)] : []),
-          text(atX(light) + 3, y + 9, String(Math.round(light)), 'start', 9, weight),
+          text(atX(light ?? 0) + 4, y + 9, light?.toFixed(1) ?? '–', 'start', 9, weight),
         ]
       }),
       text(width / 2, -10, name, 'middle', 12, 'bold'),
-    ]),
-  )
-  return document(all + 14, top + height + 44, [
+    ])
+  })
+  return document(all + 14, top + height + 30, [
     text(12, 22, title, 'start', 14, 'bold'),
-    text(12, top + height + 36, legend, 'start', 11),
+    text(12, top + height + 20, legend, 'start', 11),
     ...parts,
   ])
 }

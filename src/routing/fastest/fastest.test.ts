@@ -82,6 +82,27 @@ test('a lone request goes to the endpoint that is done first', () => {
   expect(obeyed(dispatcher, 0)).toEqual(['a > quick'])
 })
 
+test('who is alone gets the first token sooner, and where others wait whole answers count', () => {
+  const pair = (stepMs: number, promptMs: number): StepSpeed => ({
+    ...speed(1),
+    linearMs: [
+      [1, stepMs],
+      [2_048, stepMs + 2 * promptMs],
+    ],
+  })
+  // Two hundred tokens are thought to follow: 0.1 s and 5 s, or 0.5 s and 4 s.
+  const endpoints = [
+    endpoint('reader', { speed: pair(25, 200) }),
+    endpoint('writer', { speed: pair(20, 1_000) }),
+  ]
+  const alone = fastest(endpoints)
+  alone.arrive(request('a'), 0)
+  expect(obeyed(alone, 0)).toEqual(['a > reader'])
+  const crowded = fastest(endpoints)
+  for (const name of ['a', 'b']) crowded.arrive(request(name), 0)
+  expect(obeyed(crowded, 0)[0]).toBe('a > writer')
+})
+
 test('with one endpoint nobody waits while it has room', () => {
   const dispatcher = fastest([endpoint('only')])
   for (const name of ['a', 'b', 'c']) dispatcher.arrive(request(name, { promptTokens: 100 }), 0)
