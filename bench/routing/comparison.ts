@@ -13,16 +13,20 @@ export interface Cell {
   readonly runs: readonly Figures[]
 }
 
-/** All seeds of a policy at a fixed load; null while there is none. */
+interface At {
+  readonly fleet: FleetName
+  readonly trace: TraceName
+  readonly load: number
+}
+
+/** All seeds of a policy at a fixed load, or those of some; null while there is none. */
 export function cellOf(
   results: Results,
   policy: string,
-  { fleet, trace, load }: { fleet: FleetName; trace: TraceName; load: number },
+  at: At,
+  of: readonly number[] = seeds,
 ): Cell | null {
-  const runs = seeds.flatMap((seed) => {
-    const key = `${fleet} ${trace} superpose ${load.toFixed(2)} ${seed}`
-    return results.get<Figures>(policy, key) ?? []
-  })
+  const runs = of.flatMap((seed) => runOf(results, policy, at, seed) ?? [])
   if (runs.length === 0) return null
   return {
     attainment: estimate(runs.map(({ attainment }) => attainment)),
@@ -31,6 +35,22 @@ export function cellOf(
     hits: estimate(runs.map(({ hits }) => hits)),
     runs,
   }
+}
+
+/** Two policies on the seeds that both were run on: only there did they meet the same requests. */
+export function pairOf(results: Results, policy: string, other: string, at: At) {
+  const both = seeds.filter(
+    (seed) =>
+      runOf(results, policy, at, seed) !== undefined &&
+      runOf(results, other, at, seed) !== undefined,
+  )
+  const own = cellOf(results, policy, at, both)
+  const cell = cellOf(results, other, at, both)
+  return own === null || cell === null ? null : { own, cell }
+}
+
+function runOf(results: Results, policy: string, { fleet, trace, load }: At, seed: number) {
+  return results.get<Figures>(policy, `${fleet} ${trace} superpose ${load.toFixed(2)} ${seed}`)
 }
 
 export interface Verdict {
@@ -47,28 +67,36 @@ const sameAttainment = 0.0005
 const sameTtftRatio = 1.01
 const attainmentEnough = 0.95
 
-export function verdictOf(
-  results: Results,
-  at: { fleet: FleetName; trace: TraceName; load: number },
-): Verdict | null {
+export function verdictOf(results: Results, at: At): Verdict | null {
   const fastest = cellOf(results, 'fastest', at)
   if (fastest === null) return null
   const others = rivals.flatMap(({ name: policy }) => {
-    const cell = policy === 'fastest' ? null : cellOf(results, policy, at)
-    return cell === null ? [] : [{ policy, cell }]
+    const pair = policy === 'fastest' ? null : pairOf(results, 'fastest', policy, at)
+    return pair === null ? [] : [{ policy, ...pair }]
   })
-  const best = others.toSorted((a, b) => b.cell.attainment.mean - a.cell.attainment.mean)[0]
+  // The one that comes nearest, or is furthest ahead.
+  const best = others.toSorted(
+    (a, b) =>
+      b.cell.attainment.mean -
+      b.own.attainment.mean -
+      (a.cell.attainment.mean - a.own.attainment.mean),
+  )[0]
   if (best === undefined) return null
   const quickest =
     others
       .filter(({ cell }) => cell.attainment.mean >= attainmentEnough)
-      .toSorted((a, b) => a.cell.ttftP99Ms.mean - b.cell.ttftP99Ms.mean)[0] ?? null
+      .toSorted(
+        (a, b) =>
+          a.cell.ttftP99Ms.mean / a.own.ttftP99Ms.mean -
+          b.cell.ttftP99Ms.mean / b.own.ttftP99Ms.mean,
+      )[0] ?? null
   return {
     fastest,
     best,
-    goodputHolds: fastest.attainment.mean >= best.cell.attainment.mean - sameAttainment,
+    goodputHolds: best.own.attainment.mean >= best.cell.attainment.mean - sameAttainment,
     quickest,
     ttftHolds:
-      quickest === null || fastest.ttftP99Ms.mean <= quickest.cell.ttftP99Ms.mean * sameTtftRatio,
+      quickest === null ||
+      quickest.own.ttftP99Ms.mean <= quickest.cell.ttftP99Ms.mean * sameTtftRatio,
   }
 }

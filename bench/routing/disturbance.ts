@@ -89,6 +89,11 @@ export const disturbances = {
     policy: 'fastest-without-learning',
     left: (setting) => slowed(setting.fleet, byStrength(setting, 0)),
   },
+  'slow-strongest-known': {
+    title: 'the same, from the start and told',
+    options: (setting) => ({ ...measured, fleet: slowed(setting.fleet, byStrength(setting, 0)) }),
+    policy: 'fastest',
+  },
   'lost-middle': {
     title: 'a middle endpoint lost at 120 s',
     options: (setting) => ({ ...measured, faults: [lost(byStrength(setting, 0.5))] }),
@@ -98,6 +103,11 @@ export const disturbances = {
     title: 'the strongest endpoint lost at 120 s',
     options: (setting) => ({ ...measured, faults: [lost(byStrength(setting, 0))] }),
     left: (setting) => without(setting.fleet, byStrength(setting, 0)),
+  },
+  'lost-strongest-known': {
+    title: 'the same, never there',
+    options: (setting) => ({ ...measured, fleet: without(setting.fleet, byStrength(setting, 0)) }),
+    policy: 'fastest',
   },
   bypass: {
     title: '10 % of the traffic goes past the router',

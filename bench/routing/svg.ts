@@ -93,7 +93,7 @@ export function barPlot(title: string, panels: readonly BarPanel[], legend: stri
   const height = rows * bar.height
   const all = bar.names + panels.length * (width + gap)
   const parts = panels.map(({ title: name, bars }, index) => {
-    const most = Math.max(1, ...bars.map(({ light }) => light ?? 0))
+    const most = Math.max(1, ...bars.flatMap(({ light, dark }) => [light ?? 0, dark ?? 0]))
     const atX = (value: number) => (barRatioMax * width * value) / most
     return group(bar.names + index * (width + gap), top, [
       rule(0, 0, 0, height, ink),
@@ -105,7 +105,14 @@ export function barPlot(title: string, panels: readonly BarPanel[], legend: stri
           box(y, atX(light ?? 0), lightColour),
           box(y, atX(dark ?? 0), darkColour),
           ...(index === 0 ? [text(-8, y + 9, label, 'end', 11, weight)] : []),
-          text(atX(light ?? 0) + 4, y + 9, light?.toFixed(1) ?? '–', 'start', 9, weight),
+          text(
+            atX(Math.max(light ?? 0, dark ?? 0)) + 4,
+            y + 9,
+            light?.toFixed(1) ?? '–',
+            'start',
+            9,
+            weight,
+          ),
         ]
       }),
       text(width / 2, -10, name, 'middle', 12, 'bold'),
