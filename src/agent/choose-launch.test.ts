@@ -8,6 +8,7 @@ import { recordedMachine, recordingFile } from '#hardware/machine/recording.ts'
 import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 import { systemClock } from '#std/clock.ts'
 import { recordedMachines } from '#testing/recorded-machines.ts'
+import { wishedReplica } from '#testing/wished-replica.ts'
 
 const machines = new Map(recordedMachines().map((machine) => [machine.id, machine]))
 
@@ -25,18 +26,7 @@ async function devicesOf(id: string): Promise<Pick<LaunchNeed, 'devices' | 'os'>
 
 const cpuOf = async () => (await devicesOf('cpu/cloud-vm')).devices
 
-const anything: ReplicaSpec = {
-  id: 'tiny-1',
-  model: 'tiny',
-  source: 'file:/tiny.gguf',
-  engine: null,
-  backend: null,
-  deviceIndexes: null,
-  contextTokens: null,
-  slots: null,
-  kind: 'native',
-  extraArguments: [],
-}
+const anything = wishedReplica('tiny-1')
 
 const gguf = { format: 'gguf', path: '/w/tiny.gguf', root: '/w' } as const
 const safetensors = { format: 'safetensors', path: '/w/tiny', root: '/w' } as const

@@ -15,27 +15,18 @@ import {
 } from '#agent/replicas/test-engine.ts'
 import { replicaId } from '#core/ids.ts'
 import { motleyEmbedded } from '#engines/motley-embedded.ts'
-import type { ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
+import type { ReportedReplica } from '#protocol/agent-messages.ts'
 import { systemClock } from '#std/clock.ts'
 import { HeldClock } from '#testing/held-clock.ts'
+import { wishedReplica } from '#testing/wished-replica.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-const specOf = (id: string, words: readonly string[] = []): ReplicaSpec => ({
-  id,
-  model: 'tiny',
-  source: 'file:/tiny.gguf',
-  engine: null,
-  backend: null,
-  deviceIndexes: null,
-  contextTokens: null,
-  slots: null,
-  kind: 'native',
-  extraArguments: [...words],
-})
+const specOf = (id: string, words: readonly string[] = []) =>
+  wishedReplica(id, { extraArguments: [...words] })
 
 const weights: LocalWeights = {
   format: 'gguf',

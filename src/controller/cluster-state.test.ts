@@ -8,24 +8,11 @@ import {
   measurementKey,
 } from '#controller/cluster-state.ts'
 import { type NodeId, nodeId } from '#core/ids.ts'
-import type { ReplicaSpec } from '#protocol/agent-messages.ts'
+import { wishedReplica } from '#testing/wished-replica.ts'
 
 const dayMs = 24 * 3_600_000
 const node = nodeId('node-1')
 const other = nodeId('node-2')
-
-const specOf = (id: string): ReplicaSpec => ({
-  id,
-  model: 'tiny',
-  source: 'file:/tiny.gguf',
-  engine: null,
-  backend: null,
-  deviceIndexes: null,
-  contextTokens: null,
-  slots: null,
-  kind: 'native',
-  extraArguments: [],
-})
 
 const joined = (of = node, digest = 'd1'): ClusterEvent => ({
   type: 'node-joined',
@@ -106,8 +93,8 @@ test('revoking takes what should run there along, and leaves other nodes alone',
   const state = after([
     joined(),
     joined(other, 'd2'),
-    { type: 'replica-wanted', node, spec: specOf('a') },
-    { type: 'replica-wanted', node: other, spec: specOf('b') },
+    { type: 'replica-wanted', node, spec: wishedReplica('a') },
+    { type: 'replica-wanted', node: other, spec: wishedReplica('b') },
     { type: 'node-revoked', node },
   ])
   expect(Object.keys(state.replicas)).toEqual(['b'])
@@ -144,7 +131,7 @@ test.each([
   { type: 'replica-unwanted', replica: 'nothing' },
   { type: 'endpoint-detached', endpoint: 'nothing' },
 ] as const)('$type of what is not there changes nothing', (event) => {
-  const state = after([joined(), { type: 'replica-wanted', node, spec: specOf('a') }])
+  const state = after([joined(), { type: 'replica-wanted', node, spec: wishedReplica('a') }])
   expect(applyEvent(state, event, 2)).toEqual(state)
 })
 
@@ -173,7 +160,7 @@ const anyEvent: fc.Arbitrary<ClusterEvent> = fc.oneof(
   ),
   fc
     .tuple(anyNode, anyReplica)
-    .map(([of, id]) => ({ type: 'replica-wanted' as const, node: of, spec: specOf(id) })),
+    .map(([of, id]) => ({ type: 'replica-wanted' as const, node: of, spec: wishedReplica(id) })),
   anyReplica.map((replica) => ({ type: 'replica-unwanted' as const, replica })),
   fc.tuple(fc.string(), fc.nat()).map(([version, speed]) => measured(version, speed)),
   fc.tuple(anyNode, anyReplica, fc.nat()).map(([of, id, port]) => attached(of, id, port)),

@@ -11,11 +11,11 @@ import {
   type Refusal,
 } from '#agent/controller-link.ts'
 import { type Controller, startController } from '#controller/controller.ts'
-import type { ReplicaSpec } from '#protocol/agent-messages.ts'
 import { type Clock, systemClock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
 import { peerTlsOptions } from '#std/peer-tls.ts'
 import { type Certificate, makeCertificate } from '#std/self-signed-certificate.ts'
+import { wishedReplica } from '#testing/wished-replica.ts'
 import { afterTest } from './after-test.ts'
 import { untilTrue } from './until-true.ts'
 
@@ -180,15 +180,7 @@ export async function strangeController(onAgent: (socket: TLSSocket) => void): P
   return (server.address() as AddressInfo).port
 }
 
+const { id: _, ...wanted } = wishedReplica('')
+
 /** A wish that needs nothing but an id. */
-export const wanted: Omit<ReplicaSpec, 'id'> = {
-  model: 'tiny',
-  source: 'file:/tiny.gguf',
-  engine: null,
-  backend: null,
-  deviceIndexes: null,
-  contextTokens: null,
-  slots: null,
-  kind: 'native',
-  extraArguments: [],
-}
+export { wanted }

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import { endpointId, modelName, requestId } from '#core/ids.ts'
-import type { DispatchEndpoint, Dispatcher, DispatchRequest } from '#routing/dispatcher.ts'
+import { endpointId, requestId } from '#core/ids.ts'
+import type { DispatchEndpoint, Dispatcher } from '#routing/dispatcher.ts'
 import { Fastest } from '#routing/fastest/fastest.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
 import { seededChance } from '#std/seeded-chance.ts'
+import { dispatchRequest as request } from '#testing/dispatch-request.ts'
 import { endpointView } from '#testing/endpoint-view.ts'
 
 /** Reads 1,000 prompt tokens in about `second`, and decodes a token in a fiftieth of it. */
@@ -30,28 +31,6 @@ function endpoint(name: string, more: Partial<DispatchEndpoint> = {}): DispatchE
 const plainUrl: Partial<DispatchEndpoint> = {
   limits: { seats: null, kvTokens: null, batchTokens: null },
   speed: null,
-}
-
-function request(name: string, more: Partial<DispatchRequest> = {}): DispatchRequest {
-  return {
-    id: requestId(name),
-    model: modelName('m'),
-    task: 'chat',
-    streams: true,
-    workUnits: null,
-    promptTokens: 500,
-    maxTokens: null,
-    client: 'one',
-    service: 'interactive',
-    targets: { ttftMs: 2_000, tpotMs: 100 },
-    prefixBlocks: [],
-    prefixBlockTokens: 16,
-    priority: 0,
-    arrivedAtMs: 0,
-    excluded: [],
-    constraint: null,
-    ...more,
-  }
 }
 
 function fastest(endpoints: readonly DispatchEndpoint[], explain = false): Dispatcher {

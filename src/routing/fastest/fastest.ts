@@ -44,7 +44,7 @@ import { LateTurns } from '#routing/fastest/late-turns.ts'
 import { OutputLengths } from '#routing/fastest/output-lengths.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
-import { type UsualRequest, usualCostMs } from '#routing/fastest/usual-cost.ts'
+import { usualCostMs } from '#routing/fastest/usual-cost.ts'
 import { type Waiting, WaitingRoom } from '#routing/fastest/waiting-room.ts'
 import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
@@ -242,12 +242,8 @@ export class Fastest implements Dispatcher {
   }
 
   #usualCostMs(model: EndpointModel, nowMs: number): number {
-    const { ttftWorth } = this.#tuning
-    return usualCostMs(model, this.#usual(), { nowMs, ttftWorth })
-  }
-
-  #usual(): UsualRequest {
-    return { promptTokens: this.#meanPromptTokens, answerTokens: this.#lengths.usualMean }
+    const usual = { promptTokens: this.#meanPromptTokens, answerTokens: this.#lengths.usualMean }
+    return usualCostMs(model, usual, { nowMs, ttftWorth: this.#tuning.ttftWorth })
   }
 
   #groupOf(request: DispatchRequest, nowMs: number): EndpointGroup {
@@ -267,15 +263,7 @@ export class Fastest implements Dispatcher {
       ? this.#groupOf(request, nowMs).candidates(request, asked, this.#prefixes, this.#chance)
       : this.#touched
     const isHeld = this.#prefixes.isHeld(request.prefixBlocks)
-    const facts = {
-      heldTokens: 0,
-      expectedTokens: this.#lengths.mean(request),
-      urgency,
-      isAlone: this.#room.size === 1,
-      isOnly: this.#groupOf(request, nowMs).all.length === 1,
-      nowMs,
-      tuning: this.#tuning,
-    }
+    const facts = this.#factsOf(request, urgency, nowMs)
     const lossMax = this.#lossMax(request, urgency, nowMs)
     let best: EndpointModel | null = null
     let bestCostMs = Number.POSITIVE_INFINITY
@@ -322,6 +310,19 @@ export class Fastest implements Dispatcher {
     if (!mayWait) return this.#refuseIfHopeless(waiting, asked, nowMs)
     if (urgency === 'live') this.#giveUpIfTooSlow(waiting, candidates, nowMs)
     return null
+  }
+
+  /** All that is judged by beside the endpoint; what it holds of the prompt is for each to say. */
+  #factsOf(request: DispatchRequest, urgency: Urgency, nowMs: number) {
+    return {
+      heldTokens: 0,
+      expectedTokens: this.#lengths.mean(request),
+      urgency,
+      isAlone: this.#room.size === 1,
+      isOnly: this.#groupOf(request, nowMs).all.length === 1,
+      nowMs,
+      tuning: this.#tuning,
+    }
   }
 
   #lossMax(request: DispatchRequest, urgency: Urgency, nowMs: number): number {
@@ -441,13 +442,8 @@ export class Fastest implements Dispatcher {
       lossMax: this.#lossMax(request, urgency, nowMs),
       leftOut: group.all.length - told.length,
       facts: (model) => ({
+        ...this.#factsOf(request, urgency, nowMs),
         heldTokens: this.#heldTokens(model, request),
-        expectedTokens: this.#lengths.mean(request),
-        urgency,
-        isAlone: this.#room.size === 1,
-        isOnly: group.all.length === 1,
-        nowMs,
-        tuning: this.#tuning,
       }),
     })
   }

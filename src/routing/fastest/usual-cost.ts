@@ -1,6 +1,6 @@
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 
-export interface UsualRequest {
+interface UsualRequest {
   readonly promptTokens: number
   readonly answerTokens: number
 }
