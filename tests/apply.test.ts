@@ -2,7 +2,7 @@
 import { expect, test, vi } from 'vitest'
 import { parseConfig } from '#cli/config-file.ts'
 import { searchLocally } from '#cli/local-planner.ts'
-import { askPlacement, placementOf, questionOf, withWeights } from '#cli/placement-question.ts'
+import { askPlacement, placementOf, questionOf, withFleetHeaders } from '#cli/placement-question.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import { settleWishes } from '#controller/deploying.ts'
 import { engineCatalog } from '#engines/index.ts'
@@ -81,7 +81,7 @@ deployments:
   const told: string[] = []
   const spy = vi.spyOn(console, 'error').mockImplementation((line) => told.push(String(line)))
   afterTest(() => spy.mockRestore())
-  const known = await withWeights(await askPlacement({ url }), wanted, { url })
+  const known = await withFleetHeaders(await askPlacement({ url }), wanted, { url })
   const plan = searchLocally(questionOf(known, wanted, []).input)
   expect(plan.replicas).toMatchObject([{ deployment: 'chat', keeps: null }])
   expect(plan.unplaced).toMatchObject([{ deployment: 'gone' }])

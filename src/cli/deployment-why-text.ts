@@ -5,9 +5,8 @@ import type { Placement } from '#cli/placement-question.ts'
 import { blockerLines, counted } from '#cli/plan-text.ts'
 import { scoreLines } from '#cli/score-text.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
-
-const columnsMax = 80
 
 const blocker = z.object({
   check: z.string(),
@@ -104,11 +103,11 @@ export function deploymentWhyText(why: WhyPlacement, deployment: string, nowMs: 
     first,
     ...(standing?.because == null
       ? []
-      : wrapped(`It is ${wanted} because ${standing.because}.`, columnsMax, '  ')),
+      : wrapped(`It is ${wanted} because ${standing.because}.`, terminalWidth, '  ')),
     ...(standing?.unread ?? []).flatMap(({ source, because }) =>
       wrapped(
         `Nobody has read ${source} yet${because === null ? '' : `: ${because}`}`,
-        columnsMax,
+        terminalWidth,
         '  ',
       ),
     ),
@@ -190,7 +189,7 @@ function historyOf(plans: readonly KeptPlan[], deployment: string, nowMs: number
       .filter(({ replica }) => replica.deployment === deployment)
       .map((one) => `${agoText(nowMs - madeAtMs)} ago: ${one.step}: ${one.because} (${because})`),
   )
-  return events.slice(0, eventsShown).flatMap((text) => wrapped(`  ${text}`, columnsMax, '    '))
+  return events.slice(0, eventsShown).flatMap((text) => wrapped(`  ${text}`, terminalWidth, '    '))
 }
 
 function replicasIn(values: readonly unknown[]): ShownReplica[] {
@@ -209,7 +208,7 @@ function section(title: string, lines: readonly string[]): string[] {
 }
 
 function indented(text: string): string[] {
-  return wrapped(`    ${text}`, columnsMax, '      ')
+  return wrapped(`    ${text}`, terminalWidth, '      ')
 }
 
 /** In one unit. */

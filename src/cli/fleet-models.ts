@@ -5,6 +5,7 @@
 import type { DeploymentState } from '#controller/deployment-state.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type ModelConfig, modelConfig } from '#core/config/models.ts'
+import { ownValue } from '#std/own-value.ts'
 
 type Models = MotleyConfig['models']
 
@@ -20,7 +21,7 @@ export function withAppliedModels(
   for (const { deployment, origin } of Object.values(deployments)) {
     if (origin !== 'applied') continue
     const { model, targets } = deployment
-    const own = of(models, model) ?? offered(of(served, model)?.served, taken)
+    const own = ownValue(models, model) ?? offered(ownValue(served, model)?.served, taken)
     for (const alias of own.aliases) taken.add(alias)
     models[model] = { ...own, targets: { ...written(targets), ...own.targets } }
   }
@@ -40,8 +41,4 @@ function written({
   readonly tpotMs: number | null
 }): ModelConfig['targets'] {
   return { ...(ttftMs === null ? {} : { ttftMs }), ...(tpotMs === null ? {} : { tpotMs }) }
-}
-
-function of<Value>(all: Readonly<Record<string, Value>>, name: string): Value | undefined {
-  return Object.hasOwn(all, name) ? all[name] : undefined
 }

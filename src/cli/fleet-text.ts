@@ -2,10 +2,8 @@
 import { z } from 'zod'
 import { bytesText, memoryCell } from '#cli/quantity.ts'
 import { tableLines } from '#cli/table.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
-
-/** As wide as the narrowest terminal. */
-const columnsMax = 80
 
 const shownDevice = z.object({
   vendor: z.string(),
@@ -196,7 +194,7 @@ export function replicasText({ replicas }: z.infer<typeof replicasAnswer>): stri
     const words = [times, reported?.detail].filter(Boolean)
     return words.length === 0 ? [] : [`  ${spec.id}: ${words.join(' ')}`]
   })
-  const more = [...alarms, ...details].flatMap((line) => wrapped(line, columnsMax, '  '))
+  const more = [...alarms, ...details].flatMap((line) => wrapped(line, terminalWidth, '  '))
   return [...table, ...(more.length > 0 ? [''] : []), ...more].join('\n')
 }
 
@@ -231,7 +229,7 @@ export function replicaInfoText(replica: ShownReplica): string {
   const lines = facts.flatMap(([name, value]) =>
     value === null
       ? []
-      : wrapped(`  ${name.padEnd(10)}${value}`, columnsMax, ' '.repeat('  '.length + 10)),
+      : wrapped(`  ${name.padEnd(10)}${value}`, terminalWidth, ' '.repeat('  '.length + 10)),
   )
   return [spec.id, ...lines].join('\n')
 }

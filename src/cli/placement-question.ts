@@ -7,9 +7,9 @@ import { z } from 'zod'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { findConfigFile, hasSection, readConfig } from '#cli/config-file.ts'
+import { fleetHeaders } from '#cli/fleet-headers.ts'
 import type { GatewayOptions } from '#cli/gateway-client.ts'
 import { withHeaders } from '#cli/read-headers.ts'
-import { readWeights } from '#cli/read-weights.ts'
 import { suppose } from '#cli/suppose.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Wishes } from '#controller/deploying.ts'
@@ -56,7 +56,7 @@ const standing = z.object({
 })
 
 const { deployments, statements } = wishesWanted.shape
-const models = wishesWanted.shape.models.def.innerType
+const models = wishesWanted.shape.models.unwrap()
 
 /** What the controller remembers of what is wanted. */
 const wanted = z.object({
@@ -140,7 +140,7 @@ export async function placementQuestion(
   const written = file === undefined && !needsFile ? null : wishesIn(file)
   const isAlone = options.inventory !== undefined
   const wishes = written !== null && isAlone ? await withHeaders(written) : written
-  const known = wishes === null ? placement : await withWeights(placement, wishes, options)
+  const known = wishes === null ? placement : await withFleetHeaders(placement, wishes, options)
   return questionOf(known, wishes, options.whatIf ?? [])
 }
 
@@ -148,7 +148,7 @@ export async function placementQuestion(
  * With what the weights of a file hold that the controller has never seen: its machines are asked to
  * read their headers. What none can read stays unknown, and the plan says so.
  */
-export async function withWeights(
+export async function withFleetHeaders(
   placement: Placement,
   { deployments }: Wishes,
   options: QuestionOptions,
@@ -159,7 +159,7 @@ export async function withWeights(
     .flatMap(({ variants }) => variants)
     .filter(({ source, facts }) => facts === null && !Object.hasOwn(wanted.inspected, source))
     .map(({ source }) => source)
-  const read = await readWeights([...new Set(unknown)], options)
+  const read = await fleetHeaders([...new Set(unknown)], options)
   const inspected = { ...wanted.inspected, ...read }
   return { ...placement, page: { ...placement.page, wanted: { ...wanted, inspected } } }
 }

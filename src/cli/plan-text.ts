@@ -3,6 +3,7 @@
 import { durationText, memoryCell } from '#cli/quantity.ts'
 import { barLegend, stackedBar } from '#cli/stacked-bar.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import { memoryText } from '#core/memory-text.ts'
 import type { Blocker } from '#placement/fit.ts'
@@ -14,9 +15,6 @@ import type {
 } from '#placement/inventory.ts'
 import { offloadText } from '#placement/offload-text.ts'
 import type { Plan, PlanInput, PlannedReplica, PlanStep, Unplaced } from '#placement/plan.ts'
-
-/** As wide as the narrowest terminal. */
-const columnsMax = 80
 
 type Start = Extract<PlanStep, { kind: 'start' }>
 type Stop = Extract<PlanStep, { kind: 'stop' }>
@@ -84,7 +82,7 @@ function startLines(input: PlanInput, { replica, because }: Start, moved: Stop |
     moved === null
       ? `${paint('green', '+')} ${paint('bold', replica.id)}  ${placeText(inventory, replica.setting)}`
       : `${paint('yellow', '~')} ${paint('bold', replica.id)}  ${placeText(inventory, replica.setting)}, in place of ${moved.replica.id} on ${nodeName(inventory, moved.replica.node)}`
-  const [first = '', ...rest] = wrapped(title, columnsMax, '    ')
+  const [first = '', ...rest] = wrapped(title, terminalWidth, '    ')
   return [
     first,
     ...rest,
@@ -101,7 +99,7 @@ function stopLines({ inventory }: PlanInput, step: Stop): string[] {
   const { replica, because, evictedFor } = step
   const title = `${paint('red', '-')} ${paint('bold', replica.id)}  ${placeText(inventory, replica)}`
   return [
-    ...wrapped(title, columnsMax, '    '),
+    ...wrapped(title, terminalWidth, '    '),
     ...indented(evictedFor === null ? because : `${because} (its place is for ${evictedFor})`),
     ...(step.interrupts ? indented(interruptText(step)) : []),
   ]
@@ -175,7 +173,7 @@ function keptLines(input: PlanInput, { replicas }: Plan): string[] {
   return replicas.flatMap(({ id, keeps, setting }) =>
     keeps === null
       ? []
-      : wrapped(`= ${id}  ${placeText(input.inventory, setting)}`, columnsMax, '    '),
+      : wrapped(`= ${id}  ${placeText(input.inventory, setting)}`, terminalWidth, '    '),
   )
 }
 
@@ -245,7 +243,9 @@ export function problemLines(problems: readonly string[]): string[] {
   if (problems.length === 0) return []
   return [
     '',
-    ...problems.flatMap((text) => wrapped(`${paint('yellow', '?')} ${text}`, columnsMax, '    ')),
+    ...problems.flatMap((text) =>
+      wrapped(`${paint('yellow', '?')} ${text}`, terminalWidth, '    '),
+    ),
   ]
 }
 
@@ -253,12 +253,12 @@ export function blockerLines({ check, code, what, unlockedBy }: Blocker): string
   const mend =
     unlockedBy === null
       ? []
-      : wrapped(`      to change that: ${unlockedBy}`, columnsMax, '        ')
-  return [...wrapped(`    ${code ?? check}: ${what}`, columnsMax, '      '), ...mend]
+      : wrapped(`      to change that: ${unlockedBy}`, terminalWidth, '        ')
+  return [...wrapped(`    ${code ?? check}: ${what}`, terminalWidth, '      '), ...mend]
 }
 
 function indented(text: string): string[] {
-  return wrapped(`    ${text}`, columnsMax, '      ')
+  return wrapped(`    ${text}`, terminalWidth, '      ')
 }
 
 function section(lines: readonly string[]): string[] {

@@ -1,10 +1,9 @@
 /** What the loss of each node would mean, as a person reads it. */
 import { blockerLines, counted } from '#cli/plan-text.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import type { NodeLoss } from '#placement/survival.ts'
-
-const columnsMax = 80
 
 export function survivalText(losses: readonly NodeLoss[]): string {
   const bad = losses.filter(({ unplaced }) => unplaced.length > 0)
@@ -14,14 +13,14 @@ export function survivalText(losses: readonly NodeLoss[]): string {
       : bad.length === 0
         ? 'The loss of any one node can be made up for.'
         : `The loss of ${bad.map(({ name }) => name).join(' or ')} cannot be made up for.`
-  return [...wrapped(verdict, columnsMax, '  '), ...losses.flatMap(lossLines)].join('\n')
+  return [...wrapped(verdict, terminalWidth, '  '), ...losses.flatMap(lossLines)].join('\n')
 }
 
 function lossLines({ name, loses, moves, unplaced, evicts }: NodeLoss): string[] {
   const mark = unplaced.length > 0 ? paint('red', '!') : paint('green', '=')
   const [first = '', ...rest] = wrapped(
     `${mark} ${paint('bold', name)}: ${loses.length === 0 ? 'nothing runs there' : `loses ${loses.join(', ')}`}`,
-    columnsMax,
+    terminalWidth,
     '    ',
   )
   return [
@@ -42,5 +41,5 @@ function lossLines({ name, loses, moves, unplaced, evicts }: NodeLoss): string[]
 }
 
 function indented(text: string): string[] {
-  return wrapped(`    ${text}`, columnsMax, '      ')
+  return wrapped(`    ${text}`, terminalWidth, '      ')
 }

@@ -1,11 +1,10 @@
 /** Why a deployment is not on a node, as a person reads it. */
 import { blockerLines } from '#cli/plan-text.ts'
 import { scoreLines, scoreSum } from '#cli/score-text.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import type { WhyNot } from '#placement/why-not.ts'
-
-const columnsMax = 80
 
 export function whyNotText(
   { inventory }: PlanInput,
@@ -41,7 +40,7 @@ export function whyNotText(
             ? `${of.deployment} could be on ${node}; ${elsewhere} is better by ${better.toFixed(1)} s.`
             : `${of.deployment} could be on ${node}, and runs on ${elsewhere} already: what runs is not moved for ${(-better).toFixed(1)} s.`
       return [
-        ...wrapped(words, columnsMax, '  '),
+        ...wrapped(words, terminalWidth, '  '),
         ...(other?.score == null || here?.score == null
           ? []
           : [

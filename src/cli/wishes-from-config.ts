@@ -6,6 +6,7 @@ import type { MotleyConfig } from '#core/config/document.ts'
 import { isReference } from '#core/config/written.ts'
 import type { ModelVariant } from '#core/deployment.ts'
 import type { WeightsFormat } from '#core/engine-build.ts'
+import { ownValue } from '#std/own-value.ts'
 import { catalogModel, catalogNames } from '#weights/catalog/model-catalog.ts'
 
 export function wishesOf({ deployments, models, nodes }: MotleyConfig): Wishes {
@@ -71,7 +72,7 @@ function deploymentOf(
 
 /** What the configuration says; else what the catalogue knows; else the reference that it is. */
 function variantsOf(model: string, models: MotleyConfig['models']): ModelVariant[] {
-  const written = Object.hasOwn(models, model) ? (models[model]?.variants ?? []) : []
+  const written = ownValue(models, model)?.variants ?? []
   if (written.length > 0) {
     return written.map(({ source, engines, format }) => {
       const known = catalogVariantOf(source)

@@ -10,6 +10,7 @@ import type {
 import type { Fleet } from '#controller/fleet.ts'
 import type { ServedModel } from '#core/config/models.ts'
 import type { NodeStatement } from '#placement/read-inventory.ts'
+import { ownValue } from '#std/own-value.ts'
 
 export interface Wishes {
   readonly deployments: readonly WantedDeployment[]
@@ -96,14 +97,14 @@ export function settleWishes(
   const own: Wishes = {
     deployments: deployments.filter(
       (one) =>
-        !isConfigured(`"${one.name}"`, recordOf(wanted.deployments, one.name), (there) =>
+        !isConfigured(`"${one.name}"`, ownValue(wanted.deployments, one.name), (there) =>
           isSame(withoutFacts(there.deployment), withoutFacts(one)),
         ),
     ),
     statements: Object.fromEntries(
       Object.entries(statements).filter(
         ([name, one]) =>
-          !isConfigured(`the node "${name}"`, recordOf(wanted.statements, name), (there) =>
+          !isConfigured(`the node "${name}"`, ownValue(wanted.statements, name), (there) =>
             isSame(there.statement, one),
           ),
       ),
@@ -111,7 +112,7 @@ export function settleWishes(
     models: Object.fromEntries(
       Object.entries(models).filter(
         ([name, one]) =>
-          !isConfigured(`the model "${name}"`, recordOf(wanted.served, name), (there) =>
+          !isConfigured(`the model "${name}"`, ownValue(wanted.served, name), (there) =>
             isSame(there.served, one),
           ),
       ),
@@ -179,8 +180,4 @@ function withoutFacts({ variants, ...deployment }: WantedDeployment): unknown {
 function isSame(one: unknown, other: unknown): boolean {
   const written = (value: unknown) => JSON.parse(JSON.stringify(value ?? null)) as unknown
   return isDeepStrictEqual(written(one), written(other))
-}
-
-function recordOf<Said>(all: Readonly<Record<string, Said>>, name: string): Said | undefined {
-  return Object.hasOwn(all, name) ? all[name] : undefined
 }

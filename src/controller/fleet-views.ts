@@ -12,6 +12,7 @@ import type { Presence } from '#controller/presence.ts'
 import type { NodeId } from '#core/ids.ts'
 import type { NodeStatement } from '#placement/read-inventory.ts'
 import type { FoundEngine, ReplicaSpec, ReportedReplica } from '#protocol/agent-messages.ts'
+import { ownValue } from '#std/own-value.ts'
 
 /** One node, as the controller knows it now. */
 export interface NodeView extends NodeRecord {
@@ -88,7 +89,7 @@ export function replicaViews(fleet: Fleet): ReplicaView[] {
 }
 
 function statementOf({ state }: Fleet, name: string): NodeStatement | null {
-  return Object.hasOwn(state.statements, name) ? (state.statements[name]?.statement ?? null) : null
+  return ownValue(state.statements, name)?.statement ?? null
 }
 
 export function attachedViews(fleet: Fleet): AttachedView[] {

@@ -97,9 +97,14 @@ export class Fleet {
       work()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
-      if (error.message !== this.#toldUnwritten) this.log(`controller: ${error.message}`)
-      this.#toldUnwritten = error.message
+      this.tellUnwritten(error)
     }
+  }
+
+  /** Once for as long as it is the same. */
+  tellUnwritten({ message }: StoreError): void {
+    if (message !== this.#toldUnwritten) this.log(`controller: ${message}`)
+    this.#toldUnwritten = message
   }
 
   /** One listener: the newest. */

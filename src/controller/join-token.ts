@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { ClusterState } from '#controller/cluster-state.ts'
 import type { RefusalCode } from '#protocol/agent-messages.ts'
+import { ownValue } from '#std/own-value.ts'
 
 export function newSecret(): string {
   return `mt-${randomBytes(24).toString('base64url')}`
@@ -23,7 +24,7 @@ export function tokenRefusal(
   nowMs: number,
 ): Extract<RefusalCode, 'token_unknown' | 'token_used' | 'token_expired'> | null {
   const digest = digestOf(secret)
-  const token = Object.hasOwn(state.tokens, digest) ? state.tokens[digest] : undefined
+  const token = ownValue(state.tokens, digest)
   if (token === undefined) return 'token_unknown'
   if (token.usedBy !== null) return 'token_used'
   return token.expiresAtMs <= nowMs ? 'token_expired' : null

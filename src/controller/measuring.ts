@@ -11,6 +11,7 @@ import type { Fleet } from '#controller/fleet.ts'
 import { wantedReplica } from '#controller/replica-wishes.ts'
 import type { NodeId } from '#core/ids.ts'
 import { type ReportedReplica, replicaSpeed } from '#protocol/agent-messages.ts'
+import { ownValue } from '#std/own-value.ts'
 
 /** Every batch size is measured for some seconds; the largest model on a CPU needs minutes. */
 const benchmarkWithinMs = 15 * 60_000
@@ -76,7 +77,7 @@ export function keepMemory(
   { id, engine, backend, memory }: ReportedReplica,
 ): void {
   const { replicas } = fleet.state
-  const wanted = Object.hasOwn(replicas, id) ? replicas[id] : undefined
+  const wanted = ownValue(replicas, id)
   if (wanted?.node !== teller || engine === null || memory === null) return
   const { node, spec } = wanted
   const found = { ...memory, node, replica: id, engine, backend, model: spec.model }

@@ -40,7 +40,8 @@ export function layoutOf(
  */
 function hubLayout(reference: WeightsReference, { version, files, ...model }: WholeModel): Layout {
   const repository = `models--${repositoryName(reference)}`
-  const commit = /^[0-9a-f]{40}$/.test(version ?? '') ? version : '0'.repeat(40)
+  const isCommit = version !== null && /^[0-9a-f]{40}$/.test(version)
+  const commit = isCommit ? version : '0'.repeat(40)
   const snapshot = `${repository}/snapshots/${commit}`
   const cardPath = `${snapshot}/README.md`
   const prefix = commonFolder(files.map(({ path }) => path))
@@ -49,7 +50,7 @@ function hubLayout(reference: WeightsReference, { version, files, ...model }: Wh
       .map(({ path }) => ({ path: `${snapshot}/${path.slice(prefix.length)}`, of: path }))
       .filter(({ path }) => path !== cardPath),
     texts: [
-      { path: `${repository}/refs/main`, text: commit ?? '' },
+      { path: `${repository}/refs/main`, text: commit },
       { path: cardPath, text: card(model.reference) },
     ],
     given: snapshot,

@@ -12,12 +12,13 @@ import {
   type QuestionOptions,
   questionOf,
   wishesIn,
-  withWeights,
+  withFleetHeaders,
 } from '#cli/placement-question.ts'
 import { planText, problemLines } from '#cli/plan-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
+import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import { type AppliedChange, isNothing, settleWishes, type Wishes } from '#controller/deploying.ts'
@@ -29,9 +30,6 @@ interface PlanFlags extends QuestionOptions {
   readonly n1?: boolean
   readonly json?: boolean
 }
-
-/** As wide as the narrowest terminal. */
-const columnsMax = 80
 
 const inventoryHelp = 'plan on what "motley nodes --json" printed, without a controller'
 
@@ -80,7 +78,7 @@ async function apply(
   const wishes = wishesIn(file)
   const placement = await askPlacement(options)
   const { own, change } = settled(placement, wishes)
-  const question = questionOf(await withWeights(placement, own, options), own, [])
+  const question = questionOf(await withFleetHeaders(placement, own, options), own, [])
   const { input, problems } = question
   const plan = planLocally(input)
   if (plan.unplaced.length > 0) process.exitCode = 1
@@ -142,7 +140,7 @@ function changeText(
   const what = parts.length > 0 ? parts.join('; ') : 'what clients may ask for'
   return wrapped(
     `Applied: ${what}. "motley why <deployment>" says how far it is.`,
-    columnsMax,
+    terminalWidth,
     '  ',
   ).join('\n')
 }

@@ -9,6 +9,7 @@ import type { Outlook } from '#controller/reconcile/carry-out.ts'
 import { wantedDeployments, wantedReplicasOf, withFacts } from '#controller/reconcile/plan-input.ts'
 import type { Deployment } from '#core/deployment.ts'
 import type { PlanInput } from '#placement/plan.ts'
+import { ownValue } from '#std/own-value.ts'
 
 export type PlacementPage = ReturnType<typeof placementPage>
 
@@ -55,7 +56,7 @@ export function placementPage(fleet: Fleet, reserve: PlanInput['reserve'], facts
 function standingOf(fleet: Fleet, deployment: WantedDeployment, facts: PageFacts) {
   const { state } = fleet
   const { name } = deployment
-  const scale = Object.hasOwn(state.scales, name) ? state.scales[name] : undefined
+  const scale = ownValue(state.scales, name)
   return {
     origin: state.deployments[name]?.origin ?? 'applied',
     wanted: wantedReplicasOf(state, deployment),

@@ -7,6 +7,7 @@ import type { EngineCatalog } from '#core/engine-facts.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
 import { withManualHolds } from '#placement/manual-holds.ts'
 import type { PlanInput } from '#placement/plan.ts'
+import { ownValue } from '#std/own-value.ts'
 
 export interface PlanSettings {
   readonly engines: EngineCatalog
@@ -42,7 +43,7 @@ export function wantedReplicasOf(
   deployment: WantedDeployment,
 ): number {
   const { name, replicas } = deployment
-  const scale = Object.hasOwn(state.scales, name) ? state.scales[name] : undefined
+  const scale = ownValue(state.scales, name)
   return Math.min(replicas.max, Math.max(replicas.min, scale?.wanted ?? replicas.min))
 }
 
@@ -51,7 +52,8 @@ export function factsOf(
   source: string,
   { inspected, deployments }: Pick<DeploymentState, 'inspected' | 'deployments'>,
 ): ModelFacts | null {
-  if (Object.hasOwn(inspected, source)) return inspected[source]?.facts ?? null
+  const read = ownValue(inspected, source)
+  if (read !== undefined) return read.facts
   const variants = Object.values(deployments).flatMap(({ deployment }) => deployment.variants)
   return (
     variants.find((variant) => variant.source === source && variant.facts !== null)?.facts ?? null
@@ -64,7 +66,7 @@ export function withFacts(
   { inspected }: Pick<DeploymentState, 'inspected'>,
 ): Deployment {
   const variants = deployment.variants.map((variant): ModelVariant => {
-    const read = Object.hasOwn(inspected, variant.source) ? inspected[variant.source] : undefined
+    const read = ownValue(inspected, variant.source)
     if (read === undefined) return variant
     return { ...variant, format: read.facts.format, facts: read.facts }
   })

@@ -177,9 +177,7 @@ export class Reconciler {
       // What runs goes on meanwhile.
       if (error instanceof StoreError) {
         this.#isUnwritten = true
-        fleet.attempt(() => {
-          throw error
-        })
+        fleet.tellUnwritten(error)
       } else if (!this.#closed) fleet.log(`no plan could be made: ${(error as Error).message}`)
     }
   }

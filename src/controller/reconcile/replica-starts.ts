@@ -9,6 +9,7 @@ import { failedStartOf, failureOf, pauseMsAfter } from '#controller/reconcile/fa
 import { unwantReplica } from '#controller/replica-wishes.ts'
 import type { NodeId } from '#core/ids.ts'
 import type { ReportedReplica } from '#protocol/agent-messages.ts'
+import { ownValue } from '#std/own-value.ts'
 
 export class ReplicaStarts {
   readonly #fleet: Fleet
@@ -26,7 +27,7 @@ export class ReplicaStarts {
   note(node: NodeId, reported: readonly ReportedReplica[]): void {
     for (const replica of reported) {
       const { replicas } = this.#fleet.state
-      const wanted = Object.hasOwn(replicas, replica.id) ? replicas[replica.id] : undefined
+      const wanted = ownValue(replicas, replica.id)
       if (wanted?.node !== node || wanted.placed == null) {
         this.#forget(replica.id)
         continue

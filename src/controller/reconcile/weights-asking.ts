@@ -8,6 +8,7 @@ import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import { factsOf, wantedDeployments } from '#controller/reconcile/plan-input.ts'
 import { type InspectedWeights, inspectedWeights } from '#protocol/inspected-weights.ts'
+import { ownValue } from '#std/own-value.ts'
 
 /** Headers of the largest models are megabytes, and hubs are slow at times. */
 const answerWithinMs = 150_000
@@ -57,7 +58,7 @@ export class WeightsAsking {
   async read(source: string): Promise<InspectedWeights> {
     const known = () => {
       const { inspected } = this.#fleet.state
-      return Object.hasOwn(inspected, source) ? inspected[source] : undefined
+      return ownValue(inspected, source)
     }
     const why = known() === undefined ? await this.#ask(source) : null
     const read = known()

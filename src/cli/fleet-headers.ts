@@ -9,7 +9,7 @@ import { inspectedWeights } from '#protocol/inspected-weights.ts'
 const readWithinMs = 60_000
 
 /** By source, those that could be read; of each of the others a line says why not. */
-export async function readWeights(
+export async function fleetHeaders(
   sources: readonly string[],
   options: GatewayOptions,
 ): Promise<Readonly<Record<string, z.output<typeof inspectedWeights>>>> {
