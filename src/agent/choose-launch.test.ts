@@ -180,6 +180,18 @@ test('a program that is built for the CPU alone is not started for a GPU', async
   expect(believed.backend).toBe('cuda')
 })
 
+test('an interpreter without the package of an engine starts none, once somebody has looked', async () => {
+  const asked: Case = { machine: rtx, weights: safetensors, installed: ['python3'] }
+  const looked = await needOf({ ...asked, reported: reporting(['cpu']) })
+  expect(() => chooseLaunch(looked)).toThrow(
+    'SGLang on cuda: "python3" is there, and the engine is not in it: install it there,',
+  )
+  expect(chooseLaunch(await needOf(asked)).engine.id).toBe('sglang')
+  const reported = reporting(['cuda'], { engine: 'sglang', version: '0.5.10' })
+  const { engine, plan } = chooseLaunch(await needOf({ ...asked, reported }))
+  expect(`${engine.id} by ${plan.command}`).toBe('sglang by /opt/bin/python3')
+})
+
 test('a driver that is older than a build needs is named, with the one it needs', async () => {
   const wish = { engine: 'vllm', kind: 'container', backend: 'cuda' } as const
   const need = await needOf({ machine: rtx, weights: safetensors, wish })

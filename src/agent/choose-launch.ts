@@ -2,13 +2,13 @@
  * How a wanted replica is started on this machine: on which devices, with which engine, by which
  * command. Pure: what is installed is asked through a function.
  */
-import { tooOldFor } from '#core/build-minimums.ts'
-import type { Device, Runtime } from '#core/device.ts'
+
+import { notInItText, tooOldText, wrongBuildText } from '#agent/launch-objections.ts'
+import type { Device } from '#core/device.ts'
 import { deviceIds } from '#core/device-ids.ts'
 import {
   type Backend,
   backendsOfVendor,
-  isInRange,
   type OperatingSystem,
   type WeightsFormat,
 } from '#core/engine-build.ts'
@@ -227,56 +227,10 @@ function planFor(
     const text = `there is no program "${plan.command}" on the PATH of the agent.`
     return { text, isInstallable: true }
   }
-  const wrongBuild = wrongBuildText(need, engine, backend)
-  if (wrongBuild !== null) return { text: wrongBuild, isInstallable: true }
+  const against = notInItText(need, engine, plan.command) ?? wrongBuildText(need, engine, backend)
+  if (against !== null) return { text: against, isInstallable: true }
   const found = engine.launch({ ...request, executable })
   return found.kind === 'plan' ? found : plan
-}
-
-/** What the drivers lack of what a build needs; null where that is enough, or unknown. */
-function tooOldText(
-  { spec, os, installed }: LaunchNeed,
-  engine: Engine,
-  backend: Backend,
-  devices: readonly Device[],
-): string | null {
-  const here = installed.find((one) => one.engine === engine.id && one.kinds.includes(spec.kind))
-  const version = spec.kind === 'native' ? (here?.version ?? null) : null
-  const builds = engine.supports.filter(
-    (build) =>
-      build.backend === backend &&
-      build.kinds.includes(spec.kind) &&
-      build.os.includes(os) &&
-      isInRange(version, build.versions),
-  )
-  const lacks = builds.map((build) => {
-    const found = devices.map((device) => ({ device, tooOld: tooOldFor(build, device, os) }))
-    return found.find(({ tooOld }) => tooOld !== null) ?? null
-  })
-  const [first] = lacks
-  if (first == null || first.tooOld === null || lacks.includes(null)) return null
-  const { what, needed, found } = first.tooOld
-  const name = what === 'driver' ? 'driver' : runtimeTitles[what]
-  return `it needs ${name} ${needed}, and ${first.device.name} has ${found}: upgrade the ${what === 'driver' ? 'driver' : `driver, or ${name} where it is apart,`} to ${needed} or newer.`
-}
-
-const runtimeTitles: Readonly<Record<Runtime, string>> = {
-  cuda: 'CUDA',
-  rocm: 'ROCm',
-  metal: 'Metal',
-  levelZero: 'Level Zero',
-  vulkan: 'Vulkan',
-}
-
-/** That the program which is here cannot use the devices; null where it can, or does not tell. */
-function wrongBuildText(
-  { installed }: LaunchNeed,
-  { id }: Engine,
-  backend: Backend,
-): string | null {
-  const here = installed.find((one) => one.engine === id && one.kinds.includes('native'))
-  if (here === undefined || here.assumed === true || here.backends.includes(backend)) return null
-  return `the one that is installed can use ${here.backends.join(', ')} and no ${backend}: install its build for ${backend}, start it in a container, or see "motley doctor" for its driver.`
 }
 
 function roomOf({ spec }: LaunchNeed): { contextTokens: number; slots: number } {
