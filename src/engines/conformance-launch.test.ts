@@ -2,78 +2,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { type Backend, backends, type LaunchKind } from '#core/engine-build.ts'
+import { type Backend, backends } from '#core/engine-build.ts'
 import { kvCacheTypes, kvCacheTypesOn } from '#core/engine-memory.ts'
-import { type Task, tasks } from '#core/task.ts'
+import { tasks } from '#core/task.ts'
 import type { Engine } from '#engines/engine.ts'
 import { composeForm } from '#engines/engine-compose-form.ts'
 import { explainLastWords } from '#engines/engine-known-errors.ts'
 import type { Launch, LaunchDevice, LaunchPlan, LaunchRequest } from '#engines/engine-launch.ts'
 import { shellForm } from '#engines/engine-shell-form.ts'
 import { engines } from '#engines/index.ts'
-
-const launched = engines.flatMap((engine) =>
-  engine.launch === null ? [] : [{ id: engine.id, engine, launch: engine.launch }],
-)
-
-/** A device of each backend that every engine for it runs on, and a second one like it. */
-const devices: Record<Backend, readonly LaunchDevice[]> = {
-  cuda: [0, 1].map((index) =>
-    device(index, `GPU-0a1b2c3d-0000-4000-8000-00000000000${index}`, 'sm_89'),
-  ),
-  rocm: [0, 1].map((index) => device(index, `GPU-0a1b2c3d4e5f600${index}`, 'gfx942')),
-  metal: [{ ...device(0, null, 'apple9'), unifiedMemory: true }],
-  vulkan: [1, 2].map((index) => device(index, null, 'gfx1035')),
-  'level-zero': [0, 1].map((index) => device(index, null, 'xe-hpg')),
-  cpu: [{ ...device(0, null, 'x86_64'), unifiedMemory: true }],
-}
-
-function device(index: number, uuid: string | null, architecture: string): LaunchDevice {
-  const busId = `0000:0${index + 1}:00.0`
-  return { index, uuid, busId, architecture, unifiedMemory: false }
-}
-
-function requestFor(engine: Engine, backend: Backend, kind: LaunchKind): LaunchRequest {
-  const format = engine.weightsFormats[0] ?? 'gguf'
-  const task = engine.tasks?.[0] ?? 'chat'
-  const modelName = sampleModels[task] ?? 'llama-3.1-8b'
-  return {
-    replicaId: 'chat-1',
-    modelName,
-    task,
-    weights: { format, path: paths[format] ?? `/models/${modelName}`, root: '/models' },
-    host: '127.0.0.1',
-    port: 8101,
-    backend,
-    devices: devices[backend].slice(0, 1),
-    contextTokens: 8_192,
-    slots: 4,
-    memoryFraction: 0.85,
-    kvCacheType: null,
-    offload: null,
-    tensorParallel: 1,
-    kind,
-    executable: null,
-    ownProgram: { command: '/opt/motley/node', args: ['/opt/motley/embedded/main.js'] },
-    deviceGroupIds: [44, 993],
-    cacheDirectory: '/var/cache/motley',
-    allowsArchitectureOverride: false,
-    extraArgs: [],
-    apiKey: engine.checksApiKey ? secret : null,
-  }
-}
-
-const secret = 'sk-this-must-not-be-shown'
-const sampleModels: Partial<Record<Task, string>> = {
-  embedding: 'bge-m3',
-  transcription: 'whisper-large-v3-turbo',
-  speech: 'kokoro-82m',
-}
-const paths: Readonly<Record<string, string>> = {
-  gguf: '/models/llama-3.1-8b-Q4_K_M.gguf',
-  ggml: '/models/ggml-large-v3-turbo.bin',
-  ctranslate2: '/models/models--Systran--faster-whisper-small/snapshots/536b065',
-}
+import { device, devices, launched, requestFor, secret } from '#engines/test-launch.ts'
 
 function plan(launch: Launch, request: LaunchRequest): LaunchPlan {
   const result = launch(request)
@@ -289,136 +227,6 @@ describe.each(launched)('$id', ({ engine, launch }) => {
   test('ends when it is asked to, within a time', () => {
     expect(engine.stop.graceMs).toBeGreaterThanOrEqual(1_000)
     expect(engine.stop.graceMs).toBeLessThanOrEqual(120_000)
-  })
-})
-
-describe('single launches', () => {
-  const start = (
-    id: string,
-    backend: Backend,
-    kind: LaunchKind,
-    changes: Partial<LaunchRequest>,
-  ) => {
-    const { engine, launch } = launched.find((one) => one.id === id) as (typeof launched)[number]
-    return launch({ ...requestFor(engine, backend, kind), ...changes })
-  }
-  const gpu = (architecture: string, changes: Partial<LaunchDevice> = {}): LaunchDevice => ({
-    ...device(3, 'GPU-0a1b2c3d-0000-4000-8000-000000000003', architecture),
-    ...changes,
-  })
-
-  test('a GPU is called by its UUID where the engine understands one', () => {
-    const devices = [gpu('sm_89')]
-    expect(start('llama-server', 'cuda', 'native', { devices })).toMatchObject({
-      env: { CUDA_VISIBLE_DEVICES: 'GPU-0a1b2c3d-0000-4000-8000-000000000003' },
-    })
-    expect(start('vllm', 'cuda', 'native', { devices })).toMatchObject({
-      env: { CUDA_VISIBLE_DEVICES: '3', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' },
-    })
-  })
-
-  test('a MIG instance has no number, so vLLM gets its UUID all the same', () => {
-    const devices = [gpu('sm_90', { uuid: 'MIG-5f0c2a4e-0000-5000-8000-000000000000' })]
-    expect(start('vllm', 'cuda', 'native', { devices })).toMatchObject({
-      env: { CUDA_VISIBLE_DEVICES: 'MIG-5f0c2a4e-0000-5000-8000-000000000000' },
-    })
-  })
-
-  test('no replica spans two MIG instances', () => {
-    const devices = [gpu('sm_90', { uuid: 'MIG-1' }), gpu('sm_90', { uuid: 'MIG-2' })]
-    expect(start('vllm', 'cuda', 'native', { devices, tensorParallel: 2 })).toMatchObject({
-      code: 'wrong-devices',
-    })
-  })
-
-  test('AMD cards without a serial number share a UUID, so they are called by number', () => {
-    const devices = [gpu('gfx1100', { uuid: 'GPU-XX' })]
-    expect(start('llama-server', 'rocm', 'native', { devices })).toMatchObject({
-      env: { ROCR_VISIBLE_DEVICES: '3' },
-    })
-  })
-
-  test('a GPU without code of its own runs that of a relative, if somebody wants it', () => {
-    const devices = [gpu('gfx1035', { unifiedMemory: true })]
-    expect(start('llama-server', 'rocm', 'native', { devices })).toMatchObject({
-      code: 'wrong-architecture',
-      fix: expect.stringContaining('vulkan'),
-    })
-    expect(
-      start('llama-server', 'rocm', 'native', { devices, allowsArchitectureOverride: true }),
-    ).toMatchObject({
-      env: { HSA_OVERRIDE_GFX_VERSION: '10.3.0', GGML_CUDA_ENABLE_UNIFIED_MEMORY: '1' },
-    })
-    const mixed = [...devices, gpu('gfx1100')]
-    expect(
-      start('llama-server', 'rocm', 'native', { devices: mixed, allowsArchitectureOverride: true }),
-    ).toMatchObject({ code: 'wrong-architecture', fix: 'Start one replica on each.' })
-  })
-
-  test('Turing has no bfloat16, and vLLM is told', () => {
-    const result = start('vllm', 'cuda', 'native', { devices: [gpu('sm_75')] })
-    expect(result.kind === 'plan' && result.args.join(' ')).toContain('--dtype half')
-    expect(start('vllm', 'cuda', 'native', { devices: [gpu('sm_70')] })).toMatchObject({
-      code: 'wrong-architecture',
-    })
-  })
-
-  test('a container on Jetson gets its GPU through the runtime', () => {
-    const devices = [gpu('sm_87', { unifiedMemory: true, uuid: null })]
-    expect(start('llama-server', 'cuda', 'container', { devices })).toMatchObject({
-      container: { runtime: 'nvidia', gpus: null },
-      env: { NVIDIA_VISIBLE_DEVICES: 'all' },
-    })
-  })
-
-  test('Vulkan in a container on NVIDIA needs the graphics part of the driver', () => {
-    expect(start('llama-server', 'vulkan', 'container', { devices: [gpu('sm_61')] })).toMatchObject(
-      {
-        container: { gpus: ['GPU-0a1b2c3d-0000-4000-8000-000000000003'], devices: [] },
-        env: { NVIDIA_DRIVER_CAPABILITIES: 'compute,utility,graphics' },
-      },
-    )
-  })
-
-  test('an image is taken for the architecture where there is one for each', () => {
-    const image = (id: string, backend: Backend, architecture: string): unknown => {
-      const result = start(id, backend, 'container', { devices: [gpu(architecture)] })
-      return result.kind === 'plan' ? result.container?.image : result.code
-    }
-    expect(image('tei', 'cuda', 'sm_90')).toMatch(/:hopper-1\.9$/)
-    expect(image('tei', 'cuda', 'sm_70')).toBe('wrong-architecture')
-    expect(image('tei', 'cpu', 'aarch64')).toMatch(/:cpu-arm64-1\.9$/)
-    expect(image('vllm', 'cpu', 'aarch64')).toMatch(/:latest-arm64$/)
-    expect(image('sglang', 'rocm', 'gfx950')).toMatch(/-mi35x$/)
-    expect(image('kokoro', 'cuda', 'sm_120')).toMatch(/:latest-cu128$/)
-    expect(image('xtts', 'cuda', 'sm_120')).toBe('wrong-architecture')
-  })
-
-  test('the embedded engine is started as this program is', () => {
-    expect(start('motley-embedded', 'cpu', 'native', { ownProgram: null })).toMatchObject({
-      code: 'no-program',
-    })
-  })
-
-  test('files that links among the weights lead to are mounted where they are', () => {
-    const weights = {
-      format: 'gguf',
-      path: '/models/a.gguf',
-      root: '/models',
-      outside: ['/mnt/other/blobs/sha256-1'],
-    } as const
-    const file = { source: weights.outside[0], target: weights.outside[0], readOnly: true }
-    expect(start('llama-server', 'cuda', 'container', { weights })).toMatchObject({
-      container: { mounts: [{ source: '/models', target: '/models' }, file] },
-    })
-  })
-
-  test('what compiled kernels may be kept in is mounted as well', () => {
-    const cacheDirectory = '/var/cache/motley'
-    expect(start('vllm', 'cuda', 'container', { cacheDirectory })).toMatchObject({
-      env: { VLLM_CACHE_ROOT: '/var/cache/motley/vllm' },
-      container: { mounts: [{}, { source: cacheDirectory, readOnly: false }] },
-    })
   })
 })
 
