@@ -42,7 +42,7 @@ module.exports = {
     {
       name: 'one adapter does not know another',
       severity: 'error',
-      from: { path: '^src/(engines|hardware)/(?!index|conformance)[^/]+$' },
+      from: { path: '^src/(engines|hardware)/(?!index)[^/]+$', pathNot: aTest },
       to: { path: '^src/(engines|hardware)/(?!engine|probe)[^/]+$' },
     },
     {

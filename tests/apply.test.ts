@@ -1,9 +1,7 @@
 /** What `motley apply` shows is what the controller then plans with, whatever it is given. */
 import { expect, test, vi } from 'vitest'
-import { parseConfig } from '#cli/config-file.ts'
 import { searchLocally } from '#cli/local-planner.ts'
 import { askPlacement, placementOf, questionOf, withFleetHeaders } from '#cli/placement-question.ts'
-import { wishesOf } from '#cli/wishes-from-config.ts'
 import { settleWishes } from '#controller/deploying.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { PlanInput } from '#placement/plan.ts'
@@ -13,11 +11,8 @@ import { chat } from './harness/fleet.ts'
 import { controller } from './harness/fleet-nodes.ts'
 import { dataFolder, oneMachine } from './harness/one-machine.ts'
 import { packageFile } from './harness/package-file.ts'
+import { wishes } from './harness/planned-controller.ts'
 import { untilTrue } from './harness/until-true.ts'
-
-function wishes(text: string) {
-  return wishesOf(parseConfig(text, { path: 'motley.yaml', env: {}, cwd: '/' }))
-}
 
 test('the plan that is shown and the one that is made have the same question', async () => {
   const asked: PlanInput[] = []

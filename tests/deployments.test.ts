@@ -3,15 +3,12 @@
  * made up for, one that returns disturbs nobody, and a drained one is left without a gap.
  */
 import { expect, test } from 'vitest'
-import { parseConfig } from '#cli/config-file.ts'
-import { searchLocally } from '#cli/local-planner.ts'
-import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Controller } from '#controller/controller.ts'
 import type { ReplicaView } from '#controller/fleet-views.ts'
-import { engineCatalog } from '#engines/index.ts'
 import { HurriedClock } from '#testing/hurried-clock.ts'
-import { controller, node, replicaWanted, temporaryFolder } from './harness/fleet-nodes.ts'
+import { node, replicaWanted, temporaryFolder } from './harness/fleet-nodes.ts'
 import { packageFile } from './harness/package-file.ts'
+import { plannedController, wishes } from './harness/planned-controller.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 const weights = packageFile('models/motley-tiny.gguf')
@@ -29,22 +26,6 @@ deployments:
   short: { model: small, context: 128, slots: 1, share: true }
   pair: { model: little, context: 256, slots: 1, share: true, replicas: { min: 2, max: 2 }, constraints: { awayFrom: [pair] } }
 `
-
-function wishes(text: string) {
-  return wishesOf(parseConfig(text, { path: 'motley.yaml', env: {}, cwd: '/' }))
-}
-
-async function plannedController(clock: HurriedClock): Promise<Controller> {
-  return await controller(undefined, {
-    clock,
-    planning: {
-      makePlan: searchLocally,
-      settings: () => ({ engines: engineCatalog, reserve: 'none' }),
-      replaceAfterMs: () => 120_000,
-      demand: () => [],
-    },
-  })
-}
 
 const isReady = ({ reported, presence }: ReplicaView): boolean =>
   reported?.state === 'ready' && presence === 'ready'

@@ -3,17 +3,15 @@
  * lives, if there is such a place, and says why it is not elsewhere; all others notice nothing.
  */
 import { expect, test } from 'vitest'
-import { parseConfig } from '#cli/config-file.ts'
 import { deploymentWhyText, plansAnswer } from '#cli/deployment-why-text.ts'
 import { searchLocally } from '#cli/local-planner.ts'
 import { placementOf, questionOf } from '#cli/placement-question.ts'
 import { planText } from '#cli/plan-text.ts'
-import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Controller } from '#controller/controller.ts'
-import { engineCatalog } from '#engines/index.ts'
 import { HurriedClock } from '#testing/hurried-clock.ts'
-import { controller, node } from './harness/fleet-nodes.ts'
+import { node } from './harness/fleet-nodes.ts'
 import { packageFile } from './harness/package-file.ts'
+import { plannedController, wishes } from './harness/planned-controller.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 const weights = packageFile('models/motley-tiny.gguf')
@@ -25,25 +23,9 @@ const dying = {
   backends: { cpu: [] },
 }
 
-function wishes(text: string) {
-  return wishesOf(parseConfig(text, { path: 'motley.yaml', env: {}, cwd: '/' }))
-}
-
 const model = (name: string) => `  ${name}: { variants: [{ source: "file:${weights}" }] }\n`
 const deployment = (name: string, on: string) =>
   `  ${name}: { model: ${name}, context: 128, slots: 1, share: true, constraints: { nodes: [${on}] } }\n`
-
-async function plannedController(clock: HurriedClock): Promise<Controller> {
-  return await controller(undefined, {
-    clock,
-    planning: {
-      makePlan: searchLocally,
-      settings: () => ({ engines: engineCatalog, reserve: 'none' }),
-      replaceAfterMs: () => 120_000,
-      demand: () => [],
-    },
-  })
-}
 
 const onNodes = (fleet: Controller, name: string) =>
   fleet.replicas().filter(({ placed }) => placed?.deployment === name)
