@@ -37,6 +37,8 @@ test('a node that stands twice is refused, as its memory would be promised twice
   await expect(asked(twice)).resolves.toBe(
     '--inventory /nodes.json: the node "one" stands in it twice; keep one of the two',
   )
+  const named = JSON.stringify({ nodes: [node('one'), { ...node('two'), name: 'one' }] })
+  await expect(asked(named)).resolves.toMatch('the node "one" stands in it twice')
   await expect(asked(JSON.stringify({ nodes: [node('one'), node('two')] }))).resolves.toBe(
     'accepted',
   )

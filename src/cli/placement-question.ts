@@ -276,12 +276,16 @@ function readJson(path: string): unknown {
   return json
 }
 
-/** Two entries with one id would be planned as two machines, and the memory of one promised twice. */
+/**
+ * Two entries with one id would be planned as two machines, and the memory of one promised twice; of
+ * two with one name nobody could say which is meant.
+ */
 function twiceIn({ nodes }: FleetPicture): string | null {
-  const ids = new Set<string>()
-  for (const { id } of nodes) {
-    if (ids.has(id)) return id
-    ids.add(id)
+  const taken = new Set<string>()
+  for (const { id, name } of nodes) {
+    const own = new Set([id, name])
+    for (const word of own) if (taken.has(word)) return word
+    for (const word of own) taken.add(word)
   }
   return null
 }

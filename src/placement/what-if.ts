@@ -26,8 +26,11 @@ export function withDevices(
   if (node === null) return null
   const added = devices.filter(({ device }) => device.vendor !== 'cpu')
   const numbered = added.map((one, index): PlacementDevice => {
-    const before = node.devices.filter(({ device }) => device.vendor === one.device.vendor).length
-    const number = before + index
+    // After the highest number, and not their count: one that is broken or hidden leaves a gap.
+    const numbers = node.devices
+      .filter(({ device }) => device.vendor === one.device.vendor)
+      .map(({ device }) => device.index ?? 0)
+    const number = Math.max(-1, ...numbers) + 1 + index
     return {
       ...one,
       id: `${one.device.vendor}-${number}`,

@@ -86,6 +86,23 @@ test('an adopted file stays when its owner deletes it, where both are on one dis
   expect(await store.findBlob(sha256)).not.toBeNull()
 })
 
+test("a model that names a file twice is refused, and writes over nobody's content", async () => {
+  const store = await emptyStore()
+  const theirs = join(await folderOf(), 'model.gguf')
+  writeFileSync(theirs, 'theirs')
+  const first = createHash('sha256').update('theirs').digest('hex')
+  await store.adoptBlob(theirs, first)
+  const [other] = (await addModel(store, 'hf:a/other', { 'x.gguf': 'other' })).files
+  const files = [
+    { path: 'x.gguf', sha256: first, sizeBytes: 6 },
+    { path: 'x.gguf', sha256: other?.sha256 ?? '', sizeBytes: 5 },
+  ]
+  const model = { reference: 'hf:a/twice', version: null, pulledMs: 0, files }
+  await expect(store.addModel(model)).rejects.toThrow()
+  expect(readFileSync(theirs, 'utf8')).toBe('theirs')
+  expect((await store.models()).map(({ reference }) => reference)).toEqual(['hf:a/other'])
+})
+
 test('a model that is claimed is not deleted until the claim is over', async () => {
   const store = await emptyStore()
   const model = await addModel(store, 'hf:a/one', { 'x.gguf': 'first' })

@@ -336,8 +336,9 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
     try {
       await symlink(from, to)
     } catch {
-      // Windows without the right to make links: shares the blocks where the file system can.
-      await copyFile(from, to, constants.COPYFILE_FICLONE)
+      // Windows without the right to make links: shares the blocks where the file system can. What is
+      // there already is another name of a content, and would be written over.
+      await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
     }
   }
 }

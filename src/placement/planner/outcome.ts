@@ -4,6 +4,7 @@ import type { PlacedReplica } from '#placement/inventory.ts'
 import { offloadText } from '#placement/offload-text.ts'
 import type { PlannedReplica, PlanStep, Unplaced } from '#placement/plan.ts'
 import { type Holding, holdingOfRunning } from '#placement/planner/arrangement.ts'
+import { isOnlySilent } from '#placement/planner/node-refusals.ts'
 import { plannedReplica } from '#placement/planner/planned-replica.ts'
 import type { Problem, Unit, Wish } from '#placement/planner/problem.ts'
 import { whyNowhere } from '#placement/planner/refusals.ts'
@@ -200,7 +201,7 @@ function unplacedOf(search: Search): Unplaced[] {
 
 function waitsFor(problem: Problem, wish: Wish, missing: readonly Unit[]): string[] {
   const silent = problem.sites.sites
-    .filter(({ node }) => node.presence !== 'ready')
+    .filter(({ node }) => isOnlySilent(wish.deployment, node))
     .map(({ node }) => `${node.name}, which is ${node.presence}`)
   const unread = wish.deployment.variants
     .filter(({ facts }) => facts === null)

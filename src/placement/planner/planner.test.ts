@@ -110,6 +110,21 @@ test('what was lost with its node starts elsewhere, and is forgotten only then',
   expect(made.steps.map(({ step }) => step)).toEqual(['start chat-1', 'stop chat-0'])
 })
 
+test('nobody waits for a lost node where a deployment may not be anyway', () => {
+  const nodes = [
+    { ...big, draining: true },
+    { ...roomy, presence: 'lost' as const },
+  ]
+  const pinned = deployment('chat', 40, { constraints: { ...onCuda, nodes: [big.name] } })
+  expect(plan(planInput(nodes, [pinned])).unplaced).toMatchObject([
+    { because: [{ check: 'draining' }, { check: 'nodes' }], waitsFor: [] },
+  ])
+  const free = deployment('chat', 40, { constraints: onCuda })
+  expect(plan(planInput(nodes, [free])).unplaced).toMatchObject([
+    { waitsFor: [`${roomy.name}, which is lost`] },
+  ])
+})
+
 test('in a frozen fleet nothing is moved from lost nodes', () => {
   const chat = deployment('chat', 40, { constraints: onCuda })
   const { after } = settled(planInput([big], [chat]))

@@ -1,7 +1,8 @@
 /** Why a deployment has no place: what stands against it on the whole fleet, said once each. */
 import type { Blocker } from '#placement/fit.ts'
-import { diskChecks, nodeChecks } from '#placement/planner/checks/index.ts'
+import { diskChecks } from '#placement/planner/checks/index.ts'
 import { foldBlockers } from '#placement/planner/fold-blockers.ts'
+import { nodeRefusals } from '#placement/planner/node-refusals.ts'
 import type { Wish } from '#placement/planner/problem.ts'
 import type { Search } from '#placement/planner/search.ts'
 import { takenBlockers } from '#placement/planner/taken.ts'
@@ -67,10 +68,7 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
     const openIndexes = new Set(open.map(({ site }) => site.index))
     for (const site of machineClass.sites) {
       if (openIndexes.has(site.index)) continue
-      for (const check of nodeChecks) {
-        const blocker = check.refuse(wish.deployment, site.node)
-        if (blocker !== null) add(blocker)
-      }
+      nodeRefusals(wish.deployment, site.node).forEach(add)
     }
     if (open.length === 0) continue
     const { possible, refused } = problem.setupsFor(wish, machineClass)
