@@ -8,7 +8,7 @@ import type {
   WantedDeployment,
 } from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
-import type { ServedModel } from '#core/config/models.ts'
+import type { ModelOffer } from '#core/config/models.ts'
 import type { NodeStatement } from '#placement/read-inventory.ts'
 import { ownValue } from '#std/own-value.ts'
 
@@ -17,7 +17,7 @@ export interface Wishes {
   /** What people say about nodes, by their names. */
   readonly statements: Readonly<Record<string, NodeStatement>>
   /** How the models of the deployments are offered, by their names. */
-  readonly models: Readonly<Record<string, ServedModel>>
+  readonly models: Readonly<Record<string, ModelOffer>>
 }
 
 export interface AppliedChange {

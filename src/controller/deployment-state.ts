@@ -3,7 +3,7 @@
  * carried out, what was tried and failed. A part of the controller's state, made of events like all
  * of it.
  */
-import type { ServedModel } from '#core/config/models.ts'
+import type { ModelOffer } from '#core/config/models.ts'
 import type { Deployment } from '#core/deployment.ts'
 import type { FailedStart } from '#placement/inventory.ts'
 import type { PlanStep } from '#placement/plan.ts'
@@ -26,7 +26,7 @@ export interface DeploymentRecord {
 }
 
 export interface ServedRecord {
-  readonly served: ServedModel
+  readonly served: ModelOffer
   readonly origin: DeploymentOrigin
 }
 
@@ -94,7 +94,7 @@ export type DeploymentEvent =
       readonly deployments: readonly WantedDeployment[]
       readonly statements: Readonly<Record<string, NodeStatement>>
       /** An event of an earlier version has none. */
-      readonly models?: Readonly<Record<string, ServedModel>>
+      readonly models?: Readonly<Record<string, ModelOffer>>
       /** Of a configuration; null for what was applied. */
       readonly digest: string | null
     }

@@ -1,7 +1,7 @@
 /** What `motley apply` sends: deployments, and what people say about nodes. */
 import { z } from 'zod'
 import { deploymentName } from '#core/config/deployments.ts'
-import { servedModel } from '#core/config/models.ts'
+import { modelOffer } from '#core/config/models.ts'
 import { modelText, nameText } from '#core/config/text.ts'
 import { priorities, taintEffects } from '#core/deployment.ts'
 import { backends, weightsFormats } from '#core/engine-build.ts'
@@ -74,5 +74,5 @@ export const wishesWanted = z.strictObject({
   deployments: z.array(deployment).max(10_000),
   statements: z.record(nameText, statement),
   /** How the models of these deployments are offered, by their names. */
-  models: z.record(modelText.max(100), servedModel).default({}),
+  models: z.record(modelText.max(100), modelOffer).default({}),
 })

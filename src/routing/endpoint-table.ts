@@ -3,14 +3,13 @@
  * read a hundred times as fast as one endpoint after the other. The numbers are as of the last
  * event of each endpoint, so whoever picks by them asks the endpoint itself before it obeys.
  */
-import { type EndpointState, type EndpointView, effectiveWeight } from '#core/endpoint.ts'
+import { type EndpointView, effectiveWeight } from '#core/endpoint.ts'
+import { isClosed } from '#routing/filters/available.ts'
 
 /** A smaller group is looked at whole, which is exact at any moment. */
 export const tableMin = 257
 /** Slow starts and pauses go on without an event: so many are looked at again at each decision. */
 const refreshedAtOnce = 8
-
-const closedStates: ReadonlySet<EndpointState> = new Set(['loading', 'failed', 'draining'])
 
 export class EndpointTable<One extends EndpointView = EndpointView> {
   readonly all: readonly One[]
@@ -55,9 +54,8 @@ export class EndpointTable<One extends EndpointView = EndpointView> {
   #read(at: number): void {
     const one = this.all[at] as One
     const { inFlight, maxInFlight } = one
-    const isClosed =
-      closedStates.has(one.state) || (maxInFlight !== null && inFlight >= maxInFlight)
-    this.weights[at] = isClosed ? 0 : effectiveWeight(one)
+    const isFull = maxInFlight !== null && inFlight >= maxInFlight
+    this.weights[at] = isFull || isClosed(one.state) ? 0 : effectiveWeight(one)
     this.inFlight[at] = inFlight
     this.ttftMs[at] = one.ttftMs ?? Number.NaN
     this.turns[at] = one.turn

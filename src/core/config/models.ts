@@ -61,5 +61,5 @@ export const modelConfig = z.strictObject({
 export type ModelConfig = z.infer<typeof modelConfig>
 
 /** How a model is offered to clients, wherever its weights are. */
-export const servedModel = modelConfig.omit({ variants: true })
-export type ServedModel = z.infer<typeof servedModel>
+export const modelOffer = modelConfig.omit({ variants: true })
+export type ModelOffer = z.infer<typeof modelOffer>

@@ -1,4 +1,5 @@
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import { isClosed } from '#routing/filters/available.ts'
 
 interface UsualRequest {
   readonly promptTokens: number
@@ -15,9 +16,7 @@ export function usualCostMs(
   { nowMs, ttftWorth }: { readonly nowMs: number; readonly ttftWorth: number },
 ): number {
   const { state, weight } = model.told.view
-  if (state === 'loading' || state === 'failed' || state === 'draining')
-    return Number.POSITIVE_INFINITY
-  if (weight === 0 || model.isProbed) return Number.POSITIVE_INFINITY
+  if (isClosed(state) || weight === 0 || model.isProbed) return Number.POSITIVE_INFINITY
   if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
   if (model.takenTokens + promptTokens > model.kvTokens) return Number.POSITIVE_INFINITY
   const ttftMs =

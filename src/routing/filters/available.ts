@@ -1,3 +1,4 @@
+import type { EndpointState } from '#core/endpoint.ts'
 import type { Filter, Refusal } from '#routing/filter.ts'
 
 const refusals = {
@@ -8,6 +9,11 @@ const refusals = {
 const probing = { kind: 'probing' } as const
 const weightZero = { kind: 'weight-zero' } as const
 
+/** Whether nothing goes to an endpoint in this state, whatever else holds. */
+export function isClosed(state: EndpointState): state is keyof typeof refusals {
+  return state === 'loading' || state === 'failed' || state === 'draining'
+}
+
 /**
  * Only endpoints that take requests now: ready and busy ones, and failing ones for one probe at a
  * time. Busy stays in: an engine deep in a long prefill answers its health check late and still
@@ -16,18 +22,9 @@ const weightZero = { kind: 'weight-zero' } as const
 export const available: Filter = {
   name: 'available',
   refuse(_request, endpoint) {
-    switch (endpoint.state) {
-      case 'loading':
-      case 'failed':
-      case 'draining':
-        return refusals[endpoint.state]
-      case 'failing':
-        if (endpoint.probeInFlight) return probing
-        break
-      case 'ready':
-      case 'busy':
-        break
-    }
-    return endpoint.weight === 0 ? weightZero : null
+    const { state, probeInFlight, weight } = endpoint
+    if (isClosed(state)) return refusals[state]
+    if (state === 'failing' && probeInFlight) return probing
+    return weight === 0 ? weightZero : null
   },
 }
