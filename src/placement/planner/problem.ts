@@ -16,9 +16,10 @@ import {
   variantChecks,
   wayChecks,
 } from '#placement/planner/checks/index.ts'
+import { findSetups } from '#placement/planner/find-setups.ts'
 import { type OpenSite, openSiteCache } from '#placement/planner/open-sites.ts'
 import { type RememberedFit, rememberedFit } from '#placement/planner/remembered-fit.ts'
-import { type Setups, setupsOf } from '#placement/planner/setup.ts'
+import type { Setups } from '#placement/planner/setup.ts'
 import { type MachineClass, type Site, type Sites, sitesOf } from '#placement/planner/site.ts'
 
 /** One deployment, with all that the search asks about it again and again. */
@@ -311,7 +312,7 @@ function setupCache(
     const ofShape = known[shape]!
     const setups = ofShape[machineClass.index]
     if (setups !== undefined) return setups
-    const made = setupsOf(wish.deployment, machineClass, input, fitReplica, remembered)
+    const made = findSetups(wish.deployment, machineClass, input, fitReplica, remembered)
     ofShape[machineClass.index] = made
     return made
   }
