@@ -53,12 +53,19 @@ function runOf(results: Results, policy: string, { fleet, trace, load }: At, see
   return results.get<Figures>(policy, `${fleet} ${trace} superpose ${load.toFixed(2)} ${seed}`)
 }
 
+/** Another policy, and `fastest` on the seeds that both were run on. */
+interface Pair {
+  readonly policy: string
+  readonly own: Cell
+  readonly cell: Cell
+}
+
 export interface Verdict {
   readonly fastest: Cell
-  readonly best: { readonly policy: string; readonly cell: Cell }
+  readonly best: Pair
   readonly goodputHolds: boolean
   /** The lowest p99 TTFT of rivals that keep the targets of 95 %; null when none does. */
-  readonly quickest: { readonly policy: string; readonly cell: Cell } | null
+  readonly quickest: Pair | null
   readonly ttftHolds: boolean
 }
 

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Bench } from './bench.ts'
-import { cellOf, pairOf, verdictOf } from './comparison.ts'
+import { type Cell, cellOf, pairOf, verdictOf } from './comparison.ts'
 import { disturbanceNames, disturbanceOf } from './disturbance.ts'
 import { maxRateOf } from './max-rate.ts'
 import type { Figures, Results } from './results.ts'
@@ -314,12 +314,19 @@ function verdictCells(
   const found = verdictOf(results, at)
   if (found === null) return ['–', '–', '–', '–', '–', '–']
   const { fastest, best, goodputHolds, quickest, ttftHolds } = found
+  // Means of other seeds are of other requests: then both are told of those that they share.
+  const beside = (own: Cell, shown: string) =>
+    own.attainment.count === fastest.attainment.count ? '' : ` (there: ${shown})`
+  const own99 = (cell: Cell) => seconds(cell.ttftP99Ms.mean)
   return [
     percentWithin(fastest.attainment),
-    `${percentWithin(best.cell.attainment)} ${best.policy}`,
+    `${percentWithin(best.cell.attainment)} ${best.policy}` +
+      beside(best.own, percent(best.own.attainment.mean)),
     verdict(goodputHolds, 'highest'),
-    seconds(fastest.ttftP99Ms.mean),
-    quickest === null ? 'none' : `${seconds(quickest.cell.ttftP99Ms.mean)} ${quickest.policy}`,
+    own99(fastest),
+    quickest === null
+      ? 'none'
+      : `${own99(quickest.cell)} ${quickest.policy}${beside(quickest.own, own99(quickest.own))}`,
     verdict(ttftHolds, 'lowest'),
   ]
 }
