@@ -23,7 +23,8 @@ function motley(args: readonly string[], { node = process.execPath, file = bin }
   return new Promise<Ended>((resolve, reject) => {
     const child = spawn(node, [file, ...args].filter(Boolean), {
       cwd: folder,
-      env: Object.fromEntries(own),
+      // A folder of its own: the tester may run a Motley of their own.
+      env: { ...Object.fromEntries(own), MOTLEY_DATA_DIR: join(folder, 'data') },
     })
     let out = ''
     let err = ''

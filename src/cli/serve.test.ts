@@ -21,7 +21,8 @@ function start(args: readonly string[]): Running {
   const own = Object.entries(process.env).filter(([name]) => !/^(MOTLEY|NODE)_/.test(name))
   const child = spawn(process.execPath, [bin, ...args, '--listen', '127.0.0.1:0'], {
     cwd: folder,
-    env: Object.fromEntries(own),
+    // A folder of its own: the tester may run a Motley of their own.
+    env: { ...Object.fromEntries(own), MOTLEY_DATA_DIR: join(folder, 'data') },
     detached: true, // in a process group of its own, as a terminal starts it
   })
   const started: Running = { process: child, output: '', code: null }

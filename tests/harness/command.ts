@@ -1,5 +1,8 @@
 /** Motley's commands as processes, run to their end. */
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { packageFile } from './package-file.ts'
 
 export interface CommandEnd {
@@ -15,6 +18,10 @@ export interface CommandSettings {
   readonly input?: string
 }
 
+/** The tester may run a Motley of their own, in the folder of their own. */
+const dataFolder = mkdtempSync(join(tmpdir(), 'motley-command-'))
+process.on('exit', () => rmSync(dataFolder, { recursive: true, force: true }))
+
 /** Settings of Motley and Node in the environment of the test do not reach it. */
 export function motley(
   args: readonly string[],
@@ -24,7 +31,7 @@ export function motley(
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [packageFile('bin/motley'), ...args], {
       cwd,
-      env: { ...Object.fromEntries(own), NO_COLOR: '1', ...env },
+      env: { ...Object.fromEntries(own), MOTLEY_DATA_DIR: dataFolder, NO_COLOR: '1', ...env },
     })
     let out = ''
     let err = ''

@@ -1,7 +1,7 @@
 /** Waiting for something that no promise tells of, with an end and a word about what was awaited. */
 
 /** Well below the time that vitest gives a test, so that the message is ours. */
-const withinMsDefault = 10_000
+const withinMsDefault = 30_000
 
 /** Short beside what is measured with it: an abort must pass within 100 ms. */
 const everyMsDefault = 2

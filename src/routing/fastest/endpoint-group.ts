@@ -39,6 +39,8 @@ interface Place {
 
 export class EndpointGroup {
   readonly all: readonly EndpointModel[]
+  /** The largest KV cache among them; infinite where one of them tells of none. */
+  readonly kvTokensMax: number
   readonly #buckets: EndpointModel[][]
   /** How many are in each bucket: looked through at each decision, so they lie side by side. */
   readonly #sizes = new Int32Array(2 * bucketCount)
@@ -48,6 +50,10 @@ export class EndpointGroup {
 
   constructor(all: readonly EndpointModel[], costMs: (model: EndpointModel) => number) {
     this.all = all
+    this.kvTokensMax = all.reduce(
+      (most, { told }) => Math.max(most, told.limits.kvTokens ?? Number.POSITIVE_INFINITY),
+      0,
+    )
     this.#buckets = this.isSmall ? [] : Array.from({ length: 2 * bucketCount }, () => [])
     if (this.isSmall) return
     for (const model of all) {

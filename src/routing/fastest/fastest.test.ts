@@ -113,6 +113,25 @@ test('no more is promised of a KV cache than there is', () => {
   expect(obeyed(dispatcher, 0)).toEqual(['a > small', 'b > small'])
 })
 
+test('a prompt that seems too long for all waits for no room that never comes', () => {
+  const limits = { seats: 8, kvTokens: 1_500, batchTokens: 2048 }
+  const large = endpoint('large', {
+    limits: { ...limits, kvTokens: 50_000 },
+    speed: speed(0.3),
+  })
+  const small = endpoint('small', { limits, speed: speed(0.1) })
+  const alone = fastest([small])
+  alone.arrive(request('a', { promptTokens: 2_000 }), 0)
+  alone.arrive(request('b', { promptTokens: 2_000 }), 0)
+  expect(obeyed(alone, 0)).toEqual(['a > small'])
+  alone.done(requestId('a'), answered, 100)
+  expect(obeyed(alone, 100)).toEqual(['b > small'])
+
+  const both = fastest([small, large])
+  both.arrive(request('a', { promptTokens: 2_000 }), 0)
+  expect(obeyed(both, 0)).toEqual(['a > large'])
+})
+
 test('the held part of a prompt makes an endpoint faster', () => {
   const dispatcher = fastest([endpoint('a'), endpoint('b')])
   const prefixBlocks = Array.from({ length: 60 }, (_, block) => block)

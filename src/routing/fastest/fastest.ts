@@ -259,8 +259,9 @@ export class Fastest implements Dispatcher {
     const { fresh } = waiting
     waiting.fresh = false
     const asked = routeRequest(request, nowMs)
+    const group = this.#groupOf(request, nowMs)
     const candidates = fresh
-      ? this.#groupOf(request, nowMs).candidates(request, asked, this.#prefixes, this.#chance)
+      ? group.candidates(request, asked, this.#prefixes, this.#chance)
       : this.#touched
     const isHeld = this.#prefixes.isHeld(request.prefixBlocks)
     const facts = this.#factsOf(request, urgency, nowMs)
@@ -314,12 +315,14 @@ export class Fastest implements Dispatcher {
 
   /** All that is judged by beside the endpoint; what it holds of the prompt is for each to say. */
   #factsOf(request: DispatchRequest, urgency: Urgency, nowMs: number) {
+    const group = this.#groupOf(request, nowMs)
     return {
       heldTokens: 0,
       expectedTokens: this.#lengths.mean(request),
       urgency,
       isAlone: this.#room.size === 1,
-      isOnly: this.#groupOf(request, nowMs).all.length === 1,
+      isOnly: group.all.length === 1,
+      kvTokensMax: group.kvTokensMax,
       nowMs,
       tuning: this.#tuning,
     }

@@ -65,6 +65,8 @@ export function judge(
     /** Whether no other endpoint serves its model. */
     readonly isOnly: boolean
     readonly isAlone: boolean
+    /** The largest KV cache of those that serve its model. */
+    readonly kvTokensMax: number
     readonly nowMs: number
     readonly tuning: FastestTuning
   },
@@ -91,7 +93,8 @@ export function judge(
     judgement.gate = 'seats'
     return
   }
-  if (neededTokens(model, request, facts.expectedTokens) > kvRatioMax * model.kvTokens) {
+  const kvTokens = neededTokens(model, request, facts.expectedTokens)
+  if (kvTokens > kvRatioMax * model.kvTokens && !mayTryAnyway(model, kvTokens, facts)) {
     judgement.gate = 'kv-cache'
     return
   }
@@ -205,6 +208,19 @@ function neededTokens(
   expectedTokens: number,
 ): number {
   return model.takenTokens + promptTokens + (model.inFlight + 1) * growthRatio * expectedTokens
+}
+
+/**
+ * Whether it gets a prompt that seems to need more KV cache than it has: no wait makes more room
+ * than there is when nothing else is there. The tokens are an estimate, the engine counts them.
+ */
+function mayTryAnyway(
+  model: EndpointModel,
+  kvTokens: number,
+  { kvTokensMax }: { readonly kvTokensMax: number },
+): boolean {
+  if (model.inFlight + model.otherRequests > 0) return false
+  return model.told.limits.kvTokens === null || kvTokens > kvRatioMax * kvTokensMax
 }
 
 /** Where nobody says how soon, leftovers are what the usual interactive request would not notice. */
