@@ -43,11 +43,11 @@ test('a rack shares its load by weight, loses no unbegun answer to a SIGKILL, an
   })
   await until('slow start is nearly over', (now) => now.every((row) => row.effectiveWeight >= 1))
   const answers = Array.from({ length: 200 }, async (_, index) => {
-    const response = await chat(url, { stream: true, max_tokens: 200, seed: index })
+    const response = await chat(url, { stream: true, max_tokens: 300, seed: index })
     const headersMs = performance.now()
     return { response, headersMs, ...(await readEvents(response)) }
   })
-  await untilTrue('all 200 requests are in flight', () => gateway.vitals.inFlight === 200, {
+  await untilTrue('half of the requests are in flight', () => gateway.vitals.inFlight >= 100, {
     seen: () => gateway.vitals,
   })
   const loaded = await rows()

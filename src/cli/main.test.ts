@@ -71,7 +71,7 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
     err: 'none.yaml: cannot be read: there is no such file\n',
   },
   {
-    args: ['up', '--model', 'none.gguf'],
+    args: ['up', '--listen', '127.0.0.1:0', '--model', 'none.gguf'],
     code: 2,
     err: `motley: the model file ${join(folder, 'none.gguf')} does not exist; name a GGUF file that does\n`,
   },
