@@ -1,4 +1,5 @@
 /** Bytes that can be read at any place without having them all: a file here, or one behind HTTP. */
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { WeightsError } from '#weights/weights-error.ts'
 
@@ -21,7 +22,8 @@ export interface OpenByteSource extends ByteSource {
 export async function openFile(path: string): Promise<OpenByteSource> {
   let file: FileHandle | null = null
   try {
-    file = await open(path)
+    // A pipe would be waited for until somebody writes to it.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const info = await file.stat()
     if (!info.isFile()) throw new WeightsError('bad_file', `${path} is not a file`)
     return fileSource(path, file, info.size)

@@ -108,6 +108,9 @@ describe('sleep', () => {
       because: 'nobody has asked for 15 min',
     })
     expect(changeAfter(5, { idleMs: 900_000 })).toBeNull()
+    expect(changeAfter(5, { min: 0, idleMs: 5_000, sleepAfterMs: 5_000 })?.because).toBe(
+      'nobody has asked for 5 s',
+    )
   })
 
   test('never while an answer is under way', () => {

@@ -77,7 +77,7 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
     return load === 0 ? stay : to(Math.min(1, max), 'somebody asks for it')
   }
   if (wanted === 1 && min === 0 && load === 0 && idleMs >= sleepAfterMs) {
-    return to(0, `nobody has asked for ${Math.round(sleepAfterMs / 60_000)} min`)
+    return to(0, `nobody has asked for ${idleText(sleepAfterMs)}`)
   }
   // Who has waited as long as a start takes would be served by now, had one begun as it came.
   const { startMs } = view
@@ -97,4 +97,9 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
     return to(wanted - 1, `${load} requests for ${wanted * slots} slots over 5 min`)
   }
   return stay
+}
+
+/** In minutes, except where those would be none or one. */
+function idleText(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`
 }

@@ -17,24 +17,30 @@ export const file: WeightsSource<'file'> = {
   kind: 'file',
 
   async resolve({ path }) {
-    const info = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'ENOENT' ? 'is not there' : `cannot be read (${cause.code})`
-      throw new WeightsError('not_found', `${path} ${why}`, { cause })
-    })
+    const info = await asked(path, () => stat(path))
     const folder = info.isDirectory() ? path : dirname(path)
     const names = info.isDirectory() ? await modelFiles(path) : await partsOf(path)
     const files = names.map(async (name): Promise<ResolvedFile> => {
       const full = join(folder, name)
-      const { size } = await stat(full)
+      const found = await asked(full, () => stat(full))
+      if (!found.isFile()) throw new WeightsError('bad_file', `${full} is not a file`)
       return {
         path: name,
-        sizeBytes: size,
+        sizeBytes: found.size,
         digest: null,
         locations: [{ kind: 'local', path: full }],
       }
     })
     return { version: null, files: await Promise.all(files) }
   },
+}
+
+/** The link of a cache may lead to what has been deleted, and a folder may be somebody else's. */
+async function asked<Answer>(path: string, ask: () => Promise<Answer>): Promise<Answer> {
+  return await ask().catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'ENOENT' ? 'is not there' : `cannot be read (${cause.code})`
+    throw new WeightsError('not_found', `${path} ${why}`, { cause })
+  })
 }
 
 async function modelFiles(folder: string): Promise<readonly string[]> {
@@ -70,7 +76,7 @@ function severalModels(folder: string, names: readonly string[]): WeightsError {
 
 /** Voices of a model for speech lie a folder deeper. */
 async function filesBelow(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true })
+  const entries = await asked(folder, () => readdir(folder, { withFileTypes: true }))
   const inner = entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(async ({ name }) => {
@@ -86,6 +92,6 @@ async function partsOf(path: string): Promise<readonly string[]> {
   const name = basename(path)
   if (!split.test(name)) return [name]
   const whole = name.replace(split, '')
-  const names = await readdir(dirname(path))
+  const names = await asked(dirname(path), () => readdir(dirname(path)))
   return names.filter((each) => split.test(each) && each.replace(split, '') === whole).sort()
 }
