@@ -1,7 +1,7 @@
 /** Sets estimates right by what replicas were measured to take. */
 import type { Backend } from '#core/engine-build.ts'
 import type { EngineId } from '#core/engine-id.ts'
-import type { MemoryNeed } from '#placement/fit.ts'
+import type { DeviceMemoryNeed, MemoryNeed, MemoryTerm } from '#placement/fit.ts'
 import type { MemoryCorrection } from '#placement/inventory.ts'
 import { quantile } from '#std/quantile.ts'
 
@@ -14,14 +14,17 @@ export interface CorrectedSetting {
   readonly slots: number
 }
 
-/** Beyond this a measurement says that something else was measured, not that an estimate was off. */
-const factorMin = 0.8
-const factorMax = 1.3
+/** Beyond this part of it a measurement says that something else was measured. */
+const moreMax = 0.3
+
+/** What is counted from the headers, and no habit of an engine can make smaller. */
+const counted = new Set<MemoryTerm['name']>(['weights', 'kv-cache', 'projector', 'state'])
 
 /**
- * What was measured on this very setting replaces the estimate. Else the engine's habit on this
- * backend scales it, best known from the same model. Engines that take a fraction take just that,
- * and are not corrected.
+ * What was measured on this very setting replaces the estimate. Else as many bytes are added, or
+ * taken away, as the engine was off on this backend, best known from the same model: bytes, as what
+ * it was off by is its own overhead and not a part of the weights. Other models make nothing more
+ * certain. Engines that take a fraction take just that, and are not corrected.
  */
 export function correctMemory(
   need: MemoryNeed,
@@ -42,38 +45,39 @@ export function correctMemory(
   const estimated = Math.max(0, ...need.devices.map(({ needBytes }) => needBytes))
   if (same.length > 0 && estimated > 0) {
     const taken = median(same.map(({ takenBytes }) => takenBytes))
-    return scaled(
-      need,
-      taken / estimated,
-      'measured',
-      `measured ${timesText(same.length)} as set up here`,
-    )
+    const why = `measured ${timesText(same.length)} as set up here`
+    return changed(need, 'measured', why, ({ needBytes }) => needBytes * (taken / estimated - 1))
   }
-  const ratios = (of: readonly MemoryCorrection[]): readonly number[] =>
+  const off = (of: readonly MemoryCorrection[]): readonly number[] =>
     of.flatMap(({ takenBytes, estimatedBytes }) =>
-      estimatedBytes === null || estimatedBytes <= 0 ? [] : [takenBytes / estimatedBytes],
+      estimatedBytes === null || estimatedBytes <= 0 ? [] : [takenBytes - estimatedBytes],
     )
-  const [known, what] =
-    ratios(ofModel).length > 0
-      ? [ratios(ofModel), 'this model in other settings']
-      : [ratios(alike), 'other models']
+  const isOfModel = off(ofModel).length > 0
+  const known = isOfModel ? off(ofModel) : off(alike)
   if (known.length === 0) return need
-  const factor = Math.min(factorMax, Math.max(factorMin, median(known)))
-  const why = `${what} by this engine: measured ${timesText(known.length)}, × ${factor.toFixed(2)}`
-  return scaled(need, factor, 'corrected', why)
+  const offBytes = median(known)
+  const what = isOfModel ? 'this model in other settings' : 'other models'
+  const why = `${what} by this engine: measured ${timesText(known.length)}`
+  return changed(need, isOfModel ? 'corrected' : need.confidence, why, (device) =>
+    Math.min(moreMax * device.needBytes, Math.max(-uncountedBytes(device), offBytes)),
+  )
 }
 
-function scaled(
+function uncountedBytes({ terms }: DeviceMemoryNeed): number {
+  return terms.reduce((sum, { name, bytes }) => (counted.has(name) ? sum : sum + bytes), 0)
+}
+
+function changed(
   need: MemoryNeed,
-  factor: number,
   confidence: MemoryNeed['confidence'],
   why: string,
+  byBytes: (device: DeviceMemoryNeed) => number,
 ): MemoryNeed {
   return {
     ...need,
     confidence,
     devices: need.devices.map((device) => {
-      const bytes = Math.round(device.needBytes * (factor - 1))
+      const bytes = Math.round(byBytes(device))
       if (bytes === 0) return device
       return {
         ...device,

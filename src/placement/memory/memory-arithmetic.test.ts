@@ -137,11 +137,27 @@ describe('correctMemory()', () => {
     expect(corrected.devices[0]?.terms).toMatchObject([{ name: 'correction', bytes: 100 }])
   })
 
-  test('what was measured in another setting scales it, within reason', () => {
-    const other = { ...seen, contextTokens: 4_096, takenBytes: 5_000 }
+  test('what was measured in another setting adds as much, within reason', () => {
+    const other = { ...seen, contextTokens: 4_096 }
     const corrected = correctMemory(need, setting, [other])
     expect(corrected.confidence).toBe('corrected')
-    expect(corrected.devices[0]?.needBytes).toBe(1_300)
+    expect(corrected.devices[0]?.needBytes).toBe(1_100)
+    const odd = correctMemory(need, setting, [{ ...other, takenBytes: 5_000 }])
+    expect(odd.devices[0]?.needBytes).toBe(1_300)
+  })
+
+  test('a tiny model that took little makes the weights of a large one no smaller', () => {
+    const terms = [
+      { name: 'weights' as const, bytes: 800, why: '' },
+      { name: 'overhead' as const, bytes: 200, why: '' },
+    ]
+    const large = { ...need, devices: need.devices.map((device) => ({ ...device, terms })) }
+    const tiny = { ...seen, model: 'tiny', takenBytes: 10, estimatedBytes: 160 }
+    const corrected = correctMemory(large, setting, [tiny])
+    expect(corrected.devices[0]?.needBytes).toBe(850)
+    expect(corrected.confidence).toBe('estimated')
+    const wrong = { ...tiny, estimatedBytes: 900 }
+    expect(correctMemory(large, setting, [wrong]).devices[0]?.needBytes).toBe(800)
   })
 
   test('another engine or backend says nothing', () => {
