@@ -163,7 +163,7 @@ function memoryWords({ memory }: PlannedReplica): string {
   }
   const total = memory.devices.reduce((sum, { needBytes }) => sum + needBytes, 0)
   const parts = [...sums]
-    .filter(([, bytes]) => bytes >= 2 ** 20)
+    .filter(([, bytes]) => Math.abs(bytes) >= 2 ** 20)
     .map(([name, bytes]) => `${name} ${memoryText(bytes)}`)
   const host = memory.hostBytes >= 2 ** 20 ? `; ${memoryText(memory.hostBytes)} of the machine` : ''
   return `${memoryText(total)}: ${parts.join(', ')}${host}`

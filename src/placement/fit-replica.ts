@@ -108,7 +108,7 @@ function contextBlockers({ deployment, variant, limits }: FitQuestion): readonly
       {
         check: 'context',
         what: `${countText(wanted)} tokens are wanted, and the model was trained for ${countText(trained)}`,
-        unlockedBy: `contextTokens of at most ${countText(trained)}`,
+        unlockedBy: `a context of at most ${countText(trained)}`,
       },
     ]
   }

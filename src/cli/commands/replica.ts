@@ -73,7 +73,7 @@ export function addReplicaCommand(program: Command): void {
       console.log(`${replica} finishes what it does, and ends`)
       if (deployment === null) return
       console.log(
-        `"${deployment}" wants it, so another takes its place; "motley apply" changes that`,
+        `"${deployment}" wants it: the next plan may start it again, where nothing needs its place more`,
       )
     })
   withGatewayOptions(replica.command('info'))

@@ -34,11 +34,13 @@ export function takenBlockers(
     const names = [...new Set(others.map(nameOf))].toSorted()
     const unwilling = [...new Set(others.filter((other) => !other.share).map(nameOf))].toSorted()
     if (unwilling.length > 0 || (others.length > 0 && !share)) {
-      const who = unwilling.length > 0 ? unwilling.join(', ') : name
+      const who = (unwilling.length > 0 ? unwilling : [name]).join(', ')
+      // All on a device have to: naming some would lead to the next plan naming the others.
+      const needed = share ? unwilling : [...new Set([name, ...unwilling])]
       blockers.push({
         check: 'share',
         what: `${device.id} on ${node.name} holds ${names.join(', ')}, and ${who} does not share`,
-        unlockedBy: `share: true for ${who}`,
+        unlockedBy: `share: true for ${needed.join(' and ')}`,
       })
     }
   }
