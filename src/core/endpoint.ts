@@ -65,7 +65,8 @@ export interface EndpointView {
 }
 
 export function coolsUntilMs(endpoint: EndpointView, model: ModelName): number {
-  return endpoint.coolingUntilMs.get(model) ?? 0
+  const { coolingUntilMs } = endpoint
+  return coolingUntilMs.size === 0 ? 0 : (coolingUntilMs.get(model) ?? 0)
 }
 
 /** The weight that counts now: the user's, reduced while the endpoint ramps up. */

@@ -44,6 +44,8 @@ export class EndpointGroup {
   readonly #buckets: EndpointModel[][]
   /** How many are in each bucket: looked through at each decision, so they lie side by side. */
   readonly #sizes = new Int32Array(2 * bucketCount)
+  /** No bucket before this one holds anybody, idle or not. */
+  #firstBucket = bucketCount
   readonly #places = new Map<EndpointId, Place>()
   /** What {@link candidates} answered last. */
   readonly #looked: EndpointModel[] = []
@@ -91,6 +93,7 @@ export class EndpointGroup {
     place.bucket = bucket
     place.index = entered.length
     this.#sizes[bucket]!++
+    this.#firstBucket = Math.min(this.#firstBucket, bucket % bucketCount)
     entered.push(model)
   }
 
@@ -114,6 +117,7 @@ export class EndpointGroup {
   cheapest(first: readonly EndpointId[], chance: () => number): readonly EndpointModel[] {
     const looked = this.#looked
     looked.length = 0
+    this.#passEmptyBuckets()
     for (const id of first) {
       const place = this.#places.get(id)
       if (place !== undefined) looked.push(place.model)
@@ -139,10 +143,17 @@ export class EndpointGroup {
 
   /** From the best buckets of all, or of idle ones only, until so many are looked at. */
   #take(until: number, chance: () => number, only: { readonly idle: boolean }): void {
-    for (let at = 0; at < bucketCount - 1 && this.#looked.length < until; at++) {
+    for (let at = this.#firstBucket; at < bucketCount - 1 && this.#looked.length < until; at++) {
       if (!only.idle) this.#takeFrom(at, until, chance)
       this.#takeFrom(bucketCount + at, until, chance)
     }
+  }
+
+  #passEmptyBuckets(): void {
+    const sizes = this.#sizes
+    let first = this.#firstBucket
+    while (first < bucketCount && sizes[first] === 0 && sizes[bucketCount + first] === 0) first++
+    this.#firstBucket = first
   }
 
   #takeFrom(at: number, until: number, chance: () => number): void {

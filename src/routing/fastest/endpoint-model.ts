@@ -7,12 +7,12 @@
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
-import type { DispatchEndpoint } from '#routing/dispatcher.ts'
+import type { DispatchEndpoint, DispatchRequest } from '#routing/dispatcher.ts'
 import { LearntRoom } from '#routing/fastest/learnt-room.ts'
 import { PrefixTrust } from '#routing/fastest/prefix-trust.ts'
 import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
-import { WorkLedger } from '#routing/fastest/work-ledger.ts'
+import { type Job, WorkLedger } from '#routing/fastest/work-ledger.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** vLLM's default, for an engine that says nothing of itself. */
@@ -51,8 +51,12 @@ export class EndpointModel {
   /** Requests there that were sent by others, and the KV cache they take. */
   otherRequests = 0
   otherTokens = 0
-  /** Answers in words that are not over. */
-  #streams = 0
+  /** Requests there that are not over, of both kinds. */
+  inFlight = 0
+  // Lengths of the lists, kept here because a decision reads them of every endpoint that it looks
+  // at, mostly not in the processor's cache, and each list is two more places to read from.
+  #prefills = 0
+  #ownDecodes = 0
   /** Answers there that come token by token. */
   #heard = 0
   /** When anything came from there last. */
@@ -74,16 +78,12 @@ export class EndpointModel {
     this.speed.tell(told.speed)
   }
 
-  get inFlight(): number {
-    return this.#streams + this.work.count
-  }
-
   /**
    * Whether a request is there of which nothing was heard, and nothing is known of the endpoint
    * either: it may take a minute where others take a second.
    */
   get isProbed(): boolean {
-    return this.prefilling.length > 0 && !this.speed.isKnown
+    return this.#prefills > 0 && !this.speed.isKnown
   }
 
   /** Requests it may have at a time; fewer while it recovers. */
@@ -110,7 +110,7 @@ export class EndpointModel {
   // Getters below are public because private ones are a call into the engine's runtime at each use,
   // and these are used dozens of times in a decision.
   get decodes(): number {
-    return this.decoding.length + this.#unheard.size + this.otherRequests
+    return this.#ownDecodes + this.otherRequests
   }
 
   get context(): number {
@@ -162,8 +162,8 @@ export class EndpointModel {
 
   /** What is left of the prompts that were sent before. */
   pendingMs(nowMs: number): number {
-    const head = this.prefilling[0]
-    if (head === undefined) return 0
+    if (this.#prefills === 0) return 0
+    const head = this.prefilling[0] as Stream
     const headMs = this.prefillMs(head.newTokens, head.pairs)
     const doneMs = Math.min(nowMs - this.#headSinceMs, headDoneRatioMax * headMs)
     return this.prefillMs(this.prefillTokens, this.prefillPairs) - doneMs
@@ -171,7 +171,7 @@ export class EndpointModel {
 
   /** What a prompt adds to that. */
   addedMs(newTokens: number, pairs: number): number {
-    if (this.prefilling.length === 0) return this.prefillMs(newTokens, pairs)
+    if (this.#prefills === 0) return this.prefillMs(newTokens, pairs)
     return (
       this.prefillMs(this.prefillTokens + newTokens, this.prefillPairs + pairs) -
       this.prefillMs(this.prefillTokens, this.prefillPairs)
@@ -180,7 +180,7 @@ export class EndpointModel {
 
   /** Until the step ends that is under way now; half of it, as nobody knows when it began. */
   currentMs(): number {
-    if (this.prefilling.length > 0) {
+    if (this.#prefills > 0) {
       const chunk = Math.min(this.chunkTokens, this.prefillTokens)
       return (this.stepMs() + this.speed.chunkMs(this.decodes, chunk)) / 2
     }
@@ -192,19 +192,20 @@ export class EndpointModel {
     if (this.#heard === 0) return false
     const silentMs = nowMs - this.#progressAtMs
     if (silentMs < silenceMsMin) return false
-    const expectedMs = this.prefilling.length > 0 ? 3 * this.pendingMs(nowMs) : 0
+    const expectedMs = this.#prefills > 0 ? 3 * this.pendingMs(nowMs) : 0
     return silentMs > Math.max(silenceSteps * this.stepMs(), expectedMs)
   }
 
   begin(stream: Stream, nowMs: number): void {
-    this.#streams++
+    this.inFlight++
     if (stream.request.streams) {
       if (this.#heard === 0) this.#progressAtMs = nowMs
       this.#heard++
     }
-    if (this.prefilling.length === 0) this.#headSinceMs = nowMs
+    if (this.#prefills === 0) this.#headSinceMs = nowMs
     this.#decodesOnlySinceMs = Number.POSITIVE_INFINITY
     this.prefilling.push(stream)
+    this.#prefills++
     this.promptTokens += stream.request.promptTokens
     this.prefillTokens += stream.newTokens
     this.prefillPairs += stream.pairs
@@ -230,6 +231,7 @@ export class EndpointModel {
     stream.tokens = 1
     stream.place = this.decoding.length
     this.decoding.push(stream)
+    this.#ownDecodes++
     this.contextTokens += stream.request.promptTokens + 1
   }
 
@@ -253,21 +255,22 @@ export class EndpointModel {
    * to be half written from then on.
    */
   advance(nowMs: number): void {
-    for (;;) {
-      const head = this.prefilling[0]
-      if (head === undefined || head.request.streams) return
+    while (this.#prefills > 0) {
+      const head = this.prefilling[0] as Stream
+      if (head.request.streams) return
       if (nowMs - this.#headSinceMs < this.prefillMs(head.newTokens, head.pairs)) return
       this.#endPrefill(head, nowMs)
       head.started = true
       head.tokens = Math.round(head.expectedTokens / 2)
       this.#unheard.add(head)
+      this.#ownDecodes++
       this.contextTokens += head.request.promptTokens + head.tokens
     }
   }
 
   /** `answerTokens` as the engine counted them; null where it did not, or did not answer. */
   end(stream: Stream, answerTokens: number | null, nowMs: number): void {
-    this.#streams--
+    this.inFlight--
     if (stream.request.streams) {
       this.#heard--
       this.#progressAtMs = nowMs
@@ -282,6 +285,7 @@ export class EndpointModel {
       this.#endPrefill(stream, nowMs)
       return
     }
+    this.#ownDecodes--
     if (this.#unheard.delete(stream)) {
       this.contextTokens -= stream.request.promptTokens + stream.tokens
       return
@@ -292,6 +296,16 @@ export class EndpointModel {
       last.place = stream.place
     }
     this.contextTokens -= stream.request.promptTokens + stream.tokens
+  }
+
+  beginWork(request: DispatchRequest, nowMs: number): Job {
+    this.inFlight++
+    return this.work.begin(request, nowMs)
+  }
+
+  endWork(job: Job, answered: boolean, nowMs: number): void {
+    this.inFlight--
+    this.work.end(job, answered, nowMs)
   }
 
   /** What the engine counts beyond what was sent there from here, others have sent. */
@@ -314,10 +328,11 @@ export class EndpointModel {
   #endPrefill(stream: Stream, nowMs: number): void {
     const at = this.prefilling.indexOf(stream)
     this.prefilling.splice(at, 1)
+    this.#prefills--
     this.promptTokens -= stream.request.promptTokens
     this.prefillTokens -= stream.newTokens
     this.prefillPairs -= stream.pairs
     if (at === 0) this.#headSinceMs = nowMs
-    if (this.prefilling.length === 0) this.#decodesOnlySinceMs = nowMs
+    if (this.#prefills === 0) this.#decodesOnlySinceMs = nowMs
   }
 }

@@ -196,7 +196,7 @@ export class Fastest implements Dispatcher {
     const work = this.#jobs.get(id)
     if (work !== undefined) {
       this.#jobs.delete(id)
-      work.model.work.end(work.job, outcome.kind === 'answered', nowMs)
+      work.model.endWork(work.job, outcome.kind === 'answered', nowMs)
       this.#touch(work.model, nowMs)
       return
     }
@@ -351,7 +351,7 @@ export class Fastest implements Dispatcher {
     const record = this.#explain ? this.#record(request, model, urgency, nowMs) : null
     if (request.workUnits !== null) {
       this.#room.send(waiting)
-      this.#jobs.set(request.id, { model, job: model.work.begin(request, nowMs) })
+      this.#jobs.set(request.id, { model, job: model.beginWork(request, nowMs) })
       this.#touch(model, nowMs)
       return { kind: 'send', request, endpoint: model.id, record }
     }
