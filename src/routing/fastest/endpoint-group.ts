@@ -2,7 +2,7 @@
  * The endpoints that serve one model, and which of them are worth a look.
  *
  * A small group is looked at whole. In a large one that would take longer than the decision is
- * worth, so its endpoints lie in buckets by what a usual request would take there, and the best
+ * worth, so its endpoints lie in buckets by what a usual request would take there, and some of the best
  * buckets are looked at. A bucket is an eighth wider than the one before: within it, endpoints
  * differ by less than predictions err.
  *
@@ -22,8 +22,12 @@ import { firstRefusal } from '#routing/route.ts'
 
 const smallGroup = 32
 /** With half as many again, nothing gets better: the first are the best by the same predictions. */
-const looksMax = 8
-/** Of those, so many because they hold a part of the prompt, and because they are idle. */
+const looksMax = 6
+/** Where none of those has room: others, of other buckets. */
+const moreLooks = 10
+/** Of a bucket, so many: the next one is as good a place, or as bad, as these. */
+const looksOfBucket = 2
+/** Of the first, so many because they hold a part of the prompt, and because they are idle. */
 const holdersMax = 3
 const idleLooks = 2
 const bucketWidth = Math.log2(1.125)
@@ -113,6 +117,14 @@ export class EndpointGroup {
     return this.#permitted(asked)
   }
 
+  /** Others that may have room where none of {@link candidates} has. */
+  more(asked: RouteRequest, chance: () => number): readonly EndpointModel[] {
+    if (this.isSmall || asked.constraint !== null) return []
+    const from = this.#looked.length
+    this.#take(from + moreLooks, chance, { idle: false })
+    return this.#looked.slice(from)
+  }
+
   /** Some that a usual request had best go to, those of `first` before them. */
   cheapest(first: readonly EndpointId[], chance: () => number): readonly EndpointModel[] {
     const looked = this.#looked
@@ -163,7 +175,8 @@ export class EndpointGroup {
     const bucket = this.#buckets[at] as EndpointModel[]
     // Not always the same ones of a large bucket.
     const start = Math.floor(chance() * size)
-    for (let step = 0; step < size && looked.length < until; step++) {
+    const end = Math.min(until, looked.length + looksOfBucket)
+    for (let step = 0; step < size && looked.length < end; step++) {
       const model = bucket[(start + step) % size] as EndpointModel
       if (!looked.includes(model)) looked.push(model)
     }

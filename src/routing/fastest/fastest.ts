@@ -25,21 +25,12 @@ import type {
   DispatchOutcome,
   DispatchRequest,
 } from '#routing/dispatcher.ts'
+import { Choice } from '#routing/fastest/choice.ts'
 import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import { EndpointGroups } from '#routing/fastest/endpoint-groups.ts'
 import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import { predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
-import {
-  costOf,
-  isTooSlow,
-  type Judgement,
-  judge,
-  judgeStall,
-  judgeWork,
-  lossLimit,
-  newJudgement,
-  type Urgency,
-} from '#routing/fastest/judge.ts'
+import { isTooSlow, type Judgement, lossLimit, type Urgency } from '#routing/fastest/judge.ts'
 import { LateTurns } from '#routing/fastest/late-turns.ts'
 import { OutputLengths } from '#routing/fastest/output-lengths.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
@@ -81,9 +72,7 @@ export class Fastest implements Dispatcher {
   readonly #prefixes = new PrefixIndex()
   /** Endpoints to look at again. */
   readonly #touched = new Set<EndpointModel>()
-  /** The two change places where the one that is looked at is the best so far. */
-  #judgement = newJudgement()
-  #best = newJudgement()
+  readonly #choice: Choice
   #nextCapCheckMs = 0
   #meanPromptTokens = 1_000
 
@@ -92,6 +81,7 @@ export class Fastest implements Dispatcher {
     this.#explain = explain
     this.#tuning = { ...defaultTuning, ...tuning }
     this.#lateTurns = new LateTurns(this.#tuning.lateShare)
+    this.#choice = new Choice(chance, this.#tuning.hold)
   }
 
   get waiting(): number {
@@ -266,47 +256,23 @@ export class Fastest implements Dispatcher {
     const isHeld = this.#prefixes.isHeld(request.prefixBlocks)
     const facts = this.#factsOf(request, urgency, nowMs)
     const lossMax = this.#lossMax(request, urgency, nowMs)
-    let best: EndpointModel | null = null
-    let bestCostMs = Number.POSITIVE_INFINITY
-    let bestFits = false
-    let bestMisses = 0
+    const choice = this.#choice
+    choice.clear()
     let mayWait = false
-    let equals = 1
-    const judgeOf = request.workUnits === null ? judge : judgeWork
-    const { hold } = this.#tuning
-    for (const model of candidates) {
-      if (!fresh && !model.told.serves(request.model, request.task)) continue
-      if (firstRefusal(asked, model.told.view) !== null) continue
-      mayWait = true
-      if (model.isSilent(nowMs)) continue
-      facts.heldTokens = isHeld ? this.#heldTokens(model, request) : 0
-      const judgement = this.#judgement
-      judgeOf(judgement, model, request, facts)
-      if (judgement.gate !== 'none' && (hold || bestFits)) continue
-      const misses = request.constraint?.misses(model.id) ?? 0
-      const costMs = costOf(judgement, facts)
-      const isEqual = best !== null && misses === bestMisses && costMs === bestCostMs
-      equals = isEqual ? equals + 1 : 1
-      // Equal ones by chance: no order of a list decides which of them is always asked.
-      const worse =
-        misses > bestMisses ||
-        (misses === bestMisses && costMs > bestCostMs) ||
-        (isEqual && this.#chance() * equals >= 1)
-      if (best !== null && worse && bestFits) continue
-      if (judgement.gate === 'none' && request.workUnits === null) {
-        judgeStall(judgement, model, nowMs, lossMax)
+    const compare = (models: Iterable<EndpointModel>): void => {
+      for (const model of models) {
+        if (!fresh && !model.told.serves(request.model, request.task)) continue
+        if (firstRefusal(asked, model.told.view) !== null) continue
+        mayWait = true
+        if (model.isSilent(nowMs)) continue
+        facts.heldTokens = isHeld ? this.#heldTokens(model, request) : 0
+        choice.compare(model, request, facts, lossMax)
       }
-      const fits = judgement.gate === 'none'
-      if (!fits && (hold || bestFits)) continue
-      if (best !== null && worse && fits === bestFits) continue
-      best = model
-      bestMisses = misses
-      bestCostMs = costMs
-      bestFits = fits
-      this.#judgement = this.#best
-      this.#best = judgement
     }
-    if (best !== null) return this.#send(waiting, best, this.#best, urgency, nowMs)
+    compare(candidates)
+    if (choice.best === null && fresh) compare(group.more(asked, this.#chance))
+    const { best, judgement } = choice
+    if (best !== null) return this.#send(waiting, best, judgement, urgency, nowMs)
     if (!fresh) return null
     if (!mayWait) return this.#refuseIfHopeless(waiting, asked, nowMs)
     if (urgency === 'live') this.#giveUpIfTooSlow(waiting, candidates, nowMs)

@@ -1,0 +1,84 @@
+/**
+ * The best of the endpoints that were compared for one request so far: one that fits before one
+ * that does not, then what rules prefer, then the lower cost.
+ *
+ * Made once and used for every decision: what it compares is written over, not made anew.
+ */
+import type { DispatchRequest } from '#routing/dispatcher.ts'
+import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import {
+  costOf,
+  type Judgement,
+  judge,
+  judgeStall,
+  judgeWork,
+  newJudgement,
+} from '#routing/fastest/judge.ts'
+
+type Facts = Parameters<typeof judge>[3]
+
+export class Choice {
+  /** None so far, or the one to send to. */
+  best: EndpointModel | null = null
+  readonly #chance: () => number
+  /** Whether one that fits is looked for; else the best is taken, if it fits or not. */
+  readonly #hold: boolean
+  /** The two change places where the one that is looked at is the best so far. */
+  #current = newJudgement()
+  #ofBest = newJudgement()
+  #costMs = 0
+  #misses = 0
+  #fits = false
+  /** Of how many equal ones the best was drawn. */
+  #equals = 1
+
+  constructor(chance: () => number, hold: boolean) {
+    this.#chance = chance
+    this.#hold = hold
+  }
+
+  /** What was predicted for the best. */
+  get judgement(): Judgement {
+    return this.#ofBest
+  }
+
+  clear(): void {
+    this.best = null
+    this.#equals = 1
+    this.#fits = false
+  }
+
+  compare(model: EndpointModel, request: DispatchRequest, facts: Facts, lossMax: number): void {
+    const judgement = this.#current
+    const isInTokens = request.workUnits === null
+    if (isInTokens) judge(judgement, model, request, facts)
+    else judgeWork(judgement, model, request, facts)
+    const mustFit = this.#hold || this.#fits
+    if (judgement.gate !== 'none' && mustFit) return
+    const misses = request.constraint?.misses(model.id) ?? 0
+    const costMs = costOf(judgement, facts)
+    const isBetter = this.#isBetter(misses, costMs)
+    if (!isBetter && this.#fits) return
+    if (judgement.gate === 'none' && isInTokens) {
+      judgeStall(judgement, model, facts.nowMs, lossMax)
+    }
+    const fits = judgement.gate === 'none'
+    if (!fits && mustFit) return
+    if (!isBetter && fits === this.#fits) return
+    this.best = model
+    this.#misses = misses
+    this.#costMs = costMs
+    this.#fits = fits
+    this.#current = this.#ofBest
+    this.#ofBest = judgement
+  }
+
+  #isBetter(misses: number, costMs: number): boolean {
+    if (this.best === null) return true
+    const isEqual = misses === this.#misses && costMs === this.#costMs
+    this.#equals = isEqual ? this.#equals + 1 : 1
+    // Equal ones by chance: no order of a list decides which of them is always asked.
+    if (isEqual) return this.#chance() * this.#equals < 1
+    return misses < this.#misses || (misses === this.#misses && costMs < this.#costMs)
+  }
+}
