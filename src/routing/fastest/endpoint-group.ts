@@ -2,9 +2,9 @@
  * The endpoints that serve one model, and which of them are worth a look.
  *
  * A small group is looked at whole. In a large one that would take longer than the decision is
- * worth, so its endpoints lie in buckets by what a usual request would take there, and some of the best
- * buckets are looked at. A bucket is an eighth wider than the one before: within it, endpoints
- * differ by less than predictions err.
+ * worth, so its endpoints lie in buckets by what a usual request would take there, and a few of
+ * each of the best buckets are looked at. A bucket is an eighth wider than the one before: within
+ * it, endpoints differ by less than predictions err.
  *
  *   seconds   0.5      0.56     0.63     0.71   …   no room
  *   at work   ■ ■ ■             ■ ■ ■ ■             ■ ■ ■ ■ ■ ■
