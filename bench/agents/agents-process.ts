@@ -58,14 +58,19 @@ async function detectRecorded(folder: string): Promise<Inventory> {
   return (await detect(probes, readRecording(folder), { clock: systemClock })).inventory
 }
 
-/** Counts what fires after the pause between two heartbeats: nothing else waits as long. */
+/**
+ * Counts what fires after the pause between two heartbeats: nothing else waits as long. What waits
+ * for an answer, or before the next try, does so by the wall's clock: a handshake takes its time.
+ */
 const beatClock: Clock = {
   nowMs: () => clock.nowMs(),
-  schedule: (afterMs, run) =>
-    clock.schedule(afterMs, () => {
-      if (afterMs === heartbeatMs) heartbeats++
+  schedule(afterMs, run) {
+    if (afterMs !== heartbeatMs) return systemClock.schedule(afterMs, run)
+    return clock.schedule(afterMs, () => {
+      heartbeats++
       run()
-    }),
+    })
+  },
 }
 
 function dial(agent: SimulatedAgent, token: string | null): void {
@@ -127,7 +132,6 @@ function reported({ id }: ReplicaSpec): ReportedReplica {
 function obey(order: Order): void {
   switch (order.kind) {
     case 'prepare':
-      clock = fastClock(order.factor)
       void prepare(order.agents, order.offset)
       break
     case 'join':
@@ -149,7 +153,7 @@ function obey(order: Order): void {
       }
       break
     case 'storm':
-      clock = systemClock
+      clock = fastClock(order.faster)
       for (const { name } of agents) dialling.add(name)
       break
     case 'count': {

@@ -6,8 +6,8 @@
  *
  *   npm run bench:agents -- [--agents 200] [--faster 20] [--minutes 20] [--rounds 30] [--away 30] [--json]
  *
- * All clocks run `--faster` than the wall's, so that minutes of heartbeats pass in seconds, and like
- * the wall's in the storms at the end; times that are printed are the wall's. Times of one machine mean little on another.
+ * All clocks are the wall's while agents join and in the storms at the end, and run `--faster` in between, so
+ * that minutes of heartbeats pass in seconds; times that are printed are the wall's. Times of one machine mean little on another.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
@@ -40,7 +40,6 @@ const minutes = countOf('minutes')
 const rounds = countOf('rounds')
 const awaySeconds = countOf('away')
 const processCount = 2
-const clock = fastClock(factor)
 
 function countOf(option: 'agents' | 'faster' | 'minutes' | 'rounds' | 'away'): number {
   const count = Number(values[option])
@@ -187,10 +186,13 @@ function openSockets(): number {
 }
 
 /** The controller goes, is away for so long, and all agents come back to the next one. */
-async function storm(processes: readonly AgentsProcess[], awayMs: number): Promise<Storm> {
+async function storm(
+  processes: readonly AgentsProcess[],
+  { awayMs, faster }: { readonly awayMs: number; readonly faster: number },
+): Promise<Storm> {
   const { port } = controller
   const back = processes.map((one) => one.answer('joined'))
-  for (const one of processes) one.order({ kind: 'storm' })
+  for (const one of processes) one.order({ kind: 'storm', faster })
   // So that nobody misses the end of what it is waiting for.
   await countAll(processes)
   await controller.close()
@@ -200,7 +202,7 @@ async function storm(processes: readonly AgentsProcess[], awayMs: number): Promi
   delay.enable()
   const cpu = cpuMicroseconds()
   const startMs = monotonicMs()
-  controller = await startAt(port, systemClock)
+  controller = await startAt(port, fastClock(faster))
   let connectionsMax = 0
   let isOver = false
   const watching = (async () => {
@@ -220,7 +222,7 @@ async function storm(processes: readonly AgentsProcess[], awayMs: number): Promi
 
 const directory = mkdtempSync(join(tmpdir(), 'motley-bench-agents-'))
 const certificate = await makeCertificate('motley-controller', Date.now())
-let controller = await startAt(0, clock)
+let controller = await startAt(0, systemClock)
 const processes = Array.from({ length: processCount }, () => new AgentsProcess())
 try {
   const share = Math.ceil(agentCount / processCount)
@@ -229,7 +231,7 @@ try {
     processes.map(async (one, index) => {
       const agents = Math.min(share, agentCount - index * share)
       const prepared = one.answer('prepared')
-      one.order({ kind: 'prepare', agents, offset: index * share, factor })
+      one.order({ kind: 'prepare', agents, offset: index * share })
       one.names = (await prepared).names
     }),
   )
@@ -252,6 +254,7 @@ try {
   const joinCpuMicroseconds = (cpuMicroseconds() - joinStartCpu) / agentCount
   // Inventories are still on their way.
   while (controller.nodes().some(({ inventory }) => inventory === null)) await wallMs(20)
+  await storm(processes, { awayMs: 0, faster: factor })
 
   console.error('wishes')
   const model = 'llama-3.1-8b'
@@ -303,8 +306,8 @@ try {
 
   console.error('storms')
   const storms = {
-    restarted: await storm(processes, 0),
-    away: await storm(processes, awaySeconds * 1_000),
+    restarted: await storm(processes, { awayMs: 0, faster: 1 }),
+    away: await storm(processes, { awayMs: awaySeconds * 1_000, faster: 1 }),
   }
 
   const result = {

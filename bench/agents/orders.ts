@@ -3,13 +3,7 @@ import type { ControllerAddress } from '#agent/identity.ts'
 
 export type Order =
   /** Make certificates and read machines; names count on from `offset`. Answered: `prepared`. */
-  | {
-      readonly kind: 'prepare'
-      readonly agents: number
-      readonly offset: number
-      /** How much faster their clock is than the wall's. */
-      readonly factor: number
-    }
+  | { readonly kind: 'prepare'; readonly agents: number; readonly offset: number }
   /** A secret for each agent. Answered: `joined`, once the controller has welcomed all. */
   | {
       readonly kind: 'join'
@@ -31,10 +25,10 @@ export type Order =
   /** So many agents end their connection and dial again. Answered: `joined`. */
   | { readonly kind: 'redial'; readonly agents: number }
   /**
-   * The controller is about to go away, and the clock is the wall's from now on. Answered: `joined`,
-   * once all agents have come back to it.
+   * The controller is about to go away, and from now on the clock is so much faster than the wall's.
+   * Answered: `joined`, once all agents have come back to it.
    */
-  | { readonly kind: 'storm' }
+  | { readonly kind: 'storm'; readonly faster: number }
   /** Answered: `count`. */
   | { readonly kind: 'count' }
   | { readonly kind: 'end' }

@@ -38,7 +38,7 @@ export function welcomeAgent(
   tellDesired(fleet, node)
   tellNewPeer(fleet, node)
   tellAttached(fleet, node)
-  fleet.endpointsChanged()
+  fleet.endpointsReported()
   fleet.changed(`${fleet.nameOf(node)} is there`)
   return null
 }
@@ -67,7 +67,7 @@ export function hearAgent(fleet: Fleet, message: AgentMessage, session: AgentSes
     case 'replicas':
       live.replicas = message.replicas
       for (const replica of message.replicas) keepMemory(fleet, node.id, replica)
-      fleet.endpointsChanged()
+      fleet.endpointsReported()
       fleet.replicasReported(node.id, message.replicas)
       break
     case 'found':

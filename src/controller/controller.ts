@@ -303,7 +303,7 @@ export class Controller {
   async close(): Promise<void> {
     for (const end of this.#watches) end()
     this.#scaler?.close()
-    this.#fleet.onEndpointsChanged(() => {})
+    this.#fleet.close()
     await Promise.all([this.#reconciler?.close(), this.#agents.close()])
     this.#store.close()
   }

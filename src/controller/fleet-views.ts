@@ -72,6 +72,7 @@ export function nodeViews(fleet: Fleet): NodeView[] {
 }
 
 export function replicaViews(fleet: Fleet): ReplicaView[] {
+  const memoryOf = newestMemory(fleet)
   return Object.values(fleet.state.replicas).map(({ spec, node, placed }) => ({
     spec,
     node,
@@ -79,13 +80,20 @@ export function replicaViews(fleet: Fleet): ReplicaView[] {
     reported: fleet.live.get(node)?.replicas.find(({ id }) => id === spec.id) ?? null,
     presence: fleet.presenceOf(node),
     draining: fleet.state.nodes[node]?.draining ?? false,
-    memory:
-      Object.values(fleet.state.memory)
-        .filter(({ replica }) => replica === spec.id)
-        .toSorted((one, other) => other.measuredAtMs - one.measuredAtMs)[0] ?? null,
+    memory: memoryOf.get(spec.id) ?? null,
     // One that was wanted before there were plans has none.
     placed: placed ?? null,
   }))
+}
+
+/** By replica: what it took when it was loaded last. */
+function newestMemory({ state }: Fleet): Map<string, MemoryMeasurement> {
+  const newest = new Map<string, MemoryMeasurement>()
+  for (const one of Object.values(state.memory)) {
+    const before = newest.get(one.replica)
+    if (before === undefined || one.measuredAtMs > before.measuredAtMs) newest.set(one.replica, one)
+  }
+  return newest
 }
 
 function statementOf({ state }: Fleet, name: string): NodeStatement | null {

@@ -37,6 +37,19 @@ export interface FleetOptions {
   readonly replaceAfterMs: () => number
 }
 
+/** The nodes of one state. */
+interface Members {
+  readonly of: ClusterState['nodes']
+  readonly list: readonly NodeRecord[]
+  readonly byFingerprint: ReadonlyMap<string, NodeRecord>
+}
+
+/**
+ * All that gateways know is put together anew each time, which takes a millisecond for 200 replicas,
+ * and 200 agents that come back tell 400 things. A request takes longer than this.
+ */
+const gatherEndpointsMs = 50
+
 type ReplicasListener = (node: NodeId, replicas: readonly ReportedReplica[]) => void
 
 export class Fleet {
@@ -48,6 +61,9 @@ export class Fleet {
   readonly #startedAtMs: number
   readonly #replaceAfterMs: () => number
   #endpointsChanged: () => void = () => {}
+  #endpointsToldAtMs = Number.NEGATIVE_INFINITY
+  #cancelEndpoints: (() => void) | null = null
+  #members: Members | null = null
   #peersChanged: () => void = () => {}
   #changed: (because: string) => void = () => {}
   #replicasReported: ReplicasListener = () => {}
@@ -112,9 +128,25 @@ export class Fleet {
     this.#endpointsChanged = listener
   }
 
-  /** Whatever gateways should know may have come, gone or moved. */
+  /** Whatever gateways should know may have come, gone or moved: they hear of it before this returns. */
   endpointsChanged(): void {
+    this.#cancelEndpoints?.()
+    this.#cancelEndpoints = null
+    this.#endpointsToldAtMs = this.clock.nowMs()
     this.#endpointsChanged()
+  }
+
+  /** The same for what agents tell: at once, and where they all tell something, once for many. */
+  endpointsReported(): void {
+    const waitMs = this.#endpointsToldAtMs + gatherEndpointsMs - this.clock.nowMs()
+    if (waitMs <= 0) this.endpointsChanged()
+    else this.#cancelEndpoints ??= this.clock.schedule(waitMs, () => this.endpointsChanged())
+  }
+
+  /** Gateways hear nothing more. */
+  close(): void {
+    this.#endpointsChanged = () => {}
+    this.#cancelEndpoints?.()
   }
 
   /** One listener: the newest. */
@@ -147,8 +179,18 @@ export class Fleet {
   }
 
   /** The nodes that belong to it now. */
-  nodes(): NodeRecord[] {
-    return Object.values(this.state.nodes).filter(({ revoked }) => !revoked)
+  nodes(): readonly NodeRecord[] {
+    return this.#membersNow().list
+  }
+
+  /** Found again for each message of each agent; states are replaced and never changed. */
+  #membersNow(): Members {
+    const { nodes } = this.state
+    if (this.#members?.of === nodes) return this.#members
+    const list = Object.values(nodes).filter(({ revoked }) => !revoked)
+    const byFingerprint = new Map(list.map((node) => [node.fingerprint, node]))
+    this.#members = { of: nodes, list, byFingerprint }
+    return this.#members
   }
 
   /** What people call a node. */
@@ -198,7 +240,7 @@ export class Fleet {
 
   /** Null for a session that another has taken the place of, and for one of a node that is out. */
   liveOf(session: AgentSession): { readonly node: NodeRecord; readonly live: LiveNode } | null {
-    const node = this.nodes().find(({ fingerprint }) => fingerprint === session.fingerprint)
+    const node = this.#membersNow().byFingerprint.get(session.fingerprint)
     const live = node === undefined ? undefined : this.live.get(node.id)
     return node === undefined || live?.session !== session ? null : { node, live }
   }

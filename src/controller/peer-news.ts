@@ -7,8 +7,14 @@ import { isLoopback, originOf } from '#controller/ingress-url.ts'
 import type { NodeId } from '#core/ids.ts'
 import type { AgentPeer } from '#protocol/agent-messages.ts'
 
-/** Somebody who has just joined takes no weights within this; 200 who come back take some seconds. */
-const gatherMs = 200
+/** Somebody who has just joined takes no weights within this. */
+const gatherMsMin = 200
+
+/**
+ * Each of so many is told of so many: 4 MB and 50 ms of CPU for 200, who take some seconds to come
+ * back together. Pauses as long as the fleet is large make of that one telling or two.
+ */
+const gatherMsPerNode = 10
 
 /** Tells all to whom it is news. */
 export function tellPeers(fleet: Fleet): void {
@@ -32,6 +38,7 @@ export function tellNewPeer(fleet: Fleet, id: NodeId): void {
 export function watchPeers(fleet: Fleet): () => void {
   let cancel: (() => void) | null = null
   fleet.onPeersChanged(() => {
+    const gatherMs = Math.max(gatherMsMin, gatherMsPerNode * fleet.live.size)
     cancel ??= fleet.clock.schedule(gatherMs, () => {
       cancel = null
       tellPeers(fleet)
