@@ -9,7 +9,13 @@ import { chat, endpointsOf, engine, readEvents } from './harness/fleet.ts'
 
 const model = 'llama-3.1-8b'
 
-const asleep: SleepingModel = { model, state: 'asleep', expectedMs: null, because: null }
+const asleep: SleepingModel = {
+  model,
+  state: 'asleep',
+  expectedMs: null,
+  retryMs: null,
+  because: null,
+}
 
 interface Sleeping {
   readonly gateway: Gateway
@@ -121,6 +127,14 @@ test('where it has no place it is told why', async () => {
   expect(await answer.json()).toMatchObject({
     error: { message: expect.stringMatching(/there is no place to wake it: it needs 42.2 GiB/) },
   })
+})
+
+test('after a start that has failed it is told when the next is tried', async () => {
+  const { gateway, say } = await sleepingGateway()
+  say({ ...asleep, state: 'no-place', retryMs: 231_400, because: 'it failed to start on alpha' })
+  const answer = await chat(gateway.url)
+  expect(answer.status).toBe(503)
+  expect(answer.headers.get('retry-after')).toBe('232')
 })
 
 test('where it cannot be woken it is told why and when to ask again, each time', async () => {

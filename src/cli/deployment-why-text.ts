@@ -114,7 +114,10 @@ export function deploymentWhyText(why: WhyPlacement, deployment: string, nowMs: 
     ...replicas.flatMap((replica) => ['', ...replicaLines(why, replica, nowMs)]),
     ...section('On its way:', underWay(why, deployment)),
     ...section('Without a place:', unplacedOf(plans[0], deployment)),
-    ...section('Left alone for now:', failuresOf(why, deployment, nowMs)),
+    ...section(
+      'Left alone for now ("motley retry" tries again at once):',
+      failuresOf(why, deployment, nowMs),
+    ),
     ...section('What happened, the newest first:', historyOf(plans, deployment, nowMs)),
   ].join('\n')
 }

@@ -23,6 +23,7 @@ import {
   addReplicaCommand,
   addReplicasCommand,
 } from '#cli/commands/replica.ts'
+import { addRetryCommand } from '#cli/commands/retry.ts'
 import { addSimulateCommand } from '#cli/commands/simulate.ts'
 import { addStatusCommand } from '#cli/commands/status.ts'
 import { addTokenCommand } from '#cli/commands/token.ts'
@@ -52,6 +53,7 @@ const commands = [
   addApplyCommand,
   addWhyCommand,
   addWhyNotCommand,
+  addRetryCommand,
   addDetectCommand,
   addDoctorCommand,
   addRecordCommand,

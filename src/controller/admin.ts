@@ -107,6 +107,8 @@ export async function answerAdmin(
         const { revision, ...wishes } = deploymentsWanted.parse(request.body)
         return ok(controller.apply(wishes, revision ?? null))
       }
+      case 'POST deployments/:name/retry':
+        return ok({ deployment: name, ...controller.retry(name ?? '') })
       case 'POST weights':
         return ok(await controller.readWeights(weightsWanted.parse(request.body).source))
       case 'GET measurements':

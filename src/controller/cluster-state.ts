@@ -218,6 +218,7 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
     case 'weights-inspected':
     case 'plan-adopted':
     case 'start-failed':
+    case 'starts-forgiven':
     case 'start-measured':
     case 'replicas-scaled':
       return applyDeploymentEvent(state, event, atMs)

@@ -11,6 +11,7 @@ import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import {
   type AppliedChange,
   applyWishes,
+  retryStarts,
   setConfigured,
   type Wishes,
 } from '#controller/deploying.ts'
@@ -197,6 +198,11 @@ export class Controller {
   /** What `motley apply` says should run; `revision` of the page that its plan was made with. */
   apply(wishes: Wishes, revision: number | null = null): AppliedChange {
     return applyWishes(this.#fleet, wishes, revision)
+  }
+
+  /** Failed starts of a deployment are tried again now; returns the names of their nodes. */
+  retry(deployment: string): { readonly nodes: readonly string[] } {
+    return retryStarts(this.#fleet, deployment)
   }
 
   /** Everything that a plan follows from: whoever plans with it plans as this controller does. */

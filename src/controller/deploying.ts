@@ -9,6 +9,7 @@ import type {
 } from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import type { ModelOffer } from '#core/config/models.ts'
+import { nodeId } from '#core/ids.ts'
 import type { NodeStatement } from '#placement/read-inventory.ts'
 import { ownValue } from '#std/own-value.ts'
 
@@ -77,6 +78,27 @@ export function applyWishes(
   fleet.changed('deployments were applied')
   fleet.endpointsChanged()
   return change
+}
+
+/**
+ * Whoever has mended what made starts fail does not wait until they are tried again. Returns where
+ * they had failed. Throws `ControllerRefusal` for a deployment that is not there.
+ */
+export function retryStarts(fleet: Fleet, deployment: string): { readonly nodes: string[] } {
+  const { deployments, failedStarts } = fleet.state
+  if (!Object.hasOwn(deployments, deployment)) {
+    const there = Object.keys(deployments).join(', ')
+    throw new ControllerRefusal(
+      `there is no deployment "${deployment}"; there is ${there === '' ? 'none' : there}`,
+    )
+  }
+  const nodes = Object.values(failedStarts)
+    .filter(({ failure }) => failure.deployment === deployment)
+    .map(({ failure }) => fleet.nameOf(nodeId(failure.node)))
+  if (nodes.length === 0) return { nodes }
+  fleet.append({ type: 'starts-forgiven', deployment })
+  fleet.changed(`somebody wants ${deployment} to be tried again`)
+  return { nodes: [...new Set(nodes)] }
 }
 
 export function isNothing(change: AppliedChange): boolean {

@@ -101,6 +101,8 @@ export type DeploymentEvent =
   | { readonly type: 'weights-inspected'; readonly weights: InspectedWeights }
   | { readonly type: 'plan-adopted'; readonly plan: AdoptedPlan | null }
   | { readonly type: 'start-failed'; readonly failure: FailedStart; readonly untilMs: number }
+  /** Somebody says that it may be tried again: as if it had never failed. */
+  | { readonly type: 'starts-forgiven'; readonly deployment: string }
   | {
       readonly type: 'start-measured'
       readonly failureKey: string
@@ -179,6 +181,11 @@ export function applyDeploymentEvent<State extends DeploymentState>(
       const times = (state.failedStarts[key]?.times ?? 0) + 1
       const failedStarts = { ...state.failedStarts, [key]: { failure, times, untilMs } }
       return { ...state, failedStarts }
+    }
+    case 'starts-forgiven': {
+      const isAnother = (_: string, { failure }: FailedStartRecord): boolean =>
+        failure.deployment !== event.deployment
+      return { ...state, failedStarts: only(state.failedStarts, isAnother) }
     }
     case 'start-measured': {
       const { [event.failureKey]: _mended, ...failedStarts } = state.failedStarts

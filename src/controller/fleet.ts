@@ -25,7 +25,7 @@ export interface LiveNode {
   ingress: { readonly host: string; readonly port: number }
   replicas: readonly ReportedReplica[]
   found: readonly FoundEngine[]
-  /** The fleet as its agent knows it, as text; null for a new connection. */
+  /** A digest of the fleet as its agent knows it; null for a new connection. */
   toldPeers: string | null
 }
 

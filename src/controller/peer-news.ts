@@ -2,6 +2,7 @@
  * Each node is told of the others, whose weights it may take and who may take its own. Everybody's
  * list is as long as the fleet: it is told to whom it is new, and for all who came at once, once.
  */
+import { createHash } from 'node:crypto'
 import type { Fleet, LiveNode } from '#controller/fleet.ts'
 import { isLoopback, originOf } from '#controller/ingress-url.ts'
 import type { NodeId } from '#core/ids.ts'
@@ -19,7 +20,7 @@ const gatherMsPerNode = 10
 /** Tells all to whom it is news. */
 export function tellPeers(fleet: Fleet): void {
   const peers = peersOf(fleet)
-  const told = JSON.stringify(peers)
+  const told = digestOf(peers)
   for (const [id, live] of fleet.live) {
     if (live.toldPeers !== told) tell(id, live, peers, told)
   }
@@ -30,7 +31,7 @@ export function tellNewPeer(fleet: Fleet, id: NodeId): void {
   const live = fleet.live.get(id)
   if (live === undefined) return
   const peers = peersOf(fleet)
-  tell(id, live, peers, JSON.stringify(peers))
+  tell(id, live, peers, digestOf(peers))
   fleet.peersChanged()
 }
 
@@ -62,6 +63,11 @@ function peersOf(fleet: Fleet): Peer[] {
     const ingress = fleet.live.get(id)?.ingress
     return ingress === undefined ? [] : [{ id, ingress, fingerprint }]
   })
+}
+
+/** Every node has one: the text itself would be megabytes for a few hundred. */
+function digestOf(peers: readonly Peer[]): string {
+  return createHash('sha256').update(JSON.stringify(peers)).digest('hex')
 }
 
 function tell(id: NodeId, live: LiveNode, peers: readonly Peer[], told: string): void {

@@ -16,7 +16,10 @@ const lookMs = 1_000
 /** Proxies and clients cut what is silent for a minute, the strictest of them for ten seconds. */
 const pingMsWhileWaking = 5_000
 
-/** A place comes when somebody makes room or a machine returns: not within seconds. */
+/**
+ * A place comes when somebody makes room or a machine returns: not within seconds. Where a start has
+ * failed it is known when the next is tried.
+ */
 const noPlaceRetrySeconds = 30
 
 /** A disk is emptied, or a database put right, by a person. */
@@ -121,7 +124,7 @@ function wake(state: GatewayState, exchange: Exchange, model: ModelName): Promis
 
 /** Null while it is worth waiting. */
 function refusalOf(
-  { state, expectedMs, because }: SleepingModel,
+  { state, expectedMs, retryMs, because }: SleepingModel,
   model: ModelName,
   { leftMs, patienceMs }: { readonly leftMs: number; readonly patienceMs: number },
 ): MotleyError | null {
@@ -129,7 +132,10 @@ function refusalOf(
     return new MotleyError(
       'no_ready_endpoint',
       `"${model}" sleeps, and there is no place to wake it: ${because ?? 'nothing has room for it'}.`,
-      { retryAfterSeconds: noPlaceRetrySeconds },
+      {
+        retryAfterSeconds:
+          retryMs === null ? noPlaceRetrySeconds : Math.max(1, Math.ceil(retryMs / 1_000)),
+      },
     )
   }
   if (expectedMs === null || expectedMs <= leftMs) return null

@@ -11,6 +11,8 @@ export interface ModelDemand {
   readonly waiting: number
   /** How long the oldest of those has waited; 0 when none does. */
   readonly oldestWaitMs: number
+  /** What whoever comes next would wait, by how long answers took of late; null while nobody knows. */
+  readonly expectedWaitMs: number | null
   /** How long ago somebody last asked for it. */
   readonly idleMs: number
 }
@@ -22,6 +24,8 @@ export interface SleepingModel {
   readonly state: 'asleep' | 'starting' | 'no-place'
   /** Until it answers, from now; null while nobody can tell. */
   readonly expectedMs: number | null
+  /** Until something is tried that has failed, from now; null where nothing is known to come. */
+  readonly retryMs: number | null
   /** Why it has no place; null where it has one. */
   readonly because: string | null
 }

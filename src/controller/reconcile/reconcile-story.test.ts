@@ -5,13 +5,14 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { AgentSession } from '#controller/agent-session.ts'
 import { applyEvent, type ClusterEvent, emptyCluster } from '#controller/cluster-state.ts'
-import { applyWishes } from '#controller/deploying.ts'
+import { applyWishes, retryStarts } from '#controller/deploying.ts'
 import type { WantedDeployment } from '#controller/deployment-state.ts'
 import type { EventStore } from '#controller/event-store.ts'
 import { Fleet } from '#controller/fleet.ts'
 import { revokeNode } from '#controller/node-joining.ts'
 import { watchPresence } from '#controller/presence-watch.ts'
 import { Reconciler } from '#controller/reconcile/reconciler.ts'
+import { Scaler } from '#controller/reconcile/scaler.ts'
 import { setDraining, tellDesired } from '#controller/replica-wishes.ts'
 import { type NodeId, nodeId } from '#core/ids.ts'
 import { createPlanner } from '#placement/planner/planner.ts'
@@ -410,6 +411,52 @@ test('a node lost in the middle of its drain: what was on its way comes, what it
     everythingAnswers(story)
     expect(story.answering('big')).not.toContain(victim)
   }
+})
+
+test('who has mended what made a start fail has it tried again at once', async () => {
+  const story = new Story('alpha')
+  story.machine('alpha').doomed = 'doomed'
+  await apply(story, wanted('doomed', 3))
+  await story.pass(20)
+  const scaler = new Scaler({
+    fleet: story.fleet,
+    demand: () => [],
+    lastPlan: () => story.reconciler.lastPlan,
+  })
+  onTestFinished(() => scaler.close())
+  const sleeping = scaler.sleeping('doomed')
+  const [failure] = Object.values(story.fleet.state.failedStarts)
+  // What a client is told to wait for is when the next start is tried, and no sooner.
+  expect(sleeping?.state).toBe('no-place')
+  expect(sleeping?.retryMs).toBe((failure?.untilMs ?? 0) - story.clock.nowMs())
+  expect(sleeping?.retryMs).toBeGreaterThan(200_000)
+
+  story.machine('alpha').doomed = null
+  await story.pass(20)
+  expect(story.answering('doomed')).toEqual([])
+  expect(retryStarts(story.fleet, 'doomed')).toEqual({ nodes: ['alpha'] })
+  await story.pass(10)
+  expect(story.answering('doomed')).toEqual(['alpha'])
+  expect(retryStarts(story.fleet, 'doomed')).toEqual({ nodes: [] })
+  expect(() => retryStarts(story.fleet, 'other')).toThrow(
+    'there is no deployment "other"; there is doomed',
+  )
+})
+
+test('before it has ever run, waking is expected to take what weights, disk and network allow', async () => {
+  const story = new Story('alpha')
+  const asleep = wanted('asleep', 10, { replicas: { min: 0, max: 1 } })
+  await apply(story, asleep)
+  await story.pass(5)
+  const scaler = new Scaler({ fleet: story.fleet, demand: () => [], lastPlan: () => null })
+  onTestFinished(() => scaler.close())
+  const bytes = asleep.variants[0]?.facts?.tensorBytes ?? 0
+  expect(bytes).toBeGreaterThan(0)
+  const expected = (bytes / 100e6 + bytes / 500e6) * 1_000 + 2_000
+  expect(scaler.sleeping('asleep')).toMatchObject({
+    state: 'asleep',
+    expectedMs: Math.round(expected),
+  })
 })
 
 test('a start that fails is one failure, and the next try waits twice as long', async () => {

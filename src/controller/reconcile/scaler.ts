@@ -5,9 +5,10 @@
 import type { WantedDeployment } from '#controller/deployment-state.ts'
 import { startKey } from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
-import { wantedDeployments, wantedReplicasOf } from '#controller/reconcile/plan-input.ts'
+import { wantedDeployments, wantedReplicasOf, withFacts } from '#controller/reconcile/plan-input.ts'
 import { nextScale, nothingSeen, type ScaleMemory } from '#controller/reconcile/scaling.ts'
 import type { Plan } from '#placement/plan.ts'
+import { startMs } from '#placement/speed/start-time.ts'
 import type { ModelDemand, SleepingModel } from '#protocol/model-demand.ts'
 
 export interface ScalerOptions {
@@ -55,7 +56,8 @@ export class Scaler {
     if (first === undefined) return null
     const awake = deployments.filter((deployment) => wantedReplicasOf(fleet.state, deployment) > 0)
     if (awake.length === 0) {
-      return { model, state: 'asleep', expectedMs: this.#usualStartMs(first), because: null }
+      const expectedMs = this.#usualStartMs(first)
+      return { model, state: 'asleep', expectedMs, retryMs: null, because: null }
     }
     const waits = awake.map((deployment) => this.#remainingMs(deployment))
     const known = waits.filter((ms) => ms !== null)
@@ -65,8 +67,20 @@ export class Scaler {
       model,
       state: hasPlace ? 'starting' : 'no-place',
       expectedMs: known.length === 0 ? null : Math.min(...known),
+      retryMs: hasPlace ? null : this.#retryMs(awake),
       because: hasPlace ? null : (unplaced[0] ?? null),
     }
+  }
+
+  /** Until the first start of them that has failed is tried again; null where none is to be. */
+  #retryMs(deployments: readonly WantedDeployment[]): number | null {
+    const { fleet } = this.#options
+    const nowMs = fleet.clock.nowMs()
+    const names = new Set(deployments.map(({ name }) => name))
+    const waits = Object.values(fleet.state.failedStarts)
+      .filter(({ failure, untilMs }) => names.has(failure.deployment) && untilMs > nowMs)
+      .map(({ untilMs }) => untilMs - nowMs)
+    return waits.length === 0 ? null : Math.min(...waits)
   }
 
   /** Models that deployments serve, whether or not there is a replica. */
@@ -107,6 +121,7 @@ export class Scaler {
           inFlight: Math.ceil((demand?.inFlight ?? 0) * share),
           waiting: Math.ceil((demand?.waiting ?? 0) * share),
           oldestWaitMs: demand?.oldestWaitMs ?? 0,
+          expectedWaitMs: demand?.expectedWaitMs ?? null,
           startMs: this.#usualStartMs(deployment),
           idleMs: Math.min(
             demand?.idleMs ?? Number.POSITIVE_INFINITY,
@@ -175,12 +190,41 @@ export class Scaler {
     return waits.length === 0 ? null : Math.min(...waits)
   }
 
-  /** Where it will be is decided when it is woken: what it took elsewhere is the best guess. */
-  #usualStartMs({ variants }: WantedDeployment): number | null {
+  /**
+   * Where it will be is decided when it is woken: what it took elsewhere is the best guess, and where
+   * it never ran, what the weights and the disks promise.
+   */
+  #usualStartMs(deployment: WantedDeployment): number | null {
+    const { variants } = deployment
     const sources = new Set(variants.map(({ source }) => source))
     const known = Object.values(this.#options.fleet.state.starts).filter(({ source }) =>
       sources.has(source),
     )
-    return known.length === 0 ? null : Math.max(...known.map(({ startMs }) => startMs))
+    return known.length === 0
+      ? this.#predictedStartMs(deployment)
+      : Math.max(...known.map(({ startMs }) => startMs))
+  }
+
+  /** On the node that is the quickest: a plan prefers it, and says more once there is one. */
+  #predictedStartMs(deployment: WantedDeployment): number | null {
+    const { fleet } = this.#options
+    const nodes = [...fleet.live].flatMap(([id, { inventory }]) =>
+      inventory === null || fleet.presenceOf(id) !== 'ready' ? [] : [inventory],
+    )
+    const each = withFacts(deployment, fleet.state).variants.flatMap(({ facts, format, source }) =>
+      facts === null
+        ? []
+        : nodes.map(({ weights = [], diskBytesPerSecond, networkBytesPerSecond }) =>
+            startMs({
+              bytes: facts.tensorBytes,
+              isThere: weights.includes(source),
+              diskBytesPerSecond: diskBytesPerSecond ?? null,
+              networkBytesPerSecond: networkBytesPerSecond ?? null,
+              // What engines that record graphs are given.
+              isCompiled: format === 'safetensors',
+            }),
+          ),
+    )
+    return each.length === 0 ? null : Math.min(...each)
   }
 }

@@ -16,6 +16,7 @@ const quiet: ScaleView = {
   inFlight: 0,
   waiting: 0,
   oldestWaitMs: 0,
+  expectedWaitMs: null,
   startMs: null,
   idleMs: 0,
   sleepAfterMs: 900_000,
@@ -56,6 +57,14 @@ describe('up', () => {
       because: 'somebody has waited 6 s, and another replica starts in 5 s',
     })
     for (const startMs of [7_000, null]) expect(changeAfter(10, { ...waits, startMs })).toBeNull()
+    // Who is going to wait for longer is served sooner by the start, too.
+    expect(
+      changeAfter(0, { ...waits, oldestWaitMs: 100, expectedWaitMs: 9_000, startMs: 5_000 }),
+    ).toEqual({
+      wanted: 2,
+      because: 'who asks now waits 9 s, and another replica starts in 5 s',
+    })
+    expect(changeAfter(10, { ...waits, expectedWaitMs: 6_500, startMs: 7_000 })).toBeNull()
     // Nor is a start of no time begun for a wait that nobody notices.
     expect(changeAfter(0, { ...waits, oldestWaitMs: 500, startMs: 0 })).toBeNull()
     expect(changeAfter(60, { ...waits, startMs: 5_000, ready: 1, wanted: 2 })).toBeNull()

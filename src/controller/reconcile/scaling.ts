@@ -16,6 +16,8 @@ export interface ScaleView {
   readonly inFlight: number
   readonly waiting: number
   readonly oldestWaitMs: number
+  /** What whoever comes next would wait; null while nobody can tell. */
+  readonly expectedWaitMs: number | null
   /** What starting one replica more is thought to take; null while nobody can tell. */
   readonly startMs: number | null
   /** Since somebody last asked. */
@@ -49,7 +51,7 @@ const longWaitMs = 1_000
 
 /**
  * Longer than the burst of a page that asks four things at once. Where somebody waits for longer than
- * a start takes, this is not waited for: the two cost the same then, whatever comes next.
+ * a start takes, or is going to, this is not waited for: the two cost the same then, whatever comes next.
  */
 const busyForMs = 15_000
 
@@ -79,9 +81,11 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
   if (wanted === 1 && min === 0 && load === 0 && idleMs >= sleepAfterMs) {
     return to(0, `nobody has asked for ${idleText(sleepAfterMs)}`)
   }
-  // Who has waited as long as a start takes would be served by now, had one begun as it came.
+  // Who has waited as long as a start takes would be served by now, had one begun as it came; who is
+  // going to wait as long is served sooner by the start.
   const { startMs } = view
-  const isDear = startMs !== null && oldestWaitMs >= Math.max(longWaitMs, startMs)
+  const waitMs = Math.max(oldestWaitMs, waiting > 0 ? (view.expectedWaitMs ?? 0) : 0)
+  const isDear = startMs !== null && waitMs >= Math.max(longWaitMs, startMs)
   const isLong = seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs
   // Those on their way are the answer to what was seen before them.
   if (isBusy && (isLong || isDear) && ready >= wanted) {
@@ -90,7 +94,7 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
     const seconds = (ms: number): string => `${(ms / 1_000).toFixed(0)} s`
     const words = isLong
       ? `${load} requests for ${ready * slots} slots over ${busyForMs / 1_000} s`
-      : `somebody has waited ${seconds(oldestWaitMs)}, and another replica starts in ${seconds(startMs ?? 0)}`
+      : `${oldestWaitMs >= (startMs ?? 0) ? `somebody has waited ${seconds(oldestWaitMs)}` : `who asks now waits ${seconds(waitMs)}`}, and another replica starts in ${seconds(startMs ?? 0)}`
     return next > wanted ? to(next, words) : stay
   }
   if (seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs && wanted > min) {

@@ -18,6 +18,9 @@ export function account(state: GatewayState, exchange: Exchange): void {
   const model = asked !== null && state.fleet.knows(asked.model) ? asked.model : 'unknown'
   state.metrics.noteEnd(exchange, model, status, totalMs)
   const { answeredModel, usage } = exchange
+  if (asked !== null && exchange.attemptsBegun > 0 && status < 400) {
+    state.demand.noteAnswer(asked.model, totalMs - exchange.queueMs)
+  }
   const body = exchange.body?.inMemory ?? null
   if (usage !== null && body !== null && answeredModel !== null && isInWords(exchange.route.task)) {
     state.promptSizes.learn(answeredModel, body, usage.promptTokens)

@@ -11,6 +11,7 @@ import type { SpeedReferences } from '#core/speed-references.ts'
 import type { SpeedEstimate } from '#placement/fit.ts'
 import type { MeasuredSpeed, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
 import { activeLayerBytes, activeWeights } from '#placement/speed/active-weights.ts'
+import { startMs } from '#placement/speed/start-time.ts'
 
 export interface SpeedQuestion {
   readonly facts: ModelFacts
@@ -42,17 +43,15 @@ const parallelReached = 0.8
 /** A CPU whose memory nobody measured: two channels of DDR4. */
 const hostBandwidthUsual = 40e9
 
-/** A SATA SSD reads this, and it is the worst that models lie on for long; networks of 1 Gbit/s. */
-const diskRateUsual = 500e6
-const networkRateUsual = 100e6
-
-/** Until an engine that compiles and records graphs is there, beside loading; others are at once. */
-const fractionStartMs = 40_000
-const otherStartMs = 2_000
-
 export function estimateSpeed(question: SpeedQuestion, references: SpeedReferences): SpeedEstimate {
-  const startMs = startMsOf(question)
-  const { facts, measured, node, engine, model } = question
+  const { facts, measured, node, engine, model, source } = question
+  const start = startMs({
+    bytes: facts.tensorBytes,
+    isThere: node.weights.includes(source),
+    diskBytesPerSecond: node.diskBytesPerSecond,
+    networkBytesPerSecond: node.networkBytesPerSecond,
+    isCompiled: question.memory.kind === 'fraction',
+  })
   const own = measured.find(
     (speed) =>
       speed.node === node.id &&
@@ -62,12 +61,15 @@ export function estimateSpeed(question: SpeedQuestion, references: SpeedReferenc
   )
   if (own !== undefined && question.offload === null) {
     const { promptTokensPerSecond, decodeTokensPerSecond } = own
-    return { promptTokensPerSecond, decodeTokensPerSecond, startMs, basis: 'measured' }
+    return { promptTokensPerSecond, decodeTokensPerSecond, startMs: start, basis: 'measured' }
   }
   // Weights alone say little about speech, embeddings and ranking.
   const writes = facts.attention.length > 0 || facts.latentAttention !== null
   if (question.memory.kind === 'weights-only' || facts.pooling !== null || !writes) {
-    return { promptTokensPerSecond: null, decodeTokensPerSecond: null, startMs, basis: 'unknown' }
+    return {
+      ...{ promptTokensPerSecond: null, decodeTokensPerSecond: null },
+      ...{ startMs: start, basis: 'unknown' },
+    }
   }
   const active = activeWeights(facts)
   const each = question.devices.map((device) => deviceSeconds(question, device, active, references))
@@ -85,7 +87,7 @@ export function estimateSpeed(question: SpeedQuestion, references: SpeedReferenc
       decodeSeconds === null
         ? null
         : 1 / Math.max(tokenSecondsMin, decodeSeconds * part + onHost.decodeSeconds),
-    startMs,
+    startMs: start,
     basis: decodeSeconds === null && promptSeconds === null ? 'unknown' : basis,
   }
 }
@@ -162,11 +164,3 @@ function hostSeconds({ facts, offload, node }: SpeedQuestion) {
 
 /** How much faster CPUs read than they write: 7 to 14 in what is published. */
 const promptGain = 8
-
-function startMsOf({ facts, source, node, memory }: SpeedQuestion): number {
-  const disk = node.diskBytesPerSecond ?? diskRateUsual
-  const network = node.networkBytesPerSecond ?? networkRateUsual
-  const fetchSeconds = node.weights.includes(source) ? 0 : facts.tensorBytes / network
-  const setUpMs = memory.kind === 'fraction' ? fractionStartMs : otherStartMs
-  return Math.round((fetchSeconds + facts.tensorBytes / disk) * 1_000 + setUpMs)
-}
