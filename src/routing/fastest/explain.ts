@@ -5,12 +5,14 @@ import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import {
   costOf,
+  type Judgement,
   judge,
   judgeStall,
   judgeWork,
   newJudgement,
   refusalOf,
 } from '#routing/fastest/judge.ts'
+import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { firstRefusal, routeRequest } from '#routing/route.ts'
 
 /** A record of so many candidates takes about as long as the decision that it is of. */
@@ -18,29 +20,45 @@ const explainedMax = 16
 
 type Facts = Parameters<typeof judge>[3]
 
+interface Decision {
+  readonly request: DispatchRequest
+  readonly chosen: EndpointModel
+  readonly nowMs: number
+  /** What is judged by, with what the endpoint holds of the prompt. Valid until the next call. */
+  readonly facts: (model: EndpointModel) => Facts
+  readonly lossMax: number
+  /** How many more there are than those told of. */
+  readonly leftOut: number
+}
+
+/** A record whose verdict may still change. */
+type Draft = { -readonly [Field in keyof CandidateRecord]: CandidateRecord[Field] }
+
+/** Made for every request, so it makes nothing but what is kept. */
 export function predictionRecord(
   models: readonly EndpointModel[],
-  decision: {
-    readonly request: DispatchRequest
-    readonly chosen: EndpointModel
-    readonly nowMs: number
-    readonly facts: (model: EndpointModel) => Facts
-    readonly lossMax: number
-    /** How many more there are than `models`. */
-    readonly leftOut: number
-  },
+  decision: Decision,
 ): DecisionRecord {
   const { request, chosen, nowMs, leftOut } = decision
-  const costs = new Map<CandidateRecord, number>()
-  const candidates = models.map((model) => {
-    const { record, cost } = candidateOf(model, decision)
-    costs.set(record, cost)
-    return record
-  })
-  const costOfRecord = (record: CandidateRecord) => costs.get(record) ?? Number.POSITIVE_INFINITY
-  const runnerUp = candidates
-    .filter(({ endpoint, verdict }) => verdict === 'eligible' && endpoint !== chosen.id)
-    .sort((left, right) => costOfRecord(left) - costOfRecord(right))[0]
+  const asked = routeRequest(request, nowMs)
+  const judgement = newJudgement()
+  const candidates: Draft[] = []
+  let runnerUp: Draft | null = null
+  let runnerUpCostMs = Number.POSITIVE_INFINITY
+  for (const model of models) {
+    const facts = decision.facts(model)
+    const refusal = judged(judgement, model, facts, asked, decision)
+    const candidate = candidateOf(model, judgement, facts.expectedTokens, refusal)
+    candidates.push(candidate)
+    if (model === chosen) candidate.verdict = 'chosen'
+    else if (refusal === null) {
+      const costMs = costOf(judgement, facts)
+      if (costMs >= runnerUpCostMs) continue
+      runnerUpCostMs = costMs
+      runnerUp = candidate
+    }
+  }
+  if (runnerUp !== null) runnerUp.verdict = 'runner-up'
   return {
     atMs: nowMs,
     model: request.model,
@@ -48,10 +66,7 @@ export function predictionRecord(
     scoreMeaning:
       'predicted milliseconds until the answer is complete; in the choice, those to its first ' +
       'token and what a prefix hit saves count more',
-    candidates: candidates.map((candidate) => {
-      if (candidate.endpoint === chosen.id) return { ...candidate, verdict: 'chosen' }
-      return candidate === runnerUp ? { ...candidate, verdict: 'runner-up' } : candidate
-    }),
+    candidates,
     leftOut,
   }
 }
@@ -66,42 +81,40 @@ export function worthTelling(
   return [chosen, ...others.slice(0, explainedMax - 1)]
 }
 
+/** What stands against an endpoint; fills `judgement` in. */
+function judged(
+  judgement: Judgement,
+  model: EndpointModel,
+  facts: Facts,
+  asked: RouteRequest,
+  { request, nowMs, lossMax }: Decision,
+): Refusal | null {
+  if (request.workUnits === null) {
+    judge(judgement, model, request, facts)
+    if (judgement.gate === 'none') judgeStall(judgement, model, nowMs, lossMax)
+  } else judgeWork(judgement, model, request, facts)
+  const refusal = firstRefusal(asked, model.told.view)
+  if (refusal !== null) return refusal
+  return model.isSilent(nowMs) ? { kind: 'silent' } : refusalOf(judgement, model, request, facts)
+}
+
 function candidateOf(
   model: EndpointModel,
-  {
-    request,
-    nowMs,
-    facts,
-    lossMax,
-  }: {
-    readonly request: DispatchRequest
-    readonly nowMs: number
-    readonly facts: (model: EndpointModel) => Facts
-    readonly lossMax: number
-  },
-): { readonly record: CandidateRecord; readonly cost: number } {
+  { ttftMs, tpotMs }: Judgement,
+  expectedTokens: number,
+  refusal: Refusal | null,
+): Draft {
   const { view } = model.told
-  const judgement = newJudgement()
-  const known = facts(model)
-  const judgeOf = request.workUnits === null ? judge : judgeWork
-  judgeOf(judgement, model, request, known)
-  if (judgement.gate === 'none' && request.workUnits === null) {
-    judgeStall(judgement, model, nowMs, lossMax)
-  }
-  const refusal =
-    firstRefusal(routeRequest(request, nowMs), view) ??
-    (model.isSilent(nowMs) ? { kind: 'silent' } : refusalOf(judgement, model, request, known))
-  const record: CandidateRecord = {
+  return {
     endpoint: model.id,
     verdict: refusal === null ? 'eligible' : 'refused',
     refusal,
-    score: judgement.ttftMs + known.expectedTokens * judgement.tpotMs,
+    score: ttftMs + expectedTokens * tpotMs,
     state: view.state,
     inFlight: model.inFlight,
     weight: view.weight,
     slowStartRatio: view.slowStartRatio,
-    ttftMs: judgement.ttftMs,
-    tpotMs: judgement.tpotMs,
+    ttftMs,
+    tpotMs,
   }
-  return { record, cost: costOf(judgement, known) }
 }

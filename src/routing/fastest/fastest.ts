@@ -404,16 +404,17 @@ export class Fastest implements Dispatcher {
   ): DecisionRecord {
     const group = this.#groupOf(request, nowMs)
     const told = worthTelling(group, chosen)
+    const facts = this.#factsOf(request, urgency, nowMs)
     return predictionRecord(told, {
       request,
       chosen,
       nowMs,
       lossMax: this.#lossMax(request, urgency, nowMs),
       leftOut: group.all.length - told.length,
-      facts: (model) => ({
-        ...this.#factsOf(request, urgency, nowMs),
-        heldTokens: this.#heldTokens(model, request),
-      }),
+      facts: (model) => {
+        facts.heldTokens = this.#heldTokens(model, request)
+        return facts
+      },
     })
   }
 }
