@@ -54,6 +54,7 @@ test('a controller whose disk is full refuses wishes, keeps its agents, and goes
     path: '/admin/v1/replicas',
     query: new URLSearchParams(),
     body: { node: 'agent', replica: wish },
+    key: null,
   })
   expect(answer).toEqual({
     status: 507,

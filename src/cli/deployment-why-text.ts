@@ -1,5 +1,6 @@
 /** The words of `motley why` for a deployment or a replica: how it is, and what made it so. */
 import { z } from 'zod'
+import { agoText } from '#cli/ago-text.ts'
 import { replicaAnswer } from '#cli/fleet-text.ts'
 import type { Placement } from '#cli/placement-question.ts'
 import { blockerLines, counted } from '#cli/plan-text.ts'
@@ -10,6 +11,8 @@ import { wrapped } from '#cli/wrapped.ts'
 
 const blocker = z.object({
   check: z.string(),
+  code: z.string().optional(),
+  on: z.array(z.string()).default([]),
   what: z.string(),
   unlockedBy: z.string().nullable(),
 })
@@ -212,14 +215,4 @@ function section(title: string, lines: readonly string[]): string[] {
 
 function indented(text: string): string[] {
   return wrapped(`    ${text}`, terminalWidth, '      ')
-}
-
-/** In one unit. */
-function agoText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1_000))
-  if (seconds < 120) return `${seconds} s`
-  const minutes = Math.round(seconds / 60)
-  if (minutes < 120) return `${minutes} min`
-  const hours = Math.round(minutes / 60)
-  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`
 }

@@ -1,5 +1,6 @@
 /** Nodes, replicas and measurements as text of 80 columns. */
 import { z } from 'zod'
+import { agoText } from '#cli/ago-text.ts'
 import { bytesText, memoryCell } from '#cli/quantity.ts'
 import { tableLines } from '#cli/table.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -48,7 +49,7 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     return 'No machine has joined yet: "motley token create" says how one does.'
   const rowsOfNodes = nodes.map(({ name, presence, draining, silentMs, inventory }) => {
     const state = draining ? 'draining' : presence
-    const heard = silentMs === null ? 'never' : agoText(silentMs)
+    const heard = silentMs === null ? 'never' : `${agoText(silentMs)} ago`
     const devices = inventory?.devices ?? []
     const lines = devices.map((device) => [
       deviceText(device, devices),
@@ -123,16 +124,6 @@ export function attachedText({ id, engine, found }: z.infer<typeof attachedAnswe
     `${id} is an endpoint now: ${what}${models === null ? '' : `, which serves ${models}`}`,
     `its owner starts and stops it; "motley attach --remove ${id}" uses it no longer`,
   ].join('\n')
-}
-
-/** In one unit, which is enough to see who is silent. */
-function agoText(ms: number): string {
-  const seconds = Math.round(ms / 1_000)
-  if (seconds < 120) return `${seconds} s ago`
-  const minutes = Math.round(seconds / 60)
-  if (minutes < 120) return `${minutes} min ago`
-  const hours = Math.round(minutes / 60)
-  return hours < 48 ? `${hours} h ago` : `${Math.round(hours / 24)} d ago`
 }
 
 export const replicaAnswer = z.object({
@@ -234,7 +225,7 @@ export function replicaInfoText(replica: ShownReplica): string {
   return [spec.id, ...lines].join('\n')
 }
 
-function stateText({ presence, draining, reported }: ShownReplica): string {
+export function stateText({ presence, draining, reported }: ShownReplica): string {
   if (presence === 'lost') return 'node lost'
   if (reported === null && draining) return 'node draining'
   if (reported === null) return presence === 'ready' ? 'wanted' : `node ${presence}`

@@ -249,12 +249,30 @@ export function problemLines(problems: readonly string[]): string[] {
   ]
 }
 
-export function blockerLines({ check, code, what, unlockedBy }: Blocker): string[] {
+/** By the same name everywhere: what was found, else the check that said so. */
+export function blockerLines({
+  check,
+  code,
+  what,
+  unlockedBy,
+  on = [],
+}: Omit<Blocker, 'code'> & { readonly code?: string | undefined }): string[] {
+  const where = on.length === 0 ? '' : ` on ${namesText(on)}`
+
   const mend =
     unlockedBy === null
       ? []
       : wrapped(`      to change that: ${unlockedBy}`, terminalWidth, '        ')
-  return [...wrapped(`    ${code ?? check}: ${what}`, terminalWidth, '      '), ...mend]
+  return [...wrapped(`    ${code ?? check}${where}: ${what}`, terminalWidth, '      '), ...mend]
+}
+
+const namesShown = 4
+
+/** Of a large fleet the first of them stand for all. */
+function namesText(names: readonly string[]): string {
+  const more = names.length - namesShown
+  const shown = names.slice(0, namesShown).join(', ')
+  return more > 0 ? `${shown} and ${more} more` : shown
 }
 
 function indented(text: string): string[] {

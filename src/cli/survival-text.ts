@@ -7,19 +7,22 @@ import type { NodeLoss } from '#placement/survival.ts'
 
 export function survivalText(losses: readonly NodeLoss[]): string {
   const bad = losses.filter(({ unplaced }) => unplaced.length > 0)
+  const byHand = losses.some(({ losesByHand }) => losesByHand.length > 0)
   const verdict =
     losses.length === 0
       ? 'There is no node to lose.'
       : bad.length === 0
-        ? 'The loss of any one node can be made up for.'
+        ? `The loss of any one node can be made up for${byHand ? ', but for what was started by hand' : ''}.`
         : `The loss of ${bad.map(({ name }) => name).join(' or ')} cannot be made up for.`
   return [...wrapped(verdict, terminalWidth, '  '), ...losses.flatMap(lossLines)].join('\n')
 }
 
-function lossLines({ name, loses, moves, unplaced, evicts }: NodeLoss): string[] {
+function lossLines({ name, loses, losesByHand, moves, unplaced, evicts }: NodeLoss): string[] {
+  const isIdle = loses.length === 0 && losesByHand.length === 0
+  const what = isIdle ? 'nothing runs there' : `loses ${[...loses, ...losesByHand].join(', ')}`
   const mark = unplaced.length > 0 ? paint('red', '!') : paint('green', '=')
   const [first = '', ...rest] = wrapped(
-    `${mark} ${paint('bold', name)}: ${loses.length === 0 ? 'nothing runs there' : `loses ${loses.join(', ')}`}`,
+    `${mark} ${paint('bold', name)}: ${what}`,
     terminalWidth,
     '    ',
   )
@@ -27,6 +30,9 @@ function lossLines({ name, loses, moves, unplaced, evicts }: NodeLoss): string[]
     '',
     first,
     ...rest,
+    ...(losesByHand.length === 0
+      ? []
+      : indented(`${losesByHand.join(', ')}: started by hand, so nothing starts it elsewhere`)),
     ...moves.flatMap(({ deployment, to }) => indented(`${deployment} starts on ${to}`)),
     ...(evicts.length === 0 ? [] : indented(`${evicts.join(', ')} would have to give way`)),
     ...unplaced.flatMap(({ deployment, missing, because }) => [

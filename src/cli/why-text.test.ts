@@ -65,6 +65,27 @@ test('a request that went nowhere says so', () => {
   expect(whyText({ ...record, attempts: [], status: 503 })).toContain('No endpoint was asked.')
 })
 
+test('a request that was refused is told with what its client was told, and with the gates', () => {
+  const refused = { code: 'queue_full', message: 'Every endpoint of "m" is at its limit.' }
+  const before = whyText({ ...record, decisions: [], attempts: [], status: 429, refused })
+  expect(before).toContain('Refused (queue_full): Every endpoint of "m" is at its limit.')
+  expect(before).toContain('before any decision')
+  const [decision] = record.decisions
+  const candidates = [
+    candidate('full', { refusal: { kind: 'full', inFlight: 8, maxInFlight: 8 } }),
+    candidate('late', {}),
+  ]
+  const after = whyText({ ...record, decisions: [{ ...decision!, candidates }], refused })
+  expect(after).toMatch(/full +refused .* is at its limit: 8 of 8/)
+  expect(after).toMatch(/late +refused .* could not start it in time/)
+})
+
+test('a request whose body named no model is told without one', () => {
+  const refused = { code: 'invalid_json', message: 'The request body is not a JSON object.' }
+  const text = whyText({ ...record, model: '', decisions: [], attempts: [], refused })
+  expect(text).toContain('for no model that could be read')
+})
+
 test('what fastest predicted is told beside what came, with the gate that each endpoint failed', async () => {
   const predicted: RequestRecord = {
     ...record,

@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import { tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 
 const refusal = z.looseObject({
   kind: z.string(),
@@ -62,6 +64,8 @@ export const requestRecord = z.object({
   ttftMs: z.number().nullable(),
   totalMs: z.number(),
   status: z.number(),
+  /** An earlier gateway does not tell, and keeps no record of one that it never looked for a place for. */
+  refused: z.object({ code: z.string(), message: z.string() }).nullish(),
 })
 
 export type RequestRecord = z.output<typeof requestRecord>
@@ -69,7 +73,8 @@ type Candidate = RequestRecord['decisions'][number]['candidates'][number]
 type Refusal = NonNullable<Candidate['refusal']>
 
 export function whyText(record: RequestRecord): string {
-  const { requestId, model, answeredModel, queueMs, ttftMs, totalMs, status } = record
+  const { requestId, answeredModel, queueMs, ttftMs, totalMs, status } = record
+  const model = record.model === '' ? 'no model that could be read' : record.model
   const facts = [
     `${status} after ${milliseconds(totalMs)}`,
     ...(ttftMs === null ? [] : [`first token after ${milliseconds(ttftMs)}`]),
@@ -78,9 +83,18 @@ export function whyText(record: RequestRecord): string {
   ]
   return [
     `Request ${paint('bold', requestId)} for ${model}: ${facts.join(', ')}.`,
+    ...refusedText(record),
     ...record.decisions.map(decisionText),
-    attemptsText(record),
+    ...(record.refused != null && record.decisions.length === 0 ? [] : [attemptsText(record)]),
   ].join('\n\n')
+}
+
+/** What its client was told: the reason itself where no endpoint was ever looked for. */
+function refusedText({ refused, decisions }: RequestRecord): string[] {
+  if (refused == null) return []
+  const told = wrapped(`Refused (${refused.code}): ${refused.message}`, terminalWidth, '  ')
+  const none = 'That was before any decision: no endpoint was looked for.'
+  return [[...told, ...(decisions.length > 0 ? [] : [none])].join('\n')]
 }
 
 function decisionText(
@@ -88,6 +102,7 @@ function decisionText(
   index: number,
 ): string {
   const predicts = candidates.some(({ tpotMs }) => tpotMs != null)
+  const chosen = candidates.some(({ verdict }) => verdict === 'chosen')
   const lines = tableLines(
     [
       { title: 'ENDPOINT', maxWidth: 20 },
@@ -111,10 +126,9 @@ function decisionText(
         : [candidate.score === null ? '-' : rounded(candidate.score)]),
       String(candidate.inFlight),
       ...(predicts ? [] : [weightText(candidate)]),
-      candidate.refusal === null ? '' : refusalText(candidate.refusal),
+      whyNotCell(candidate, chosen),
     ]),
   )
-  const chosen = candidates.some(({ verdict }) => verdict === 'chosen')
   const meaning = predicts
     ? 'Predicted: the whole answer, its first token (counts more), each further one.'
     : chosen
@@ -154,6 +168,12 @@ function paceText({ ttftMs, tpotMs, predicted }: RequestRecord['attempts'][numbe
   const first = `first token after ${milliseconds(ttftMs)} (predicted ${milliseconds(predicted.ttftMs)})`
   if (tpotMs == null) return `${first}.`
   return `${first}, then ${rounded(tpotMs)} ms each (predicted ${rounded(predicted.tpotMs)} ms).`
+}
+
+/** Where nobody was chosen and nothing is against an endpoint, its predictions are. */
+function whyNotCell({ refusal, verdict }: Candidate, chosen: boolean): string {
+  if (refusal !== null) return refusalText(refusal)
+  return chosen || verdict !== 'refused' ? '' : 'could not start it in time'
 }
 
 function refusalText(refusal: Refusal): string {

@@ -15,6 +15,8 @@ export interface AdminRequest {
   readonly query: URLSearchParams
   /** Parsed JSON; null when there was no body. */
   readonly body: unknown
+  /** The name of the key it came with; null where none is needed. */
+  readonly key: string | null
 }
 
 export interface AdminAnswer {
@@ -77,7 +79,8 @@ export async function answerAdmin(
         return ok({ replicas: controller.replicas() })
       case 'POST replicas': {
         const wanted = replicaWanted.parse(request.body)
-        return { status: 201, body: controller.startReplica(wanted.node, wanted.replica) }
+        const { node, replica } = wanted
+        return { status: 201, body: controller.startReplica(node, replica, request.key) }
       }
       case 'GET replicas/:name': {
         return ok(controller.replica(name ?? ''))

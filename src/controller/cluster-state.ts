@@ -42,6 +42,8 @@ export type ClusterEvent =
       readonly spec: ReplicaSpec
       /** As it was planned; left out where somebody started it by hand. */
       readonly placed?: PlacedReplicaClaim | null
+      /** With which key somebody asked for it by hand; null where no key was needed. */
+      readonly askedWith?: string | null
     }
   | { readonly type: 'replica-unwanted'; readonly replica: string }
   | { readonly type: 'endpoint-attached'; readonly endpoint: AttachedEndpoint }
@@ -107,11 +109,20 @@ export interface PlacedReplicaClaim extends PlacedClaim {
   readonly wantedAtMs: number
 }
 
+/** Who started a replica by hand. */
+export interface AskedByHand {
+  /** The name of the key; null where none was needed, or where an earlier version did not say. */
+  readonly key: string | null
+  readonly atMs: number
+}
+
 export interface WantedReplica {
   readonly spec: ReplicaSpec
   readonly node: NodeId
   /** Null for one that somebody started by hand: no plan touches it. */
   readonly placed: PlacedReplicaClaim | null
+  /** Null for one that was planned; left out by snapshots of earlier versions. */
+  readonly asked?: AskedByHand | null
 }
 
 export interface ClusterState extends DeploymentState {
@@ -189,8 +200,9 @@ export function applyEvent(state: ClusterState, event: ClusterEvent, atMs: numbe
     case 'inventory-changed':
       return changeNode(state, event.node, { inventory: event.inventory })
     case 'replica-wanted': {
-      const { node, spec, placed = null } = event
-      return { ...state, replicas: { ...state.replicas, [spec.id]: { spec, node, placed } } }
+      const { node, spec, placed = null, askedWith = null } = event
+      const asked = placed === null ? { key: askedWith, atMs } : null
+      return { ...state, replicas: { ...state.replicas, [spec.id]: { spec, node, placed, asked } } }
     }
     case 'replica-unwanted': {
       const { [event.replica]: _gone, ...replicas } = state.replicas

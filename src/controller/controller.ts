@@ -259,8 +259,13 @@ export class Controller {
     return this.replicas().find((one) => one.spec.id === spec.id) as ReplicaView
   }
 
-  startReplica(nodeName: string, spec: Omit<ReplicaSpec, 'id'>): ReplicaSpec {
-    return wantReplica(this.#fleet, nodeName, spec)
+  /** `askedWith`: the name of the key, null where none was needed. */
+  startReplica(
+    nodeName: string,
+    spec: Omit<ReplicaSpec, 'id'>,
+    askedWith: string | null = null,
+  ): ReplicaSpec {
+    return wantReplica(this.#fleet, nodeName, spec, askedWith)
   }
 
   /** Returns its whole id, and the deployment that will want another one; null where none does. */

@@ -1,6 +1,7 @@
 /** The fleet as pages and commands show it: what is remembered beside what agents tell of it now. */
 import { type FoundView, withAttached } from '#controller/attached-endpoints.ts'
 import type {
+  AskedByHand,
   AttachedEndpoint,
   MemoryMeasurement,
   NodeRecord,
@@ -42,6 +43,8 @@ export interface ReplicaView {
   readonly memory: MemoryMeasurement | null
   /** What it was planned as, and why; null for one that somebody started by hand. */
   readonly placed: PlacedReplicaClaim | null
+  /** Who started it by hand, and when; null for one that was planned. */
+  readonly asked: AskedByHand | null
 }
 
 /** An engine of somebody else that gateways use. */
@@ -73,7 +76,7 @@ export function nodeViews(fleet: Fleet): NodeView[] {
 
 export function replicaViews(fleet: Fleet): ReplicaView[] {
   const memoryOf = newestMemory(fleet)
-  return Object.values(fleet.state.replicas).map(({ spec, node, placed }) => ({
+  return Object.values(fleet.state.replicas).map(({ spec, node, placed, asked }) => ({
     spec,
     node,
     nodeName: fleet.nameOf(node),
@@ -83,6 +86,7 @@ export function replicaViews(fleet: Fleet): ReplicaView[] {
     memory: memoryOf.get(spec.id) ?? null,
     // One that was wanted before there were plans has none.
     placed: placed ?? null,
+    asked: asked ?? null,
   }))
 }
 

@@ -35,11 +35,15 @@ export function wantedReplica(fleet: Fleet, id: string): WantedReplica {
   )
 }
 
-/** Throws `ControllerRefusal` when the node is unknown or takes nothing. */
+/**
+ * `askedWith`: the name of the key, null where none was needed. Throws `ControllerRefusal` when the
+ * node is unknown or takes nothing.
+ */
 export function wantReplica(
   fleet: Fleet,
   nodeName: string,
   spec: Omit<ReplicaSpec, 'id'>,
+  askedWith: string | null,
 ): ReplicaSpec {
   const node = fleet.nodeNamed(nodeName)
   if (node.draining) {
@@ -49,7 +53,7 @@ export function wantReplica(
   }
   const id = `${idText(spec.model)}-${randomBytes(3).toString('hex')}`
   const full: ReplicaSpec = { ...spec, id }
-  fleet.append({ type: 'replica-wanted', node: node.id, spec: full })
+  fleet.append({ type: 'replica-wanted', node: node.id, spec: full, askedWith })
   tellDesired(fleet, node.id)
   fleet.endpointsChanged()
   return full

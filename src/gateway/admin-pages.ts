@@ -13,6 +13,8 @@ export type AdminPages = (request: {
   readonly query: URLSearchParams
   /** Parsed; null when there was no body. */
   readonly body: unknown
+  /** The name of the key it came with; null where none is needed. */
+  readonly key: string | null
 }) => Promise<{ readonly status: number; readonly body: unknown } | null>
 
 /** Some hundred deployments, with what is known of each of their files. */
@@ -37,6 +39,7 @@ export async function serveAdmin(
     path,
     query: new URLSearchParams(question === -1 ? '' : url.slice(question)),
     body: await jsonBody(request),
+    key: key?.name ?? null,
   })
   if (answer === null) return false
   sendJson(response, answer.status, answer.body, { 'cache-control': 'no-store' })

@@ -7,7 +7,8 @@ import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
 import type { Constraint } from '#routing/constraint.ts'
-import type { WhyNone } from '#routing/decision.ts'
+import type { DecisionRecord, WhyNone } from '#routing/decision.ts'
+import type { DispatchRequest } from '#routing/dispatcher.ts'
 import { waitingRecord } from '#routing/waiting-record.ts'
 
 export type Place =
@@ -45,12 +46,7 @@ export function choosePlace(
     dispatchRequest(state, exchange, { model, excluded: tried, constraint }),
   )
   if (asking.answer !== null) return placeOf(state, exchange, asking.answer)
-  const record = waitingRecord(
-    asking.request,
-    state.fleet.serving(model, exchange.route.task),
-    state.config.routing.strategy,
-    state.nowMs(),
-  )
+  const record = recordOfNow(state, asking.request)
   const isHeld = record.candidates.some(({ refusal }) => refusal === null)
   if (!isHeld) exchange.decisions.push(record)
   // Who is at work is worth waiting for, whether its limit or a prediction says so.
@@ -62,6 +58,7 @@ export function choosePlace(
   const { maxRequests } = state.config.gateway.queue
   if (state.waiting > maxRequests) {
     state.desk.leave(asking)
+    if (isHeld) exchange.decisions.push(record)
     throw new MotleyError(
       'queue_full',
       `Every endpoint of "${model}" is at its limit and ${maxRequests} requests wait already.`,
@@ -78,6 +75,7 @@ function placeOf(state: GatewayState, exchange: Exchange, answer: DeskAnswer): P
     return { kind: 'place', sent }
   }
   const { because, request } = answer
+  exchange.decisions.push(recordOfNow(state, request))
   if (because.kind === 'overload') {
     throw new MotleyError(
       'overloaded',
@@ -85,15 +83,17 @@ function placeOf(state: GatewayState, exchange: Exchange, answer: DeskAnswer): P
       { retryAfterSeconds: because.retryAfterMs / 1_000 },
     )
   }
-  exchange.decisions.push(
-    waitingRecord(
-      request,
-      state.fleet.serving(request.model, request.task),
-      state.config.routing.strategy,
-      state.nowMs(),
-    ),
-  )
   return { kind: 'none', because }
+}
+
+/** What stands against each endpoint now, for whoever asks why. */
+function recordOfNow(state: GatewayState, request: DispatchRequest): DecisionRecord {
+  return waitingRecord(
+    request,
+    state.fleet.serving(request.model, request.task),
+    state.config.routing.strategy,
+    state.nowMs(),
+  )
 }
 
 function waitForPlace(
@@ -125,6 +125,7 @@ function waitForPlace(
     const timer = setTimeout(() => {
       over()
       state.desk.leave(asking)
+      exchange.decisions.push(recordOfNow(state, asking.request))
       reject(waitedInVain(state, exchange, model))
     }, timeoutMs)
     exchange.underWay = {

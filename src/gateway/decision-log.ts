@@ -1,4 +1,5 @@
 /** The decision records of the last requests, by request id, for `motley why`. */
+import type { ErrorCode } from '#core/errors.ts'
 import type { ModelName, RequestId } from '#core/ids.ts'
 import type { AttemptRecord } from '#gateway/exchange.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
@@ -13,13 +14,34 @@ export interface RequestRecord {
   readonly ttftMs: number | null
   readonly totalMs: number
   readonly status: number
+  /** Why it was refused, as its client was told; null where an endpoint answered. */
+  readonly refused: { readonly code: ErrorCode; readonly message: string } | null
 }
 
 /** A thousand records of ten candidates are about a megabyte. */
 const recordsKept = 1_000
 
+/**
+ * Requests that no endpoint was ever looked for are kept apart: a client with a wrong key that asks
+ * a thousand times does not push out what is known of the others.
+ */
 export class DecisionLog {
-  /** A ring: writing is what happens a thousand times a second, reading is for people. */
+  readonly #decided = new Ring()
+  readonly #undecided = new Ring()
+
+  add(record: RequestRecord): void {
+    const ring = record.decisions.length > 0 ? this.#decided : this.#undecided
+    ring.add(record)
+  }
+
+  /** The newest record of this request; null when it is not kept. */
+  get(requestId: string): RequestRecord | null {
+    return this.#decided.get(requestId) ?? this.#undecided.get(requestId)
+  }
+}
+
+/** Writing is what happens a thousand times a second, reading is for people. */
+class Ring {
   readonly #ring: (RequestRecord | undefined)[] = new Array(recordsKept)
   #next = 0
 
@@ -28,7 +50,6 @@ export class DecisionLog {
     this.#next = (this.#next + 1) % recordsKept
   }
 
-  /** The newest record of this request; null when it is not kept. */
   get(requestId: string): RequestRecord | null {
     for (let back = 1; back <= recordsKept; back++) {
       const record = this.#ring[(this.#next - back + recordsKept) % recordsKept]

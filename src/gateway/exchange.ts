@@ -83,6 +83,8 @@ export class Exchange {
   events = 0
   bytesOut = 0
   errorCode: ErrorCode | null = null
+  /** What its client was told instead of an answer. */
+  errorMessage: string | null = null
   /** The client went away before the end. */
   clientGone = false
   underWay: UnderWay | null = null

@@ -63,6 +63,7 @@ function tell(state: GatewayState, exchange: Exchange, error: unknown): void {
   const { request, response, route } = exchange
   const told = asMotleyError(error)
   exchange.errorCode = told.code
+  exchange.errorMessage = told.message
   if (told.code === 'internal_error') state.reportBug(exchange.id, told.cause)
   const attempts = exchange.attemptsBegun
   sendError(response, route.api, told, [

@@ -93,6 +93,8 @@ export interface Blocker {
   readonly code?: FindingCode
   readonly what: string
   readonly unlockedBy: string | null
+  /** Names of the nodes it was found on, where it is told of a whole fleet and does not name them. */
+  readonly on?: readonly string[]
   /** Where memory is what is missing: how much, of each device that has too little. */
   readonly short?: readonly Shortfall[]
   /**

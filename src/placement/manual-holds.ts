@@ -18,7 +18,10 @@ import { deviceRoom } from '#placement/memory/device-room.ts'
 import { estimateMemory } from '#placement/memory/estimate-memory.ts'
 import { usualFraction } from '#placement/memory/fraction.ts'
 
-/** `factsOf`: what the headers of a source say; null while nobody has read them, and then it holds nothing. */
+/**
+ * `factsOf`: what the headers of a source say; null while nobody has read them, and then it holds
+ * nothing and stays among those that start.
+ */
 export function withManualHolds(
   inventory: Inventory,
   engines: EngineCatalog,
@@ -33,9 +36,11 @@ export function withManualHolds(
     return hold === null ? [] : [hold]
   })
   const held = new Set(holds.map(({ id }) => id))
+  const unknown = starting.filter(({ id }) => !held.has(id))
   const { starting: _, ...rest } = inventory
   return {
     ...rest,
+    ...(unknown.length === 0 ? {} : { starting: unknown }),
     replicas: [...inventory.replicas.filter(({ id }) => !held.has(id)), ...holds],
   }
 }

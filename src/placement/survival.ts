@@ -8,6 +8,8 @@ export interface NodeLoss {
   readonly name: string
   /** Deployments that have replicas there, once for each. */
   readonly loses: readonly string[]
+  /** Replicas there that somebody started by hand: no plan moves them. */
+  readonly losesByHand: readonly string[]
   readonly moves: readonly { readonly deployment: string; readonly to: string }[]
   /** Beyond what has no place as it is. */
   readonly unplaced: readonly Unplaced[]
@@ -38,6 +40,16 @@ export function nodeLosses(input: PlanInput, plan: Plan, planner: Planner): Node
       return {
         node: id,
         name,
+        losesByHand: [
+          ...new Set([
+            ...settled.inventory.replicas
+              .filter((replica) => replica.node === id && replica.deployment === null)
+              .map((replica) => replica.id),
+            ...(settled.inventory.starting ?? [])
+              .filter(({ node }) => node === id)
+              .map((one) => one.id),
+          ]),
+        ],
         loses: gone.map(({ deployment }) => deployment ?? ''),
         moves: after.steps.flatMap((step) =>
           step.kind === 'start'

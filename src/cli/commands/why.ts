@@ -6,11 +6,14 @@ import {
   plansAnswer,
   type WhyPlacement,
 } from '#cli/deployment-why-text.ts'
+import { replicasAnswer } from '#cli/fleet-text.ts'
 import { folded } from '#cli/folded.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { askPlacement } from '#cli/placement-question.ts'
+import { byHandAnswer, replicaWhyText } from '#cli/replica-why-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { requestRecord, whyText } from '#cli/why-text.ts'
+import { logPage } from '#protocol/agent-messages.ts'
 
 export function addWhyCommand(program: Command): void {
   withGatewayOptions(program.command('why'))
@@ -26,10 +29,11 @@ export function addWhyCommand(program: Command): void {
         'an admin key',
       )
       if (answer === null && (await tellOfDeployment(id, gateway, json === true))) return
+      if (answer === null && (await tellOfReplica(id, gateway, json === true))) return
       if (answer === null) {
         throw new CommandFailure(
           'no',
-          `there is no request, deployment or replica "${id}" here; of requests the latest ones are kept`,
+          `there is no request, deployment or replica "${id}" here; the latest 1000 requests are kept`,
         )
       }
       const record = requestRecord.safeParse(answer)
@@ -61,6 +65,42 @@ async function tellOfDeployment(
   if (json) printJson(deploymentWhy(why, deployment))
   else console.log(deploymentWhyText(why, deployment, Date.now()))
   return true
+}
+
+/** Of one that was started by hand; false where there is none of that name, or no controller. */
+async function tellOfReplica(
+  name: string,
+  gateway: GatewayOptions,
+  json: boolean,
+): Promise<boolean> {
+  const ask = (path: string) => askGateway(`/admin/v1/${path}`, gateway, 'an admin key')
+  const all = await ask('replicas')
+  if (all === null) return false
+  const ids = replicasAnswer.parse(all).replicas.map(({ spec }) => spec.id)
+  const [start = '', end = ''] = name.split('…')
+  if (!ids.some((id) => start !== '' && id.startsWith(start) && id.endsWith(end))) return false
+  const answer = await ask(`replicas/${encodeURIComponent(name)}`)
+  const replica = byHandAnswer.parse(answer)
+  if (replica.placed !== null) return tellOfDeployment(replica.spec.id, gateway, json)
+  if (json) {
+    printJson(answer)
+    return true
+  }
+  const isReady = replica.reported?.state === 'ready'
+  const log = isReady ? null : await lastLog(replica.spec.id, gateway)
+  console.log(replicaWhyText(replica, log, Date.now()))
+  return true
+}
+
+/** Null where its engine never ran, or nobody can be asked for it. */
+async function lastLog(id: string, gateway: GatewayOptions): Promise<string | null> {
+  const path = `/admin/v1/replicas/${encodeURIComponent(id)}/logs`
+  try {
+    return logPage.parse(await askGateway(path, gateway, 'an admin key')).text
+  } catch (error) {
+    if (error instanceof CommandFailure) return null
+    throw error
+  }
 }
 
 /** What is known of one deployment, of all that is known. */

@@ -25,7 +25,8 @@ export function account(state: GatewayState, exchange: Exchange): void {
   if (usage !== null && body !== null && answeredModel !== null && isInWords(exchange.route.task)) {
     state.promptSizes.learn(answeredModel, body, usage.promptTokens)
   }
-  if (exchange.decisions.length > 0) {
+  const { errorCode, errorMessage } = exchange
+  if (exchange.decisions.length > 0 || errorCode !== null) {
     state.decisions.add({
       requestId: exchange.id,
       model: asked?.modelText ?? '',
@@ -36,6 +37,7 @@ export function account(state: GatewayState, exchange: Exchange): void {
       ttftMs: exchange.ttftMs,
       totalMs,
       status,
+      refused: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
     })
   }
   if (!state.accessLog.wanted) return

@@ -29,3 +29,9 @@ test('what differs in more than an amount stays apart, each once', () => {
   const given = [full('nvidia-0'), taint, full('nvidia-1'), taint, full('nvidia-0')]
   expect(foldBlockers(given)).toEqual([full('nvidia-0'), taint, full('nvidia-1')])
 })
+
+test('what is folded keeps the names of all nodes that it was found on', () => {
+  const on = (ms: number, ...nodes: string[]): Blocker => ({ ...slow(ms), on: nodes })
+  const [folded] = foldBlockers([on(267, 'desk'), on(126, 'rack'), on(126, 'desk')])
+  expect(folded?.on).toEqual(['desk', 'rack'])
+})

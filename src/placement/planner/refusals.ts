@@ -1,5 +1,6 @@
 /** Why a deployment has no place: what stands against it on the whole fleet, said once each. */
 import type { Blocker } from '#placement/fit.ts'
+import type { PlacementNode } from '#placement/inventory.ts'
 import { diskChecks } from '#placement/planner/checks/index.ts'
 import { foldBlockers } from '#placement/planner/fold-blockers.ts'
 import { nodeRefusals } from '#placement/planner/node-refusals.ts'
@@ -56,44 +57,57 @@ function nobodyToAsk(nodes: number): Blocker {
 
 export function whyNowhere(search: Search, wish: Wish): Blocker[] {
   const { problem } = search
-  const counts = new Map<string, { blocker: Blocker; nodes: number }>()
-  const add = (blocker: Blocker) => {
+  const found = new Map<string, { blocker: Blocker; times: number; on: Set<string> }>()
+  const add = (blocker: Blocker, nodes: readonly PlacementNode[]) => {
     const key = wordsOf(blocker)
-    const entry = counts.get(key)
-    if (entry === undefined) counts.set(key, { blocker, nodes: 1 })
-    else entry.nodes += 1
+    const entry = found.get(key) ?? { blocker, times: 0, on: new Set<string>() }
+    entry.times += 1
+    for (const { name } of nodes) entry.on.add(name)
+    found.set(key, entry)
   }
   for (const machineClass of problem.sites.classes) {
     const open = problem.sitesFor(wish, machineClass)
     const openIndexes = new Set(open.map(({ site }) => site.index))
     for (const site of machineClass.sites) {
       if (openIndexes.has(site.index)) continue
-      nodeRefusals(wish.deployment, site.node).forEach(add)
+      for (const blocker of nodeRefusals(wish.deployment, site.node)) add(blocker, [site.node])
     }
     if (open.length === 0) continue
     const { possible, refused } = problem.setupsFor(wish, machineClass)
+    if (possible.length === 0) {
+      const nodes = open.map(({ site }) => site.node)
+      for (const blocker of refused.flatMap(({ blockers }) => blockers)) add(blocker, nodes)
+    }
     for (const { site, failures } of open) {
       for (const variant of wish.deployment.variants) {
         for (const check of diskChecks) {
           const blocker = check.refuse(wish.deployment, { variant }, site.node)
-          if (blocker !== null) add(blocker)
+          if (blocker !== null) add(blocker, [site.node])
         }
       }
-      if (possible.length === 0) for (const { blockers } of refused) blockers.forEach(add)
       const untried = possible.filter((setup) => {
         const blocker = search.whyNotAgain(wish, site, setup, failures)
-        if (blocker !== null) add(blocker)
+        if (blocker !== null) add(blocker, [site.node])
         return blocker === null
       })
       const [best] = untried
       if (best !== undefined) {
-        takenBlockers(problem.sites, search.after, wish, site, best).forEach(add)
+        for (const blocker of takenBlockers(problem.sites, search.after, wish, site, best)) {
+          add(blocker, [site.node])
+        }
       }
     }
   }
-  if (counts.size === 0) add(nobodyToAsk(problem.input.inventory.nodes.length))
-  const nodesOf = (blocker: Blocker) => counts.get(wordsOf(blocker))?.nodes ?? 1
-  return foldBlockers([...counts.values()].map(({ blocker }) => blocker))
-    .toSorted((a, b) => weightOf(a) - weightOf(b) || nodesOf(b) - nodesOf(a))
+  if (found.size === 0) add(nobodyToAsk(problem.input.inventory.nodes.length), [])
+  const timesOf = (blocker: Blocker) => found.get(wordsOf(blocker))?.times ?? 1
+  return foldBlockers([...found.values()].map(({ blocker, on }) => ({ ...blocker, on: [...on] })))
+    .toSorted((a, b) => weightOf(a) - weightOf(b) || timesOf(b) - timesOf(a))
     .slice(0, reasonsMax)
+    .map(withoutKnownNodes)
+}
+
+/** A reason that names its node says it once. */
+function withoutKnownNodes({ on = [], ...blocker }: Blocker): Blocker {
+  const isNamed = on.length === 0 || on.some((name) => blocker.what.includes(name))
+  return isNamed ? blocker : { ...blocker, on }
 }
