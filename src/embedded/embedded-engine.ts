@@ -46,12 +46,17 @@ export async function createEngine(
 }
 
 export function readGauges({ slots, contextTokens }: EmbeddedEngine): EngineGauges {
-  const filled = slots.slots.reduce((sum, { sequence }) => sum + sequence.nextTokenIndex, 0)
+  // What an idle slot still holds is a cache that the next request may write over.
+  const filled = slots.slots
+    .filter((slot) => slots.isBusy(slot))
+    .reduce((sum, { sequence }) => sum + sequence.nextTokenIndex, 0)
+  const kvTokens = contextTokens * slots.slots.length
   return {
     requestsProcessing: slots.busyCount,
     requestsDeferred: slots.waitingCount,
     slotsTotal: slots.slots.length,
     contextTokens,
-    kvCacheUsageRatio: filled / (contextTokens * slots.slots.length),
+    kvTokens,
+    kvCacheUsageRatio: filled / kvTokens,
   }
 }

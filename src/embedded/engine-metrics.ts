@@ -15,6 +15,9 @@ export interface EngineGauges {
   readonly requestsProcessing: number
   readonly requestsDeferred: number
   readonly slotsTotal: number
+  /** Tokens that the KV cache holds, of all slots together. */
+  readonly kvTokens: number
+  /** The part of it that requests with a slot have filled. */
   readonly kvCacheUsageRatio: number
   readonly contextTokens: number
 }
@@ -29,7 +32,13 @@ export function renderMetrics(metrics: EngineMetrics, gauges: EngineGauges): str
   add('gauge', 'requests_deferred', 'Requests that wait for a slot.', gauges.requestsDeferred)
   add('gauge', 'slots_total', 'Requests that can be served at once.', gauges.slotsTotal)
   add('gauge', 'context_tokens', 'Context of one slot.', gauges.contextTokens)
-  add('gauge', 'kv_cache_usage_ratio', 'Filled part of the KV cache.', gauges.kvCacheUsageRatio)
+  add('gauge', 'kv_cache_tokens', 'Tokens that the KV cache holds.', gauges.kvTokens)
+  add(
+    'gauge',
+    'kv_cache_usage_ratio',
+    'Part of the KV cache that requests with a slot have filled.',
+    gauges.kvCacheUsageRatio,
+  )
   add('counter', 'requests_total', 'Requests that got a slot.', metrics.requestsTotal)
   add(
     'counter',

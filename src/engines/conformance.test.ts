@@ -196,7 +196,7 @@ const loadsOf: Record<EngineId, readonly EndpointLoad[]> = {
   sglang: [load(5, 2, 0.19, null, 471_258), load(5, 2, null, null)],
   'llama-server': [load(2, null, null, 4, 32_768), load(2, 1, null, null)],
   ollama: [],
-  'motley-embedded': [load(1, 2, 0.125, 4)],
+  'motley-embedded': [load(2, 1, 0.03125, 2, 2_048)],
   'tensorrt-llm': [load(3, null, 0.25, null)],
   tei: [load(null, 7, null, null)],
   infinity: [load(null, 5, null, null)],

@@ -29,6 +29,7 @@ const running = 'motley_embedded_requests_processing'
 const waiting = 'motley_embedded_requests_deferred'
 const slots = 'motley_embedded_slots_total'
 const kvCacheUsage = 'motley_embedded_kv_cache_usage_ratio'
+const kvTokens = 'motley_embedded_kv_cache_tokens'
 
 const facts = {
   id: 'motley-embedded',
@@ -59,6 +60,7 @@ export const motleyEmbedded: Engine = {
       waiting: [waiting],
       kvCacheUsage: [kvCacheUsage],
       slots: [slots],
+      kvTokens: [kvTokens],
     }),
   ],
   supportsStreamUsage: true,
