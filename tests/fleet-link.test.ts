@@ -375,4 +375,6 @@ test('a benchmark is compared with the newest one before, and two at a time are 
   await controller.benchmark(id)
   const { before, now } = await controller.benchmark(id)
   expect([before?.decodeTokensPerSecond, now.decodeTokensPerSecond]).toEqual([11, 12])
+  // Gateways are told the newest one.
+  expect(controller.endpoints()).toMatchObject([{ measured: { decodeTokensPerSecond: 12 } }])
 })

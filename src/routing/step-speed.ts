@@ -16,6 +16,16 @@ export interface StepSpeed {
   readonly prefillMsPerTokenPair: number
 }
 
+export function sameSpeed(one: StepSpeed, other: StepSpeed): boolean {
+  return (
+    one === other ||
+    (one.fixedMs === other.fixedMs &&
+      one.decodeMsPerContextToken === other.decodeMsPerContextToken &&
+      one.prefillMsPerTokenPair === other.prefillMsPerTokenPair &&
+      one.linearMs.join(' ') === other.linearMs.join(' '))
+  )
+}
+
 /**
  * The linear part for every whole number of tokens, shared by all endpoints of the same speed: a
  * hundred tables would not stay in a processor's cache, and each decision reads all over them.

@@ -7,7 +7,7 @@
  *   step = decodeCorrection × (fixed + linear(decodes) + context)
  *        + prefillCorrection × (linear(decodes + prompt) − linear(decodes) + pairs)
  */
-import { linearMs, linearTable, type StepSpeed } from '#routing/step-speed.ts'
+import { linearMs, linearTable, type StepSpeed, sameSpeed } from '#routing/step-speed.ts'
 
 /** A guess for an endpoint of which nothing is known: a middling GPU. It learns from there. */
 const unknownSpeed: StepSpeed = {
@@ -61,13 +61,17 @@ export class SpeedEstimate {
     this.#linear = linearTable(this.#speed)
   }
 
-  /** What is said of its speed changed; what was seen there still counts. */
+  /** Where another speed is said, what was seen there corrected the one before, and counts no more. */
   tell(told: StepSpeed | null): void {
     const speed = told ?? unknownSpeed
-    if (speed === this.#speed) return
+    if (sameSpeed(speed, this.#speed)) return
     this.#guessed = told === null
     this.#speed = speed
     this.#linear = linearTable(speed)
+    this.decodeCorrection = 1
+    this.prefillCorrection = 1
+    this.#decodeSamples = 0
+    this.#prefillSamples = 0
   }
 
   /** Whether predictions rest on anything but a guess. */
