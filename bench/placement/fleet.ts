@@ -84,7 +84,11 @@ export function benchFleet({
 }
 
 function devicesOf(names: readonly string[]): PlacementDevice[] {
-  const devices = names.flatMap((name) => namedDevices(name)!.devices)
+  const devices = names.flatMap((name) => {
+    const named = namedDevices(name)
+    if (named.kind === 'none') throw new Error(`${name}: ${named.because}`)
+    return named.devices
+  })
   const ids = deviceIds(devices)
   return devices.map((device, at) => ({ id: ids[at]!, device, foreignBytes: 0 }))
 }

@@ -1,5 +1,5 @@
 /** What goes wrong, or is wrongly known, in the table of robustness. */
-import { type StepTimeParameters, scaledLinear } from '#batching/step-time.ts'
+import { slowedStepTime } from '#batching/step-time.ts'
 import type { LatencyTargets } from '#routing/dispatcher.ts'
 import type { FleetEndpoint } from '#simulator/fleet-file.ts'
 import { sustained } from '#simulator/ideal-weight.ts'
@@ -140,22 +140,12 @@ const slow = (endpoint: number) =>
 const lost = (endpoint: number) =>
   ({ kind: 'lost', endpoint, atMs, untilMs: Number.MAX_SAFE_INTEGER }) as const
 
-function timesAsLong(time: StepTimeParameters, factor: number): StepTimeParameters {
-  return {
-    overheadMs: time.overheadMs * factor,
-    headMs: time.headMs * factor,
-    linear: scaledLinear(time.linear, factor),
-    decodeMs: time.decodeMs * factor,
-    decodeMsPerContextToken: time.decodeMsPerContextToken * factor,
-    prefillMs: time.prefillMs * factor,
-    prefillMsPerTokenPair: time.prefillMsPerTokenPair * factor,
-  }
-}
-
 /** Every step of it takes twice as long. */
 function slowed(fleet: readonly FleetEndpoint[], at: number): readonly FleetEndpoint[] {
   return fleet.map((endpoint, index) =>
-    index === at ? { ...endpoint, stepTime: timesAsLong(endpoint.stepTime, slowFactor) } : endpoint,
+    index === at
+      ? { ...endpoint, stepTime: slowedStepTime(endpoint.stepTime, slowFactor) }
+      : endpoint,
   )
 }
 

@@ -109,6 +109,19 @@ function tableOf(
   }
 }
 
+/** The same where every step takes so many times as long, whatever is in it. */
+export function slowedStepTime(time: StepTimeParameters, factor: number): StepTimeParameters {
+  return {
+    overheadMs: time.overheadMs * factor,
+    headMs: time.headMs * factor,
+    linear: scaledLinear(time.linear, factor),
+    decodeMs: time.decodeMs * factor,
+    decodeMsPerContextToken: time.decodeMsPerContextToken * factor,
+    prefillMs: time.prefillMs * factor,
+    prefillMsPerTokenPair: time.prefillMsPerTokenPair * factor,
+  }
+}
+
 /** The same where everything takes so many times as long. */
 export function scaledLinear(linear: LinearTime, factor: number): LinearTime {
   switch (linear.kind) {

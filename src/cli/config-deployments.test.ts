@@ -107,6 +107,13 @@ describe('a wrong deployment is told by line, key, what was found and what is al
       ],
     },
     {
+      what: 'a list in which nothing is allowed',
+      text: 'deployments:\n  chat: { model: "hf:a/b", kvCacheTypes: [] }',
+      said: [
+        'motley.yaml:2: deployments.chat.kvCacheTypes: found an empty list, allowed: a list of at least 1, each entry one of f16, fp8, q8_0, q4_0',
+      ],
+    },
+    {
       what: 'a taint without an effect',
       text: 'nodes:\n  khelben: { taints: [dedicated=vllm] }',
       said: [

@@ -121,7 +121,7 @@ function valueAt(value: unknown, path: ConfigPath): unknown {
 
 /** A found value, short, and without what may be secret. */
 function shown(path: ConfigPath, value: unknown, written: WrittenValues): string {
-  if (Array.isArray(value)) return 'a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (value === null) return 'nothing'
   if (typeof value === 'object') return 'a map'
   if (mayBeSecret(path)) return '"…"'

@@ -8,12 +8,10 @@ import { deviceIds } from '#core/device-ids.ts'
 import { detect } from '#hardware/detect.ts'
 import { probes } from '#hardware/index.ts'
 import { liveMachine } from '#hardware/machine/live-machine.ts'
-import { deviceKinds } from '#hardware/probe-device-kinds.ts'
 import { namedDevices } from '#hardware/probe-named-device.ts'
 import type { Inventory, PlacementNode } from '#placement/inventory.ts'
 import { fleetPicture, readInventory } from '#placement/read-inventory.ts'
 import { systemClock } from '#std/clock.ts'
-import { closest } from '#std/closest.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 export interface FleetOptions extends GatewayOptions {
@@ -42,24 +40,9 @@ function onlyNode(node: PlacementNode): Inventory {
 /** @throws {CommandFailure} */
 export function namedNode(text: string): PlacementNode {
   const named = namedDevices(text)
-  if (named === null) throw new CommandFailure('wrong', unknownDevice(text))
-  const os = named.kind.vendor === 'apple' ? 'macos' : 'linux'
+  if (named.kind === 'none') throw new CommandFailure('wrong', `--on "${text}": ${named.because}`)
+  const os = named.of.vendor === 'apple' ? 'macos' : 'linux'
   return nodeOf(text, os, named.devices)
-}
-
-function unknownDevice(text: string): string {
-  const ids = deviceKinds.map(({ id }) => id)
-  const name = text
-    .trim()
-    .replace(/^\d+\s*[x×]\s*/, '')
-    .split(/[\s:]/)[0]
-    ?.toLowerCase()
-  if (name !== undefined && ids.includes(name)) {
-    return `--on "${text}": say how much memory it has, as "${name} 24GiB"`
-  }
-  const meant = closest(name ?? text, ids)
-  const hint = meant === null ? '' : `did you mean ${meant}? `
-  return `--on "${text}": there is no such device; ${hint}Known are ${ids.join(', ')}`
 }
 
 function inventoryOfFile(path: string): Inventory {

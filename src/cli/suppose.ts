@@ -21,13 +21,10 @@ export function suppose(inventory: Inventory, text: string): Inventory {
 
 function newNode(text: string, device: string): PlacementNode {
   const named = namedDevices(device)
-  if (named === null) {
-    throw new CommandFailure(
-      'wrong',
-      `--what-if "${text}": there is no device "${device}", or its memory has to be said; ${forms}`,
-    )
+  if (named.kind === 'none') {
+    throw new CommandFailure('wrong', `--what-if "${text}": ${named.because}`)
   }
-  const { kind, devices } = named
+  const { of: kind, devices } = named
   const ids = deviceIds(devices)
   return {
     id: kind.id,

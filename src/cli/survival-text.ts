@@ -3,18 +3,31 @@ import { blockerLines, counted } from '#cli/plan-text.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
+import type { Plan } from '#placement/plan.ts'
 import type { NodeLoss } from '#placement/survival.ts'
 
-export function survivalText(losses: readonly NodeLoss[]): string {
+/** `plan` is what is planned while all nodes are there. */
+export function survivalText(losses: readonly NodeLoss[], plan: Pick<Plan, 'unplaced'>): string {
   const bad = losses.filter(({ unplaced }) => unplaced.length > 0)
-  const byHand = losses.some(({ losesByHand }) => losesByHand.length > 0)
-  const verdict =
+  const missing = plan.unplaced.map(({ deployment }) => deployment)
+  const isByHand = losses.some(({ losesByHand }) => losesByHand.length > 0)
+  const byHand = isByHand ? ', but for what was started by hand' : ''
+  const verdicts = [
+    ...(missing.length === 0
+      ? []
+      : [`As it is, not all of ${missing.join(', ')} has a place: "motley plan" says why.`]),
     losses.length === 0
       ? 'There is no node to lose.'
-      : bad.length === 0
-        ? `The loss of any one node can be made up for${byHand ? ', but for what was started by hand' : ''}.`
-        : `The loss of ${bad.map(({ name }) => name).join(' or ')} cannot be made up for.`
-  return [...wrapped(verdict, terminalWidth, '  '), ...losses.flatMap(lossLines)].join('\n')
+      : bad.length > 0
+        ? `The loss of ${bad.map(({ name }) => name).join(' or ')} cannot be made up for.`
+        : missing.length > 0
+          ? `The loss of any one node makes that no worse${byHand}.`
+          : `The loss of any one node can be made up for${byHand}.`,
+  ]
+  return [
+    ...verdicts.flatMap((verdict) => wrapped(verdict, terminalWidth, '  ')),
+    ...losses.flatMap(lossLines),
+  ].join('\n')
 }
 
 function lossLines({ name, loses, losesByHand, moves, unplaced, evicts }: NodeLoss): string[] {

@@ -56,6 +56,10 @@ async function jsonBody(request: IncomingMessage): Promise<unknown> {
   }
   if (text.trim() === '') return null
   const body = parseJson(text)
-  if (body === undefined || body === null) throw new MotleyError('invalid_json')
+  if (body === undefined) throw new MotleyError('invalid_json')
+  // An empty body is none; whoever writes null means that there is one.
+  if (body === null) {
+    throw new MotleyError('invalid_request', 'The request body is null; it must be a JSON object.')
+  }
   return body
 }

@@ -7,29 +7,66 @@ import {
   type Vendor,
 } from '#core/device.ts'
 import { type DeviceKindFacts, deviceKinds } from '#hardware/probe-device-kinds.ts'
+import { closest } from '#std/closest.ts'
 
-export interface NamedDevices {
-  readonly kind: DeviceKindFacts
-  readonly devices: readonly Device[]
-}
+export type NamedDevices =
+  | {
+      readonly kind: 'devices'
+      readonly of: DeviceKindFacts
+      readonly devices: readonly Device[]
+    }
+  /** A clause: what there is not, and what there is. */
+  | { readonly kind: 'none'; readonly because: string }
+
+/** More than any of a kind has been rebuilt to: there are 3090s and 4090s with twice of it. */
+const rebuiltMax = 4
+
+/** Of kinds that come with any memory, as CPUs: what the largest machines hold. */
+const gibibytesMax = 8_192
+
+/** More are in no machine. */
+const countMax = 16
 
 /**
  * `rtx-4090`, `rtx-3090 24GiB`, `2 x rtx-3090`. A size is that of the device; of integrated GPUs, of
- * Apple silicon and of CPUs that of the machine. Null for a kind that is in no row, or one whose
- * memory has to be said.
+ * Apple silicon and of CPUs that of the machine.
  */
-export function namedDevices(text: string): NamedDevices | null {
-  const parsed = /^(?:(\d{1,2})\s*[x×]\s*)?([a-z0-9-]+)(?:[\s:]+(\d+(?:\.\d+)?)\s*Gi?B?)?$/i.exec(
+export function namedDevices(text: string): NamedDevices {
+  const parsed = /^(?:(\d{1,6})\s*[x×]\s*)?([a-z0-9-]+)(?:[\s:]+(-?[\d.]+)\s*(T|G|M)?i?B?)?$/i.exec(
     text.trim(),
   )
-  const [, countText = '1', id = '', sizeText] = parsed ?? []
+  if (parsed === null) return none(`"${text}" is no device; write one as "2 x rtx-3090 24GiB"`)
+  const [, countText = '1', id = '', sizeText, unit = 'G'] = parsed
   const kind = deviceKinds.find((each) => each.id === id.toLowerCase())
-  if (kind === undefined) return null
-  const gibibytes = sizeText === undefined ? kind.memoryGibibytes : Number(sizeText)
-  if (gibibytes === null || gibibytes <= 0) return null
-  const count = Math.max(1, Number(countText))
+  if (kind === undefined) {
+    const ids = deviceKinds.map((each) => each.id)
+    const meant = closest(id.toLowerCase(), ids)
+    const hint = meant === null ? '' : `did you mean ${meant}? `
+    return none(`there is no such device; ${hint}Known are ${ids.join(', ')}`)
+  }
+  const { memoryGibibytes: usual } = kind
+  const said = sizeText === undefined ? null : Number(sizeText) * gibibytesOf(unit)
+  const gibibytes = said ?? usual
+  if (gibibytes === null) return none(`say how much memory it has, as "${kind.id} 24GiB"`)
+  const most = usual === null ? gibibytesMax : usual * rebuiltMax
+  if (!(gibibytes >= 1 && gibibytes <= most)) {
+    const has = usual === null ? '' : `; it is made with ${usual} GiB`
+    return none(
+      `no ${kind.id} has ${sizeText} ${unit.toUpperCase()}iB: 1 to ${most} GiB can be${has}`,
+    )
+  }
+  const count = Number(countText)
+  if (count < 1 || count > countMax) {
+    return none(`${count} of them are in no machine: 1 to ${countMax} can be`)
+  }
   const devices = Array.from({ length: count }, (_, index) => deviceOf(kind, gibibytes, index))
-  return { kind, devices }
+  return { kind: 'devices', of: kind, devices }
+}
+
+const none = (because: string): NamedDevices => ({ kind: 'none', because })
+
+function gibibytesOf(unit: string): number {
+  return { t: 1_024, g: 1, m: 1 / 1_024 }[unit.toLowerCase()] ?? Number.NaN
 }
 
 const gibibyte = 2 ** 30

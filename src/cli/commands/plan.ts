@@ -51,9 +51,10 @@ export function addPlanCommand(program: Command): void {
       const plan = planLocally(input)
       if (n1) {
         const losses = nodeLosses(input, plan, searchLocally)
-        if (json) printJson({ plan: plan.id, losses })
-        else console.log(survivalText(losses))
-        if (losses.some(({ unplaced }) => unplaced.length > 0)) process.exitCode = 1
+        if (json) printJson({ plan: plan.id, unplaced: plan.unplaced, losses })
+        else console.log(survivalText(losses, plan))
+        const isShort = (one: Pick<typeof plan, 'unplaced'>) => one.unplaced.length > 0
+        if ([plan, ...losses].some(isShort)) process.exitCode = 1
         return
       }
       if (json) printJson({ ...plan, problems })

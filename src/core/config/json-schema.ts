@@ -23,6 +23,7 @@ export interface ConfigSchema {
   readonly exclusiveMinimum?: number
   readonly maximum?: number
   readonly minLength?: number
+  readonly minItems?: number
   /** Completes "allowed: …" where the other fields would say it in a harder way. */
   readonly allowed?: string
 }
@@ -101,7 +102,7 @@ export function allowedText(schema: ConfigSchema): string {
     case 'array':
       return schema.items === undefined
         ? 'a list'
-        : `a list, each entry ${allowedText(schema.items)}`
+        : `a list${(schema.minItems ?? 0) > 0 ? ` of at least ${schema.minItems}` : ''}, each entry ${allowedText(schema.items)}`
     case 'object':
       return schema.properties === undefined
         ? 'a map'
