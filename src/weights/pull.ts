@@ -167,6 +167,10 @@ class Pull {
     const { store, onEvent } = this.#context
     const known = await this.#knownSha256(file)
     const blob = known === null ? null : await store.findBlob(known)
+    if (blob === null && known !== null && (await store.hasChanged(known))) {
+      const text = `somebody has written into the file that ${file.path} was taken from; it is brought again`
+      onEvent({ kind: 'note', text })
+    }
     if (blob === null || (file.sizeBytes !== null && blob.sizeBytes !== file.sizeBytes)) return null
     onEvent({ ...about(file), kind: 'file', action: 'have', from: 'this machine' })
     onEvent({ kind: 'progress', bytes: blob.sizeBytes, transferred: false })

@@ -5,6 +5,7 @@
  *   manifests/<name>.json        what a reference means: files and their hashes
  *   models/<name>/…              the files of a model under their own names, for engines; links only
  *   models/<name>.laid/…         the same where an engine wants them elsewhere: see layout.ts
+ *   adopted/sha256-<hex>.json    how a file that was adopted looked when it was hashed
  *   partial/<key>/               downloads on their way
  *   claims/<name>/<pid>-….json   who runs a model
  *
@@ -32,6 +33,7 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { makeFolder } from '#std/make-folder.ts'
 import { parseJson } from '#std/parse-json.ts'
+import { AdoptedFiles } from '#weights/adopted-file.ts'
 import { diskFailure, syncFolder, writeWhole } from '#weights/durable-file.ts'
 import type { Layout } from '#weights/layout.ts'
 import { isAlive } from '#weights/lock.ts'
@@ -75,8 +77,13 @@ export interface WeightsStore {
   readonly directory: string
   /** Rejects where this user can keep nothing there: found out before hours of download. */
   prepare(): Promise<void>
-  /** Null where it is not here, or not whole. */
+  /**
+   * Null where it is not here, or not whole, or belongs to somebody who has written into it since: that
+   * is found out here, and takes as long as reading it where it may have happened.
+   */
   findBlob(sha256: string): Promise<StoredBlob | null>
+  /** Whether it was found out that somebody has written into this content. */
+  hasChanged(sha256: string): Promise<boolean>
   /** Moves a finished file in. It must have been hashed. */
   addBlob(path: string, sha256: string): Promise<void>
   /** Makes a file that belongs to somebody else a blob, without a copy where the system allows. */
@@ -127,6 +134,7 @@ async function holdsSame(
 
 export function openStore(directory: string): WeightsStore {
   const blobs = join(directory, 'blobs')
+  const adopted = new AdoptedFiles(join(directory, 'adopted'))
   const manifests = join(directory, 'manifests')
   const partials = join(directory, 'partial')
   const blobPath = (sha256: string) => join(blobs, `sha256-${hexShape.parse(sha256)}`)
@@ -186,13 +194,17 @@ export function openStore(directory: string): WeightsStore {
       const path = blobPath(sha256)
       // Follows links: an adopted file that its owner has deleted is not here any more.
       const info = await stat(path).catch(() => null)
-      return info?.isFile() ? { path, sizeBytes: info.size } : null
+      if (!info?.isFile()) return null
+      return (await adopted.isStill(sha256, path)) ? { path, sizeBytes: info.size } : null
     },
+
+    hasChanged: (sha256) => adopted.hasChanged(sha256),
 
     async addBlob(path, sha256) {
       await changing(blobPath(sha256), async (target) => {
         await makeFolder(blobs)
         await rename(path, target)
+        await adopted.forget(sha256)
         await syncFolder(blobs)
       })
     },
@@ -202,6 +214,7 @@ export function openStore(directory: string): WeightsStore {
         await makeFolder(blobs)
         const draft = `${target}.${randomUUID()}.tmp`
         await linkOrCopy(await realpath(path), draft)
+        await adopted.note(sha256, draft)
         await rename(draft, target)
         // A rename onto another link of the same file does nothing (POSIX), and leaves both.
         await rm(draft, { force: true })
@@ -283,6 +296,7 @@ export function openStore(directory: string): WeightsStore {
         if (kept.has(sha256)) continue
         const info = await lstat(blobPath(sha256)).catch(() => null)
         await changing(blobPath(sha256), (path) => rm(path, { force: true }))
+        await adopted.forget(sha256)
         // What another program also has stays on the disk.
         if (info?.isFile() && info.nlink === 1) freedBytes += info.size
       }
