@@ -3,7 +3,15 @@ import { survivalText } from '#cli/survival-text.ts'
 import type { Unplaced } from '#placement/plan.ts'
 import type { NodeLoss } from '#placement/survival.ts'
 
-const loss: NodeLoss = { node: 'a', name: 'alpha', loses: [], moves: [], unplaced: [], evicts: [] }
+const loss: NodeLoss = {
+  node: 'a',
+  name: 'alpha',
+  loses: [],
+  losesByHand: [],
+  moves: [],
+  unplaced: [],
+  evicts: [],
+}
 const chat = { deployment: 'chat', missing: 1, because: [], waitsFor: [] } as unknown as Unplaced
 
 test.each([
