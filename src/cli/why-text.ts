@@ -14,6 +14,7 @@ const refusal = z.looseObject({
   why: z.string().optional(),
   neededTokens: z.number().optional(),
   kvTokens: z.number().optional(),
+  contextTokens: z.number().optional(),
   predictedMs: z.number().optional(),
   leftMs: z.number().optional(),
   targetMs: z.number().optional(),
@@ -185,6 +186,8 @@ function refusalText(refusal: Refusal): string {
       return 'has fallen silent'
     case 'kv-cache':
       return `${rounded(of('neededTokens'))}/${rounded(of('kvTokens'))} KV tokens`
+    case 'context':
+      return `holds ${refusal.contextTokens} tokens, of ~${rounded(of('neededTokens'))}`
     case 'ttft':
       return `late: ${predictedText(Math.max(0, of('leftMs')))} left`
     case 'tpot':

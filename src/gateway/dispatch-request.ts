@@ -50,7 +50,8 @@ export function dispatchRequest(
 
 const noTargets: LatencyTargets = { ttftMs: null, tpotMs: null }
 
-function promptTokensOf(state: GatewayState, exchange: Exchange, model: ModelName): number {
+/** As engines counted such prompts before. */
+export function promptTokensOf(state: GatewayState, exchange: Exchange, model: ModelName): number {
   const bytes = exchange.body?.inMemory ?? null
   if (bytes !== null) return state.promptSizes.tokens(model, bytes)
   return Math.ceil((exchange.body?.length ?? 0) / state.promptSizes.bytesPerToken(model))

@@ -87,10 +87,17 @@ function constraintText(exchange: Exchange): string {
 function stateText(state: GatewayState, exchange: Exchange): string {
   const asked = exchange.asked
   const endpoints = asked === null ? [] : state.fleet.serving(asked.model, exchange.route.task)
-  const states = endpoints.map(
-    (endpoint) =>
-      `${endpoint.id} is ${endpoint.state}${endpoint.reason === null ? '' : ` (${endpoint.reason})`}`,
+  const tooShort = new Map(
+    (exchange.decisions.at(-1)?.candidates ?? []).flatMap(({ endpoint, refusal }) =>
+      refusal?.kind === 'context' ? [[endpoint, refusal] as const] : [],
+    ),
   )
+  const states = endpoints.map(({ id, state: now, reason }) => {
+    const short = tooShort.get(id)
+    return short === undefined
+      ? `${id} is ${now}${reason === null ? '' : ` (${reason})`}`
+      : `${id} has a context of ${short.contextTokens} tokens, and about ${short.neededTokens} are needed`
+  })
   return `No endpoint that serves "${asked?.modelText}" is ready: ${states.join('; ')}.`
 }
 

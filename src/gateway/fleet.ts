@@ -19,6 +19,8 @@ export class Fleet {
   /** Removed by a reload, with requests still running. */
   readonly #leaving = new Set<Endpoint>()
   #byModel = new Map<ModelName, Endpoint[]>()
+  /** Of each model, the shortest context that is known, where they differ. */
+  #shortest = new Map<ModelName, number>()
   #aliases = new Map<string, ModelName>()
   /** Finish tag of the last turn taken; see the round-robin picker. */
   turnNow = 0
@@ -99,6 +101,11 @@ export class Fleet {
     return allowed.length === endpoints.length ? endpoints : allowed
   }
 
+  /** A prompt up to it may go to any endpoint of the model; null where all hold as much. */
+  shortestContext(model: ModelName): number | null {
+    return this.#shortest.get(model) ?? null
+  }
+
   /** Whether any endpoint serves the model, for whatever task. */
   knows(model: ModelName): boolean {
     return this.#byModel.has(model)
@@ -130,6 +137,13 @@ export class Fleet {
         if (list === undefined) this.#byModel.set(model, [endpoint])
         else list.push(endpoint)
       }
+    }
+    this.#shortest = new Map()
+    for (const [model, endpoints] of this.#byModel) {
+      const contexts = new Set(
+        endpoints.map((one) => servedModel(one, model)?.contextTokens ?? Number.POSITIVE_INFINITY),
+      )
+      if (contexts.size > 1) this.#shortest.set(model, Math.min(...contexts))
     }
   }
 }

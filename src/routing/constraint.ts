@@ -1,8 +1,9 @@
 /**
- * What the user's rules and script say of the endpoints of one request: who may take it, and who had
- * better. Made once for a request, and asked for each endpoint at each decision.
+ * Who may take one request, and who had better, before load is looked at: by the user's rules and
+ * script, and by how long a context is. Made once for a request, and asked for each endpoint at each decision.
  */
 import type { EndpointId } from '#core/ids.ts'
+import type { ContextRefusal } from '#routing/context-room.ts'
 import type { RuleRefusal } from '#routing/rules/apply-rules.ts'
 
 export interface Constraint {
@@ -14,4 +15,4 @@ export interface Constraint {
   misses(endpoint: EndpointId): number
 }
 
-export type ConstraintRefusal = RuleRefusal | { readonly kind: 'script' }
+export type ConstraintRefusal = RuleRefusal | { readonly kind: 'script' } | ContextRefusal

@@ -11,6 +11,7 @@ import { attempt } from '#gateway/attempt.ts'
 import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import { choosePlace } from '#gateway/choose-place.ts'
 import { constraintFor } from '#gateway/constraint.ts'
+import { withContextLimit } from '#gateway/context-limit.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { finalError, notServed } from '#gateway/final-error.ts'
@@ -89,7 +90,8 @@ async function tryModel(
 ): Promise<ModelEnd> {
   const deadlines = deadlinesOf(state, exchange, model)
   const asking = constraintFor(state, exchange, model)
-  const constraint = asking instanceof Promise ? await asking : asking
+  const said = asking instanceof Promise ? await asking : asking
+  const constraint = withContextLimit(state, exchange, model, said)
   const tried: EndpointId[] = []
   /** Those of `tried` that are not to be tried again. */
   let avoided: readonly EndpointId[] = []

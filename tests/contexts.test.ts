@@ -1,0 +1,52 @@
+/** Endpoints of one model whose contexts differ: a prompt goes where it is held. */
+import { expect, test } from 'vitest'
+import { motley } from './harness/command.ts'
+import { endpointsOf, engine, fleet } from './harness/fleet.ts'
+
+const model = 'llama-3.1-8b'
+
+async function smallAndLarge() {
+  const [small, large] = await Promise.all([
+    engine({ models: [model], contextTokens: 1_024 }),
+    engine({ models: [model], contextTokens: 16_384 }),
+  ])
+  const { url } = await fleet({
+    endpoints: [...endpointsOf({ small }), ...endpointsOf({ large })],
+    routing: { strategy: 'round-robin' },
+  })
+  const ask = async (words: number) => {
+    const content = 'word '.repeat(words)
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ model, messages: [{ role: 'user', content }], max_tokens: 2 }),
+    })
+    await response.text()
+    return {
+      status: response.status,
+      endpoint: response.headers.get('x-motley-endpoint'),
+      attempts: response.headers.get('x-motley-attempts'),
+      id: response.headers.get('x-request-id') ?? '',
+    }
+  }
+  return { url, ask, small, large }
+}
+
+test('a long prompt goes to the long context at once, and short ones to both', async () => {
+  const { ask, url } = await smallAndLarge()
+  const short = [await ask(10), await ask(10), await ask(10), await ask(10)]
+  expect(new Set(short.map(({ endpoint }) => endpoint))).toEqual(new Set(['small', 'large']))
+  for (let round = 0; round < 4; round++) {
+    expect(await ask(4_000)).toMatchObject({ status: 200, endpoint: 'large', attempts: '1' })
+  }
+  const { id } = await ask(4_000)
+  const why = await motley(['why', id, '--url', url])
+  expect(why.out).toMatch(/small +refused .*holds 1024 tokens, of ~\d+/)
+})
+
+test('a prompt that no context holds is refused by the engine with the longest, which counts', async () => {
+  const { ask, small, large } = await smallAndLarge()
+  expect(await ask(60_000)).toMatchObject({ status: 400 })
+  expect(small.stats().started).toBe(0)
+  expect(large.stats().started).toBe(1)
+})
