@@ -108,7 +108,12 @@ test('a taken port, a second agent, a damaged identity and a refusal are told in
   ])
   expect(said).toEqual([
     { code: 3, last: expect.stringMatching(/^motley: port \d+ is taken.*--listen 127\.0\.0\.1:/) },
-    { code: 3, last: expect.stringMatching(/^motley: process \d+ supervises the replicas in/i) },
+    {
+      code: 3,
+      last: expect.stringMatching(
+        /^motley: this machine is a node already: process \d+ keeps its replicas, in/,
+      ),
+    },
     { code: 3, last: expect.stringMatching(/^motley: .*identity\.json is damaged: remove it/) },
     { code: 2, last: expect.stringMatching(/^motley: the controller refuses: .*not known here/i) },
     {

@@ -218,6 +218,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     supervisor,
     findEngines: () => findSoftware(options, osNames[inventory.os]),
     clock,
+    isRecording: !options.runsEngines,
     onReplicasMoved: () => looks.soon(),
   })
   const looks = new RepeatedLook({

@@ -19,6 +19,8 @@ export interface NodeReportOptions {
   readonly supervisor: Pick<Supervisor, 'onChange' | 'specOf'>
   readonly findEngines: () => Promise<FoundSoftware>
   readonly clock: Clock
+  /** That a recording of a machine is shown in place of one. */
+  readonly isRecording?: boolean
   /** Called when a replica has come or gone: then memory is used in another way. */
   readonly onReplicasMoved: () => void
 }
@@ -83,6 +85,7 @@ export class NodeReport {
       freeDiskBytes: this.#freeDiskBytes,
       diskBytesPerSecond: this.#diskBytesPerSecond,
       networkBytesPerSecond: this.#networkBytesPerSecond,
+      ...(this.#options.isRecording ? { isRecording: true } : {}),
     }
   }
 

@@ -1,6 +1,6 @@
 /** Asks the controller, for the commands about nodes and replicas. */
 import { CommandFailure } from '#cli/command-failure.ts'
-import { askGateway, type GatewayOptions } from '#cli/gateway-client.ts'
+import { askGateway, type GatewayOptions, gatewayUrl } from '#cli/gateway-client.ts'
 
 export interface AdminAsk {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -18,6 +18,6 @@ export async function askController(
   if (answer !== null) return answer
   throw new CommandFailure(
     'no',
-    'there is no such thing, or what answers there has no controller: "motley up" and "motley controller" have one',
+    `the gateway at ${await gatewayUrl(options)} has no controller, which is who knows machines: it was started by "motley gateway", or could start none and said why`,
   )
 }

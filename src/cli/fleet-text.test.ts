@@ -50,6 +50,7 @@ const nodes = [
       ],
     },
   }),
+  node('shown', { inventory: { devices: [gpu('Radeon RX 7900 XTX', 24e9)], isRecording: true } }),
   node('laptop', { presence: 'lost', silentMs: null, inventory: null }),
   node('desk', { draining: true, silentMs: 86_400_000 }),
 ]

@@ -28,7 +28,9 @@ const shownNode = z.object({
   presence: z.string(),
   draining: z.boolean(),
   silentMs: z.number().nullable(),
-  inventory: z.object({ devices: z.array(shownDevice) }).nullable(),
+  inventory: z
+    .object({ devices: z.array(shownDevice), isRecording: z.boolean().default(false) })
+    .nullable(),
   /** A controller of before this could be seen says nothing. */
   found: z.array(shownFound).default([]),
 })
@@ -48,7 +50,8 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
   if (nodes.length === 0)
     return 'No machine has joined yet: "motley token create" says how one does.'
   const rowsOfNodes = nodes.map(({ name, presence, draining, silentMs, inventory }) => {
-    const state = draining ? 'draining' : presence
+    const shown = inventory?.isRecording === true && presence === 'ready' ? 'recording' : presence
+    const state = draining ? 'draining' : shown
     const heard = silentMs === null ? 'never' : `${agoText(silentMs)} ago`
     const devices = inventory?.devices ?? []
     const lines = devices.map((device) => [
@@ -76,7 +79,11 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
     ]),
   ]
   const warning = 'More than half of the nodes are lost at once: nothing is deleted or moved.'
-  return [...table, ...(frozen ? ['', warning] : [])].join('\n')
+  const recordings = nodes.some(({ inventory }) => inventory?.isRecording === true)
+  const meaning = 'A recording shows what was recorded of a machine; nothing runs on it.'
+  return [...table, ...(recordings ? ['', meaning] : []), ...(frozen ? ['', warning] : [])].join(
+    '\n',
+  )
 }
 
 /** What somebody else runs there, and how it is attached, or as what it is. */

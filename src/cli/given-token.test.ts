@@ -32,7 +32,8 @@ test('a token comes from an argument, a file, stdin or the environment, the near
 test.each([
   { flags: { token: 'mt-half' }, says: /^--token: the token is not whole: / },
   { flags: {}, env: { MOTLEY_TOKEN: 'x' }, says: /^MOTLEY_TOKEN: the token is not whole: / },
-  { flags: { tokenFile: '-' }, says: /^--token-file: the token is not whole: / },
+  { flags: {}, env: { MOTLEY_TOKEN: '' }, says: /^MOTLEY_TOKEN is empty: set it to the token/ },
+  { flags: { tokenFile: '-' }, says: /^--token-file is empty: give it the token / },
   { flags: { tokenFile: `${file}s` }, says: /^--token-file: .*tokens cannot be read \(ENOENT\)$/ },
   { flags: { tokenFile: file, token: whole }, says: /^--token and --token-file exclude each/ },
 ])('what is no token is refused in a line: $says', async ({ flags, env, says }) => {

@@ -30,6 +30,13 @@ export async function givenToken(
         ? await firstLine(input)
         : readTokenFile(tokenFile)
   if (text === undefined) return null
+  if (text.trim() === '') {
+    const other = source === 'MOTLEY_TOKEN' ? 'set it to' : 'give it'
+    throw new CommandFailure(
+      'wrong',
+      `${source} is empty: ${other} the token that "motley token create" printed`,
+    )
+  }
   const parsed = parseToken(text)
   if (parsed !== null) return parsed
   throw new CommandFailure(

@@ -24,6 +24,12 @@ test('a taken port is told with who has it, and which to take instead', async ()
   if (process.platform === 'linux') expect(message).toContain(`(pid ${process.pid})`)
 })
 
+test('who is told to move from the usual port is not sent to that of another part', () => {
+  const error = Object.assign(new Error('taken'), { code: 'EADDRINUSE' })
+  const told = listenFailure(error, '127.0.0.1:7070') as CommandFailure
+  expect(told.message).toContain('--listen 127.0.0.1:7072,')
+})
+
 test('an address of another machine is told as that', async () => {
   // 192.0.2.0/24 belongs to nobody: it is kept for documentation.
   const failure = listenFailure(await listenError('192.0.2.1', 0), '192.0.2.1:7070')

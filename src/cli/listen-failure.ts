@@ -38,8 +38,7 @@ export function listenFailure(error: unknown, listen: string, words = listenOpti
     switch (code) {
       case 'EADDRINUSE': {
         const holder = portHolder(port)
-        const next = port < 65_535 ? port + 1 : port - 1
-        return `port ${port} is taken${holder === null ? '' : ` by ${holder}`}: stop what listens there, or take another port, as ${words.option(host, next)}, or any free one with ${words.option(host, 0)}`
+        return `port ${port} is taken${holder === null ? '' : ` by ${holder}`}: stop what listens there, or take another port, as ${words.option(host, anotherPort(port))}, or any free one with ${words.option(host, 0)}`
       }
       case 'EACCES':
         return `this user may not listen on port ${port}: take one above 1023, as ${words.option(host, 7070)}`
@@ -54,6 +53,16 @@ export function listenFailure(error: unknown, listen: string, words = listenOpti
   }
   const text = sentence()
   return text === null ? error : new CommandFailure('unreachable', text, { cause: error })
+}
+
+/** The usual ports of gateway, controller and agents: who moves one away does not want another. */
+const ownPorts: ReadonlySet<number> = new Set([7070, 7071, 7073])
+
+function anotherPort(port: number): number {
+  const step = port < 65_000 ? 1 : -1
+  let other = port + step
+  while (ownPorts.has(other)) other += step
+  return other
 }
 
 function hostAndPort(listen: string): { readonly host: string; readonly port: number } {

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { deploymentLines, deploymentsAnswer } from '#cli/status-deployments.ts'
+import {
+  deploymentLines,
+  deploymentsAnswer,
+  recordingLines,
+  recordingsAnswer,
+} from '#cli/status-deployments.ts'
 
 const chat = { name: 'chat', model: 'llama-3.1-8b' }
 const replica = (presence: string, state: string, deployment: string | null = 'chat') => ({
@@ -27,6 +32,17 @@ test('a deployment that has all it wants gives no advice', () => {
     'DEPLOYMENT  MODEL         READY  WANTED',
     'chat        llama-3.1-8b      1       1',
   ])
+})
+
+test('recordings of machines are told by name, and machines are not', () => {
+  const nodes = [
+    { name: 'mac', inventory: { isRecording: true } },
+    { name: 'desk', inventory: {} },
+    { name: 'new', inventory: null },
+  ]
+  const lines = recordingLines(recordingsAnswer.parse({ nodes }))
+  expect(lines).toEqual(['', 'mac is a recording of a machine: nothing runs there.'])
+  expect(recordingLines(recordingsAnswer.parse({}))).toEqual([])
 })
 
 test('a gateway without a controller has no deployments', () => {

@@ -2,6 +2,26 @@
 import { z } from 'zod'
 import { type Column, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
+
+const recordedNode = z.looseObject({
+  name: z.string(),
+  inventory: z.looseObject({ isRecording: z.boolean().optional() }).nullish(),
+})
+
+/** Names of nodes that show what was recorded of a machine, of GET /admin/v1/placement. */
+export const recordingsAnswer = z
+  .object({ nodes: z.array(recordedNode).default([]) })
+  .transform(({ nodes }) =>
+    nodes.flatMap(({ name, inventory }) => (inventory?.isRecording === true ? [name] : [])),
+  )
+
+export function recordingLines(names: readonly string[]): string[] {
+  if (names.length === 0) return []
+  const what = names.length === 1 ? 'is a recording of a machine' : 'are recordings of machines'
+  return ['', ...wrapped(`${names.join(', ')} ${what}: nothing runs there.`, terminalWidth, '  ')]
+}
 
 const placementAnswer = z.object({
   deployments: z.array(z.looseObject({ name: z.string(), model: z.string() })).default([]),

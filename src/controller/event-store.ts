@@ -64,7 +64,9 @@ export class EventStore {
       if (error instanceof StoreError) throw error
       if (isFull(error)) throw fullError(this.#file, error)
       if (/locked|busy/i.test(message)) {
-        throw new StoreInUseError(`another controller uses ${directory}: stop it first`)
+        throw new StoreInUseError(
+          `another controller uses ${directory}: stop it, or give this one a folder of its own with MOTLEY_DATA_DIR`,
+        )
       }
       throw new StoreError(
         `${this.#file} is damaged (${message}): put a copy of it back, or move it away and let the machines join again`,

@@ -1,17 +1,20 @@
 /**
- * One JSON line for each request, with no prompt, answer or key in it. Lines are written in
+ * One line for each request, with no prompt, answer or key in it: JSON, or on a terminal a short one
+ * for people. Lines are written in
  * batches and never waited for: a full disk or a slow pipe costs lines, which are counted, and
  * never a request.
  */
 import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isatty } from 'node:tty'
 import sonicBoom from 'sonic-boom'
+import { type AccessEntry, accessText } from '#gateway/access-line.ts'
 import { makeFolderSync } from '#std/make-folder.ts'
 
 export interface AccessLog {
   /** False when nobody wants lines, so that none need be made. */
   readonly wanted: boolean
-  write(line: Readonly<Record<string, unknown>>): void
+  write(entry: AccessEntry): void
   readonly dropped: number
   /** Resolves when what was written has reached the file. */
   close(): Promise<void>
@@ -40,10 +43,10 @@ function checkAppendable(path: string): void {
 }
 
 /**
- * `where` is `stderr`, `stdout`, `off` or the path of a file to append to. Throws
- * {@link AccessLogError}.
+ * `where` is `stderr`, `stdout`, `off` or the path of a file to append to; `auto` is text on a
+ * terminal and JSON elsewhere. Throws {@link AccessLogError}.
  */
-export function openAccessLog(where: string): AccessLog {
+export function openAccessLog(where: string, format: 'auto' | 'json' | 'text'): AccessLog {
   if (where === 'off') return { wanted: false, write() {}, dropped: 0, close: async () => {} }
   if (where !== 'stderr' && where !== 'stdout') checkAppendable(where)
   const target =
@@ -55,14 +58,17 @@ export function openAccessLog(where: string): AccessLog {
     maxLength: waitingBytesMax,
     minLength: 0,
   })
+  const isTerminal = 'fd' in target && isatty(target.fd)
+  const isText = format === 'text' || (format === 'auto' && isTerminal)
+  const lineOf = isText ? accessText : JSON.stringify
   let dropped = 0
   let closed = false
   sink.on('drop', () => dropped++)
   sink.on('error', () => dropped++)
   return {
     wanted: true,
-    write(line) {
-      if (!closed) sink.write(`${JSON.stringify(line)}\n`)
+    write(entry) {
+      if (!closed) sink.write(`${lineOf(entry)}\n`)
     },
     get dropped() {
       return dropped

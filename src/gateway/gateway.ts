@@ -73,7 +73,10 @@ export type ReloadOutcome =
 
 /** Rejects with the system's error when the address cannot be had. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const accessLog = openAccessLog(options.config.gateway.accessLog)
+  const accessLog = openAccessLog(
+    options.config.gateway.accessLog,
+    options.config.gateway.accessLogFormat,
+  )
   const state = new GatewayState({
     config: options.config,
     version: options.version,

@@ -29,6 +29,8 @@ export interface PlacementNode {
   /** How fast weights come from its disk; null where it was never measured. */
   readonly diskBytesPerSecond: number | null
   readonly networkBytesPerSecond: number | null
+  /** That what was recorded of a machine is shown there, which runs nothing. */
+  readonly isRecording?: boolean
 }
 
 /** Docker, Podman: whatever starts containers. */

@@ -70,6 +70,7 @@ const nodeInventory = z.object({
   freeDiskBytes: rate,
   diskBytesPerSecond: rate,
   networkBytesPerSecond: rate,
+  isRecording: z.boolean().catch(false),
 })
 
 const writtenNode = z.object({
@@ -216,12 +217,14 @@ function readNode(
   replicas: readonly WrittenReplica[],
 ): PlacementNode {
   const holds = replicas.map((replica) => holdOf(replica, devices))
+  const isRecording = inventory?.isRecording ?? false
   return {
     id,
     name,
     os: osOf(inventory?.os ?? 'linux'),
     osVersion: inventory?.osVersion ?? null,
-    containers: inventory?.containers ?? null,
+    // What was recorded of a machine says nothing of its software.
+    containers: isRecording ? null : (inventory?.containers ?? null),
     presence: presence === 'ready' ? 'ready' : givenUp ? 'lost' : 'suspect',
     draining,
     labels: statement?.labels ?? {},
@@ -232,13 +235,14 @@ function readNode(
       foreignBytes: foreignBytes(deviceId, devices, holds),
     })),
     engines:
-      inventory?.engines === undefined || inventory.engines === null
+      isRecording || inventory?.engines === undefined || inventory.engines === null
         ? null
         : known(installed, inventory.engines),
     weights: inventory?.weights ?? [],
     freeDiskBytes: inventory?.freeDiskBytes ?? null,
     diskBytesPerSecond: inventory?.diskBytesPerSecond ?? null,
     networkBytesPerSecond: inventory?.networkBytesPerSecond ?? null,
+    ...(isRecording ? { isRecording } : {}),
   }
 }
 

@@ -212,6 +212,8 @@ export const reportedInventory = z.looseObject({
   /** How fast weights came into memory and over the network, as it was last seen there. */
   diskBytesPerSecond: rate.optional(),
   networkBytesPerSecond: rate.optional(),
+  /** That what was recorded of a machine is shown, which runs nothing. */
+  isRecording: z.boolean().optional(),
 })
 export type ReportedInventory = z.infer<typeof reportedInventory>
 

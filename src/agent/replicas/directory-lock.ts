@@ -22,7 +22,7 @@ export async function lockDirectory(path: string): Promise<() => Promise<void>> 
       const holder = parseJson(await readFile(path, 'utf8').catch(() => ''))
       if (isMark(holder) && (await isRunning(holder))) {
         throw new SupervisionError(
-          `Process ${holder.pid} supervises the replicas in ${dirname(path)} already; stop it first.`,
+          `This machine is a node already: process ${holder.pid} keeps its replicas, in ${dirname(path)}. Stop that one, or give a second one a folder of its own with MOTLEY_DATA_DIR.`,
         )
       }
       await rm(path, { force: true })

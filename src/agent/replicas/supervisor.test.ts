@@ -252,7 +252,9 @@ test('records and logs, which hold secrets and prompts, are for the agent alone'
 
 test('two supervisors of one folder are refused', async () => {
   await world.open()
-  await expect(world.open()).rejects.toThrow(`Process ${process.pid} supervises the replicas`)
+  await expect(world.open()).rejects.toThrow(
+    `This machine is a node already: process ${process.pid} keeps`,
+  )
 })
 
 test('what cannot be supervised is refused in one sentence', async () => {

@@ -2,7 +2,12 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { fleetStatus } from '#cli/fleet-status.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
-import { deploymentLines, deploymentsAnswer } from '#cli/status-deployments.ts'
+import {
+  deploymentLines,
+  deploymentsAnswer,
+  recordingLines,
+  recordingsAnswer,
+} from '#cli/status-deployments.ts'
 import { statusText, takesRequests } from '#cli/status-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { widthOf } from '#cli/width.ts'
@@ -37,7 +42,11 @@ Ends with 1 when no endpoint is ready.`,
       const placement = await askGateway('/admin/v1/placement', gateway, 'an admin key')
       const deployments = deploymentsAnswer.parse(placement ?? {})
       if (json) printJson({ ...status.data, ...(answer as object), deployments })
-      else console.log([statusText(status.data, width), ...deploymentLines(deployments)].join('\n'))
+      else {
+        const recordings = recordingsAnswer.parse(placement ?? {})
+        const below = [...deploymentLines(deployments), ...recordingLines(recordings)]
+        console.log([statusText(status.data, width), ...below].join('\n'))
+      }
       if (!status.data.endpoints.some(({ state }) => takesRequests(state))) {
         process.exitCode = 1
       }

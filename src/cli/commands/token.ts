@@ -31,7 +31,8 @@ export function addTokenCommand(program: Command): void {
           method: 'POST',
           body: { validMinutes },
         })
-        const { token, expiresAtMs, controller } = made.parse(answer)
+        const { token, expiresAtMs, controller: listens } = made.parse(answer)
+        const controller = { ...listens, host: dialledHost(listens.host) }
         if (json) printJson({ token, expiresAtMs, controller })
         else console.log(joinText(token, validMinutes, controller))
       },
@@ -43,8 +44,6 @@ function joinText(
   validMinutes: number,
   { host, port }: { readonly host: string; readonly port: number },
 ): string {
-  const everywhere = host === '0.0.0.0' || host === '::'
-  const shown = everywhere ? (ownAddress() ?? hostname()) : host
   const loopback = /^(127\.|::1$|localhost$)/.test(host)
   const note = loopback
     ? `
@@ -57,8 +56,14 @@ others, write into motley.yaml and start again:
   return `On the machine that is to join, within ${validMinutes} minutes:
 
   MOTLEY_TOKEN=${token} \\
-    motley agent --join ${shown.includes(':') ? `[${shown}]` : shown}:${port}
+    motley agent --join ${host.includes(':') ? `[${host}]` : host}:${port}
 ${note}`
+}
+
+/** What another machine dials to reach what listens there. */
+function dialledHost(host: string): string {
+  const everywhere = host === '0.0.0.0' || host === '::'
+  return everywhere ? (ownAddress() ?? hostname()) : host
 }
 
 /** Where other machines most likely reach this one. */

@@ -152,6 +152,10 @@ export const gatewayConfig = z.strictObject({
     .string()
     .default('stderr')
     .describe('Where the line about each request goes: stderr, stdout, off, or a file.'),
+  accessLogFormat: z
+    .enum(['auto', 'json', 'text'])
+    .default('auto')
+    .describe('How it is written: `auto` is a short `text` on a terminal, and `json` elsewhere.'),
 })
 
 export type GatewayConfig = z.output<typeof gatewayConfig>

@@ -1,18 +1,14 @@
 /** The end of every request: counted, logged, recorded, however it came to its end. */
 
 import { isInWords } from '#core/task.ts'
+import { clientGone } from '#gateway/access-line.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
-
-/** What HTTP logs have for a client that left before its answer. */
-const clientClosedRequest = 499
 
 export function account(state: GatewayState, exchange: Exchange): void {
   const totalMs = state.nowMs() - exchange.startedMs
   const status =
-    exchange.clientGone && exchange.errorCode === null
-      ? clientClosedRequest
-      : exchange.response.statusCode
+    exchange.clientGone && exchange.errorCode === null ? clientGone : exchange.response.statusCode
   const { asked } = exchange
   // A name that only a client made up must not become a label of a metric.
   const model = asked !== null && state.fleet.knows(asked.model) ? asked.model : 'unknown'

@@ -19,12 +19,20 @@ import { minVram } from '#placement/planner/checks/min-vram.ts'
 import { modelTask } from '#placement/planner/checks/model-task.ts'
 import { nodeNames } from '#placement/planner/checks/node-names.ts'
 import { presence } from '#placement/planner/checks/presence.ts'
+import { recording } from '#placement/planner/checks/recording.ts'
 import { taints } from '#placement/planner/checks/taints.ts'
 import { targets } from '#placement/planner/checks/targets.ts'
 import { task } from '#placement/planner/checks/task.ts'
 import { weightsFormat } from '#placement/planner/checks/weights-format.ts'
 
-export const nodeChecks: readonly NodeCheck[] = [presence, draining, taints, nodeNames, labels]
+export const nodeChecks: readonly NodeCheck[] = [
+  presence,
+  recording,
+  draining,
+  taints,
+  nodeNames,
+  labels,
+]
 export const deviceChecks: readonly DeviceCheck[] = [deviceUsable, backends, minVram]
 export const variantChecks: readonly VariantCheck[] = [modelTask]
 export const wayChecks: readonly WayCheck[] = [weightsFormat, task, engines]
