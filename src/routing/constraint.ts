@@ -3,7 +3,6 @@
  * script, and by how long a context is. Made once for a request, and asked for each endpoint at each decision.
  */
 import type { EndpointId } from '#core/ids.ts'
-import type { ContextRefusal } from '#routing/context-room.ts'
 import type { RuleRefusal } from '#routing/rules/apply-rules.ts'
 
 export interface Constraint {
@@ -13,6 +12,13 @@ export interface Constraint {
   refuse(endpoint: EndpointId): ConstraintRefusal | null
   /** How much of what is preferred it lacks; those with the least come first. */
   misses(endpoint: EndpointId): number
+}
+
+export interface ContextRefusal {
+  readonly kind: 'context'
+  /** The prompt, as estimated, and as much of an answer as is asked for. */
+  readonly neededTokens: number
+  readonly contextTokens: number
 }
 
 export type ConstraintRefusal = RuleRefusal | { readonly kind: 'script' } | ContextRefusal

@@ -6,13 +6,6 @@
 import type { EndpointId } from '#core/ids.ts'
 import type { Constraint } from '#routing/constraint.ts'
 
-export interface ContextRefusal {
-  readonly kind: 'context'
-  /** The prompt, as estimated, and as much of an answer as is asked for. */
-  readonly neededTokens: number
-  readonly contextTokens: number
-}
-
 /**
  * Estimates of prompts that were learnt are off by less than this; what is closer than that is sent,
  * and goes on to a longer context when the engine refuses it.
