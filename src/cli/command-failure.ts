@@ -1,3 +1,5 @@
+import { stoppedExitCode } from '#cli/stop-signals.ts'
+
 /**
  * What a command ends with: 0 is for all that went well. A name that nobody in the fleet has, of a
  * node, a deployment, a replica or a request, is understood, and the answer is no, whoever finds it
@@ -10,6 +12,8 @@ export const exitCodes = {
   wrong: 2,
   /** Something that is needed cannot be reached: a gateway, a port, a file to download. */
   unreachable: 3,
+  /** Somebody pressed Ctrl-C, and nothing was done. */
+  stopped: stoppedExitCode,
 } as const
 
 /** Ends a command. The message is one line for the user: what, why, and what to do. */

@@ -45,3 +45,9 @@ test('a quote that never ends is text like any other', () => {
   const lines = folded(`motley: found "${'word '.repeat(30)}`, terminal).split('\n')
   expect(lines.every((line) => line.length <= 80)).toBe(true)
 })
+
+test('a terminal that does not say how wide it is has 80 columns', () => {
+  expect(folded('motley: nothing was applied', { isTTY: true, columns: 0 })).toBe(
+    'motley: nothing was applied',
+  )
+})

@@ -14,7 +14,8 @@ export interface Page {
 /** Each line for itself. Elsewhere than on a terminal a message stays one line, to be searched for. */
 export function folded(text: string, { isTTY, columns = terminalWidth }: Page): string {
   if (isTTY !== true) return text
-  const width = Math.min(columns, terminalWidth)
+  // A terminal over a serial line, or one that a program plays, may say that it has none.
+  const width = Math.min(columns || terminalWidth, terminalWidth)
   return text
     .split('\n')
     .flatMap((line) => foldedLine(line, width))

@@ -14,6 +14,7 @@ import type { ControllerPart } from '#cli/controller-part.ts'
 import { EndpointNews } from '#cli/endpoint-news.ts'
 import { listenFailure } from '#cli/listen-failure.ts'
 import { openRoutingScript } from '#cli/routing-script.ts'
+import { sameWishMs } from '#cli/stop-signals.ts'
 import { logLine } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
@@ -39,12 +40,6 @@ export interface Serving {
   /** Resolves after a signal, when running answers are over or may take no longer. */
   readonly stopped: Promise<void>
 }
-
-/**
- * npm passes on the Ctrl-C that the terminal has sent to every process already, so one wish to
- * stop can arrive twice; a person takes longer to press it again.
- */
-const sameWishMs = 400
 
 /**
  * What this command has started answers its first check within milliseconds, and then the first

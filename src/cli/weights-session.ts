@@ -3,6 +3,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { dataDirectoryFailure, weightsDirectory } from '#cli/data-directory.ts'
 import { hubSettings } from '#cli/hub-settings.ts'
 import { findModel, findModelOrFail } from '#cli/model-names.ts'
+import { onStopSignals, stoppedExitCode } from '#cli/stop-signals.ts'
 import { systemClock } from '#std/clock.ts'
 import { openHttpClient } from '#weights/http-client.ts'
 import { type InspectedFile, resolvedFiles, storedFiles } from '#weights/inspect.ts'
@@ -32,9 +33,7 @@ export async function findFiles(
 /** Ends what is under way on Ctrl-C, and turns what goes wrong into the exit codes of commands. */
 export async function withWeights(run: (context: SourceContext) => Promise<void>): Promise<void> {
   const abort = new AbortController()
-  const onSignal = () => abort.abort(new Error('stopped'))
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const signal of signals) process.once(signal, onSignal)
+  const signalsFree = onStopSignals(() => abort.abort(new Error('stopped')))
   const http = openHttpClient({ env: process.env })
   try {
     await run({
@@ -57,13 +56,10 @@ export async function withWeights(run: (context: SourceContext) => Promise<void>
       new CommandFailure(failureKinds[error.code], error.message, { cause: error })
     )
   } finally {
-    for (const signal of signals) process.off(signal, onSignal)
+    signalsFree()
     await http.close()
   }
 }
-
-/** What shells expect of a command that Ctrl-C has ended. */
-export const stoppedExitCode = 130
 
 const failureKinds = {
   wrong_reference: 'wrong',

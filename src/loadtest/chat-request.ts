@@ -148,8 +148,9 @@ function refusal(status: number, body: string): Outcome {
 }
 
 function failure(error: unknown, seen: Seen): Outcome {
-  const { name, code, message } = error as Error & { code?: string }
+  // Those of the system and of undici are words; an aborted request has the number of the DOM's.
+  const { name, code, message } = error as Error & { code?: unknown }
   if (name === 'TimeoutError') return { kind: 'timed-out' }
-  const detail = (code ?? message).slice(0, 200)
+  const detail = (typeof code === 'string' ? code : message).slice(0, 200)
   return seen.firstMs === null ? { kind: 'unreachable', detail } : { kind: 'cut', detail }
 }

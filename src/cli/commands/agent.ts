@@ -5,6 +5,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { endProbesOnSignals } from '#cli/end-probes.ts'
 import type { TokenFlags } from '#cli/given-token.ts'
 import { type MachineOptions, machineOf } from '#cli/recorded-machine.ts'
+import { onStopSignals } from '#cli/stop-signals.ts'
 import { logLine } from '#cli/terminal.ts'
 import { asClause } from '#std/as-clause.ts'
 
@@ -134,9 +135,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     const { devices } = agent.inventory
     const names = devices.map((device) => deviceText(device, devices))
     logLine(`this machine has ${names.join(', ') || 'no device'}`)
-    const stopped = new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
-    })
+    const stopped = new Promise<void>((resolve) => onStopSignals(resolve))
     await Promise.race([stopped, refused.promise])
     const running = runsEngines
       ? '; its engines run on, and it finds them again ("motley drain" ends them first)'

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { didYouMean } from '#cli/config-error.ts'
+import { onStopSignals } from '#cli/stop-signals.ts'
 import type { EmulateArguments, RunningEmulators } from '#emulator/run-emulate.ts'
 
 export function addEmulateCommand(program: Command): void {
@@ -45,8 +46,7 @@ async function emulate(given: EmulateArguments): Promise<void> {
     })
     if (given.json !== true) console.log(useText(emulators))
     const stop = () => void close().then(() => process.exit(0))
-    process.once('SIGINT', stop)
-    process.once('SIGTERM', stop)
+    onStopSignals(stop)
   } catch (error) {
     if (!(error instanceof Error)) throw error
     if (!(error instanceof EmulatorOptionsError)) throw await notListening(error, given)

@@ -3,6 +3,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { askGateway, gatewayUrl, withGatewayOptions } from '#cli/gateway-client.ts'
 import { loadText } from '#cli/load-text.ts'
 import { durationOf, numberOf, sloOf } from '#cli/load-values.ts'
+import { onStopSignals, stoppedExitCode } from '#cli/stop-signals.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
 import {
   type Arrival,
@@ -128,8 +129,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     nowMs: systemClock.nowMs,
   }
   const stop = new AbortController()
-  const onSignal = (): void => stop.abort()
-  process.once('SIGINT', onSignal)
+  const signalsFree = onStopSignals(() => stop.abort())
   logLine(beginText(scenario, arrivals, model, base))
   const progress = progressTo(process.stderr)
   const run = await runLoad({
@@ -142,7 +142,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     onProgress: progress.show,
   })
   progress.end()
-  process.off('SIGINT', onSignal)
+  signalsFree()
   await dispatcher.destroy()
   const report = loadReport(run.samples, slo, run.durationMs)
   const verdicts = thresholds.map((threshold) => judge(threshold, report))
@@ -153,7 +153,9 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
   } else {
     console.log(loadText({ report, verdicts, lateRequests, stopped }))
   }
-  endWith(report, run.samples, verdicts, base)
+  // Thresholds are for the whole of it.
+  if (stopped) process.exitCode = stoppedExitCode
+  else endWith(report, run.samples, verdicts, base)
 }
 
 function endWith(

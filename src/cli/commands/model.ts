@@ -7,8 +7,9 @@ import { findModel, findModelOrFail } from '#cli/model-names.ts'
 import { factsText, modelListText } from '#cli/model-text.ts'
 import { PullProgress } from '#cli/pull-progress.ts'
 import { bytesText } from '#cli/quantity.ts'
+import { stoppedExitCode } from '#cli/stop-signals.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
-import { findFiles, stoppedExitCode, withWeights } from '#cli/weights-session.ts'
+import { findFiles, withWeights } from '#cli/weights-session.ts'
 import { widthOf } from '#cli/width.ts'
 import { systemClock } from '#std/clock.ts'
 import { weightsCaches } from '#weights/caches/index.ts'
@@ -76,7 +77,7 @@ async function pull(
     const reference = parseReference(text)
     const progress = new PullProgress({
       isTerminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? 80,
+      columns: process.stderr.columns || 80,
       write: (line) => process.stderr.write(line),
       nowMs: () => systemClock.nowMs(),
     })

@@ -115,8 +115,18 @@ async function agrees(): Promise<boolean> {
     throw new CommandFailure('wrong', 'nobody can be asked here: add --yes to apply it')
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  // Ctrl-C and Ctrl-D are keys here: the terminal makes no signals while a line is edited.
+  const leaving = new AbortController()
+  terminal.once('SIGINT', () => leaving.abort())
+  terminal.once('close', () => leaving.abort())
   try {
-    return /^y(es)?$/i.test((await terminal.question('\nApply this? (y/N) ')).trim())
+    const { signal } = leaving
+    const answer = await terminal.question('\nApply this? (y/N) ', { signal })
+    return /^y(es)?$/i.test(answer.trim())
+  } catch (error) {
+    if (!leaving.signal.aborted) throw error
+    process.stderr.write('\n')
+    throw new CommandFailure('stopped', 'stopped; nothing was applied', { cause: error })
   } finally {
     terminal.close()
   }
