@@ -3,6 +3,7 @@ import type { FitModel } from '#cli/fit-model.ts'
 import type { Deployment, ModelVariant } from '#core/deployment.ts'
 import type { Backend, LaunchKind } from '#core/engine-build.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
+import type { KvCacheType } from '#core/engine-memory.ts'
 import { engineCatalog } from '#engines/index.ts'
 import { speedReferences } from '#hardware/speed-references.ts'
 import { compatibleWays } from '#placement/compatibility/solve-compatibility.ts'
@@ -14,6 +15,10 @@ import { deviceRoom } from '#placement/memory/device-room.ts'
 export interface FitWish {
   readonly contextTokens: number | null
   readonly slots: number | null
+  /** Numbers that keys and values may be kept in, the one to prefer first; null: f16 alone. */
+  readonly kvCacheTypes: readonly KvCacheType[] | null
+  /** Whether layers may be left to the CPU. */
+  readonly offload: boolean
 }
 
 /** Devices of a node that are asked about together: one, or several of a kind. */
@@ -87,6 +92,14 @@ export function bestFit(answers: readonly FitAnswer[]): FitAnswer | null {
       (fit.memory.kvCacheTokens === null || fit.setting.contextTokens >= contextWorth),
   )
   return good ?? fitting.at(0) ?? null
+}
+
+/** Engines that would run it there, and that only have to be installed first. */
+export function missingEngines(answers: readonly FitAnswer[]): readonly string[] {
+  const uninstalled = answers.filter(
+    ({ fit }) => fit.kind === 'no' && fit.blockers.every(({ check }) => check === 'installed'),
+  )
+  return [...new Set(uninstalled.map(({ engine }) => engine.id))]
 }
 
 function bestAnswer(

@@ -11,38 +11,59 @@ export interface ListedModel {
   readonly model: string
   /** The best that fits; null where nothing does. */
   readonly best: FitAnswer | null
+  /** Engines that would run it, where all that is missing is that one of them is installed. */
+  readonly missing: readonly string[]
 }
 
 const columns: readonly Column[] = [
-  { title: 'MODEL', maxWidth: 22 },
+  { title: 'MODEL', maxWidth: 21 },
   { title: 'FILES', maxWidth: 10 },
-  { title: 'ENGINE', maxWidth: 15 },
+  { title: 'ENGINE', maxWidth: 12 },
   { title: 'CONTEXT', align: 'right' },
   { title: 'MEMORY' },
   { title: 'TOK/S', align: 'right' },
 ]
+
+/** What the columns beside it leave of 80. */
+const barWidth = 7
 
 export function fitListText(
   places: readonly { readonly place: FitPlace; readonly models: readonly ListedModel[] }[],
 ): string {
   const parts = places.map(({ place, models }) => {
     const fitting = models.flatMap(({ model, best }) => (best === null ? [] : [{ model, best }]))
-    const others = models.flatMap(({ model, best }) => (best === null ? [model] : []))
+    const others = models.filter(({ best }) => best === null)
+    const waiting = others.filter(({ missing }) => missing.length > 0)
+    const engines = [...new Set(waiting.flatMap(({ missing }) => missing))].join(' or ')
+    const names = (some: readonly ListedModel[]) => some.map(({ model }) => model).join(', ')
+    const tooLarge = others.filter(({ missing }) => missing.length === 0)
     const title = `${placeName(place)}: ${usableText(place)}`
     return [
       paint('bold', title),
       ...(fitting.length === 0
-        ? ['  nothing of the catalogue fits']
+        ? [nothingText(waiting.length, engines)].flatMap(indented)
         : tableLines(
             columns,
             fitting.map((each) => row(each, place)),
           ).map((line) => `  ${line}`)),
-      ...(others.length === 0
+      ...(waiting.length === 0
         ? []
-        : wrapped(`not: ${others.join(', ')}`, 76, '  ').map((line) => `  ${line}`)),
+        : indented(`would fit, with ${engines} installed there: ${names(waiting)}`)),
+      ...(tooLarge.length === 0 ? [] : indented(`not: ${names(tooLarge)}`)),
     ].join('\n')
   })
   return [...parts, paint('dim', memoryLegend)].join('\n\n')
+}
+
+/** A machine without engines is not too small. */
+function nothingText(waiting: number, engines: string): string {
+  return waiting === 0
+    ? 'nothing of the catalogue fits'
+    : `nothing of the catalogue runs there yet: no engine for it is installed (${engines})`
+}
+
+function indented(text: string): string[] {
+  return wrapped(text, 76, '  ').map((line) => `  ${line}`)
 }
 
 function row(
@@ -56,9 +77,9 @@ function row(
   return [
     model,
     variant.facts?.quantization ?? variant.format,
-    engine.id,
+    engine.id.replace('motley-', ''),
     fit.memory.kvCacheTokens === null ? '-' : tokensText(fit.setting.contextTokens),
-    `${memoryBar(terms, place.totalBytes, 8)} ${needs.padStart(5)}`,
+    `${memoryBar(terms, place.totalBytes, barWidth)} ${needs.padStart(5)}`,
     rate === null ? '-' : rateText(rate),
   ]
 }

@@ -1,4 +1,5 @@
 /** Which model a person means, and what there is of it. */
+import { aliasOf } from '#cli/catalog-hint.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { findFiles, withWeights } from '#cli/weights-session.ts'
 import type { ModelVariant } from '#core/deployment.ts'
@@ -9,6 +10,8 @@ import { inspectFiles } from '#weights/inspect.ts'
 
 export interface FitModel {
   readonly name: string
+  /** The name proper, where it was asked for by another one of the catalogue. */
+  readonly aliasOf: string | null
   readonly task: Task
   readonly parameterCount: number
   readonly contextTokens: number | null
@@ -33,6 +36,7 @@ export async function fitModel(text: string): Promise<FitModel> {
     const task = facts.pooling === null ? 'chat' : facts.pooling === 'rank' ? 'rerank' : 'embedding'
     found = {
       name: reference,
+      aliasOf: null,
       task,
       parameterCount: facts.parameterCount,
       contextTokens: facts.contextTokens,
@@ -58,7 +62,8 @@ export function catalogFitModel(text: string): FitModel | null {
   }
   const variants = one === undefined ? model.variants : [one]
   return {
-    name: model.name,
+    name,
+    aliasOf: aliasOf(name),
     task: model.tasks[0] ?? 'chat',
     parameterCount: model.parameterCount,
     contextTokens: model.variants[0]?.facts?.contextTokens ?? null,

@@ -1,13 +1,13 @@
 /** What `motley fit` answers, in the words of the story of the desk and the homelab. */
 import { expect, test } from 'vitest'
-import { bestFit, fitAnswers, fitPlaces } from '#cli/fit-answers.ts'
+import { bestFit, fitAnswers, fitPlaces, missingEngines } from '#cli/fit-answers.ts'
 import { placesThatFit } from '#cli/fit-elsewhere.ts'
 import { fitFleet, namedNode } from '#cli/fit-fleet.ts'
 import { fitListText } from '#cli/fit-list-text.ts'
 import { catalogFitModel, type FitModel, fitModel } from '#cli/fit-model.ts'
 import { fitText } from '#cli/fit-text.ts'
 
-const open = { contextTokens: null, slots: null }
+const open = { contextTokens: null, slots: null, kvCacheTypes: null, offload: false }
 
 function modelNamed(name: string): FitModel {
   const model = catalogFitModel(name)
@@ -41,7 +41,7 @@ test.each([
     'a long context for four at once',
     'llama-3.1-8b',
     'rtx-4090',
-    { contextTokens: 131_072, slots: 4 },
+    { contextTokens: 131_072, slots: 4, kvCacheTypes: null, offload: false },
   ],
   ['speech to text beside it', 'whisper-large-v3-turbo', 'rtx-2070', open],
 ] as const)('%s', async (title, name, device, wish) => {
@@ -57,10 +57,45 @@ test('what a small card can run', async () => {
   const models = ['llama-3.1-8b', 'llama-3.1-70b', 'bge-m3', 'kokoro-82m'].map((model) => ({
     model,
     best: bestFit(answersOn('rtx-2070', model)[0]?.answers ?? []),
+    missing: [],
   }))
   const text = fitListText([{ place: place.place, models }])
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
   await expect(`${text}\n`).toMatchFileSnapshot('../../fixtures/cli/fit/list.txt')
+})
+
+test('a machine on which no engine is installed is not called too small', () => {
+  const node = { ...namedNode('rtx-4090'), engines: [], containers: { kind: 'none' } as const }
+  const inventory = { nodes: [node], replicas: [], memory: [], speeds: [] }
+  const [place] = fitPlaces(inventory)
+  if (place === undefined) throw new Error('no place')
+  const models = ['llama-3.1-8b', 'llama-3.1-405b'].map((model) => {
+    const answers = fitAnswers(modelNamed(model), place, inventory, open)
+    return { model, best: bestFit(answers), missing: missingEngines(answers) }
+  })
+  const text = fitListText([{ place, models }]).replace(/\s+/g, ' ')
+  expect(text).toMatch(
+    /nothing of the catalogue runs there yet: no engine for it is installed \(.*llama-server/,
+  )
+  expect(text).toMatch(/would fit, with .* installed there: llama-3\.1-8b not: llama-3\.1-405b/)
+})
+
+test('what is allowed to make a model fit is taken, and what would is named as one writes it', () => {
+  const closed = textOf('rtx-4090', 'llama-3.1-70b:Q4_K_M').replace(/\s+/g, ' ')
+  expect(closed).toContain('with offload: true')
+  expect(textOf('rtx-4090', 'llama-3.1-70b:IQ2_XXS')).toMatch(/kvCacheTypes:\s+\[f16,\s+q8_0\]/)
+  const [offloaded] = answersOn('rtx-4090', 'llama-3.1-70b:Q4_K_M', { ...open, offload: true })
+  expect(offloaded?.answers[0]?.fit.kind).toBe('fits')
+  const small = { ...open, kvCacheTypes: ['f16', 'q8_0'] as const }
+  const [shrunk] = answersOn('rtx-4090', 'llama-3.1-70b:IQ2_XXS', small)
+  expect(shrunk?.answers[0]?.fit).toMatchObject({ kind: 'fits', setting: { kvCacheType: 'q8_0' } })
+})
+
+test('an alias says of what', () => {
+  expect(textOf('h200', 'mistral-7b')).toMatch(
+    /^mistral-7b: .*\nAn alias of mistral-7b-v0\.3 in the catalogue/,
+  )
+  expect(textOf('h200', 'llama-3.3-70b')).not.toContain('alias')
 })
 
 test('70B in Q4 needs 42.5 GB for its weights alone, so 24 GB are refused with both numbers', () => {
@@ -71,7 +106,9 @@ test('70B in Q4 needs 42.5 GB for its weights alone, so 24 GB are refused with b
   const weights = device?.terms.find(({ name }) => name === 'weights')?.bytes ?? 0
   expect(weights / 1e9).toBeCloseTo(42.5 - 0.6, 0)
   expect(fit.blockers[0]?.what).toMatch(/needs 40\.\d GiB .* an estimate may take 20\.\d GiB/)
-  expect(fit.suggestions.at(-1)).toMatch(/^\d+ of 80 layers on GeForce RTX 4090, .* tokens\/s$/)
+  expect(fit.suggestions.at(-1)).toMatch(
+    /^\d+ of 80 layers on GeForce RTX 4090, .* tokens\/s, with offload: true$/,
+  )
 })
 
 /** People reckon parameters × bits / 8. That leaves out scales, KV cache and buffers. */
@@ -81,7 +118,7 @@ test.each([
   { name: 'llama-3.1-8b:Q4_K_M', claimedGb: 5, contextTokens: 131_072 },
   { name: 'llama-3.1-70b:Q4_K_M', claimedGb: 35, contextTokens: 131_072 },
 ])('$name at $contextTokens tokens needs more than the $claimedGb GB of rules of thumb', (row) => {
-  const wish = { contextTokens: row.contextTokens, slots: 1 }
+  const wish = { ...open, contextTokens: row.contextTokens, slots: 1 }
   const [place] = answersOn('h200', row.name, wish)
   const memory = place?.answers[0]?.fit.memory
   const [device] = memory?.devices ?? []

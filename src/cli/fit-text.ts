@@ -30,6 +30,13 @@ export function fitText(
     model.contextTokens === null ? '' : `, up to ${tokensText(model.contextTokens)} tokens`
   return [
     paint('bold', `${model.name}: ${parametersText(model.parameterCount)} parameters${context}`),
+    ...(model.aliasOf === null
+      ? []
+      : wrapped(
+          `An alias of ${model.aliasOf} in the catalogue: the same files under another name.`,
+          width,
+          '  ',
+        )),
     ...places.flatMap((each) => ['', ...placeLines(each)]),
     ...(elsewhere.length === 0 ? [] : ['', ...wrapped(elsewhereText(elsewhere), width, '  ')]),
     '',
@@ -73,6 +80,7 @@ function blockedLines({ variant, fit }: FitAnswer): string[] {
 function shownAnswers(answers: readonly FitAnswer[]): readonly FitAnswer[] {
   const isPoor = ({ variant }: FitAnswer) => (variant.facts?.bitsPerWeight ?? 16) < poorBits
   const good = answers.filter((answer) => !isPoor(answer))
+  if (good.length === 0) return answers
   if (good.some(({ fit }) => fit.kind === 'fits')) return good
   const poor = answers.find((answer) => isPoor(answer) && answer.fit.kind === 'fits')
   return poor === undefined ? good : [...good, poor]

@@ -1,4 +1,5 @@
 /** Which stored model a person means. */
+import { catalogHint } from '#cli/catalog-hint.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { nearest } from '#std/closest.ts'
 
@@ -51,6 +52,8 @@ export function findModelOrFail<Model extends Named>(
     models.map(({ reference }) => reference),
     2,
   )
+  const known = catalogHint(name)
+  if (known !== null) throw new CommandFailure('no', known)
   const hint =
     near.length === 0 ? '"motley model pull" brings one here' : `here are ${near.join(', ')}`
   throw new CommandFailure('no', `there is no model "${name}" on this machine: ${hint}`)

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { askPlacement, wishesIn } from '#cli/placement-question.ts'
+import { askPlacement, placementQuestion, wishesIn } from '#cli/placement-question.ts'
 
 const node = (id: string) => ({
   ...{ id, name: id, presence: 'ready', draining: false, inventory: null, statement: null },
@@ -42,6 +42,23 @@ test('a node that stands twice is refused, as its memory would be promised twice
   await expect(asked(JSON.stringify({ nodes: [node('one'), node('two')] }))).resolves.toBe(
     'accepted',
   )
+})
+
+test('a model that is asked for by an alias of the catalogue is told as one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'motley-alias-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const inventory = join(folder, 'nodes.json')
+  const file = join(folder, 'motley.yaml')
+  await writeFile(inventory, JSON.stringify({ nodes: [node('one')] }))
+  await writeFile(
+    file,
+    `models: { mistral-small: { variants: [{ source: "hf:a/b" }] } }
+deployments: { a: { model: mistral-7b }, b: { model: mistral-small }, c: { model: llama-3.3-70b } }`,
+  )
+  const { problems } = await placementQuestion(file, { inventory })
+  expect(problems).toEqual([
+    '"a" asks for mistral-7b, an alias of mistral-7b-v0.3 in the catalogue: the same files under another name',
+  ])
 })
 
 test('a file that wants nothing says so; one that does not speak of it is no wish', async () => {

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { askController } from '#cli/admin-client.ts'
+import { aliasOf } from '#cli/catalog-hint.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { findConfigFile, hasSection, readConfig } from '#cli/config-file.ts'
 import { fleetHeaders } from '#cli/fleet-headers.ts'
@@ -25,6 +26,7 @@ import {
   wantedReplicasOf,
   withFacts,
 } from '#controller/reconcile/plan-input.ts'
+import type { Deployment } from '#core/deployment.ts'
 import { engineCatalog } from '#engines/index.ts'
 import type { Inventory } from '#placement/inventory.ts'
 import { withManualHolds } from '#placement/manual-holds.ts'
@@ -34,6 +36,7 @@ import { type FleetPicture, fleetPicture, readInventory } from '#placement/read-
 import { inspectedWeights } from '#protocol/inspected-weights.ts'
 import { wishesWanted } from '#protocol/wishes.ts'
 import { parseJson } from '#std/parse-json.ts'
+import { catalogModel } from '#weights/catalog/model-catalog.ts'
 
 export interface QuestionOptions extends GatewayOptions {
   readonly inventory?: string
@@ -182,7 +185,7 @@ export function questionOf(
     Object.entries(state.statements).map(([name, { statement }]) => [name, statement]),
   )
   return {
-    problems: namingProblems(statements, wanted, inventory),
+    problems: [...namingProblems(statements, wanted, inventory), ...aliasProblems(wanted)],
     input: {
       deployments: wanted.map((deployment) => withFacts(deployment, state)),
       inventory: supposed.reduce<Inventory>(suppose, inventory),
@@ -194,6 +197,20 @@ export function questionOf(
       frozen: picture.frozen,
     },
   }
+}
+
+/** Names of the catalogue that stand for the files of another model, where nobody has named files. */
+function aliasProblems(wanted: readonly Deployment[]): string[] {
+  return wanted.flatMap(({ name, model, variants }) => {
+    const other = aliasOf(model)
+    const sources = new Set(catalogModel(model)?.variants.map(({ source }) => source))
+    const isCatalogs = variants.length > 0 && variants.every(({ source }) => sources.has(source))
+    return other === null || !isCatalogs
+      ? []
+      : [
+          `"${name}" asks for ${model}, an alias of ${other} in the catalogue: the same files under another name`,
+        ]
+  })
 }
 
 /** What the controller remembers; of a file that has less of it, what it has. */

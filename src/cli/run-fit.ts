@@ -1,6 +1,16 @@
 /** Does what `motley fit` is asked for, and prints it. */
+
+import { aliasOf } from '#cli/catalog-hint.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { bestFit, type FitAnswer, fitAnswers, fitPlaces } from '#cli/fit-answers.ts'
+import { contextOf, kvCacheTypesOf, slotsOf } from '#cli/count.ts'
+import {
+  bestFit,
+  type FitAnswer,
+  type FitWish,
+  fitAnswers,
+  fitPlaces,
+  missingEngines,
+} from '#cli/fit-answers.ts'
 import { placesThatFit } from '#cli/fit-elsewhere.ts'
 import { type FleetOptions, fitFleet } from '#cli/fit-fleet.ts'
 import { fitListText } from '#cli/fit-list-text.ts'
@@ -12,6 +22,8 @@ import { catalogNames } from '#weights/catalog/model-catalog.ts'
 export interface FitOptions extends FleetOptions {
   readonly context?: string
   readonly slots?: string
+  readonly kvCacheTypes?: string
+  readonly offload?: boolean
   readonly list?: boolean
   readonly json?: boolean
 }
@@ -27,8 +39,11 @@ export async function answerFit(text: string, options: FitOptions): Promise<void
   if (places.length === 0) throw new CommandFailure('no', noDevice)
   const somewhere = places.some(({ answers }) => answers.some(({ fit }) => fit.kind === 'fits'))
   if (options.json) {
-    const { name, parameterCount, contextTokens } = model
-    printJson({ model: { name, parameterCount, contextTokens }, places: places.map(placeJson) })
+    const { name, aliasOf, parameterCount, contextTokens } = model
+    printJson({
+      model: { name, aliasOf, parameterCount, contextTokens },
+      places: places.map(placeJson),
+    })
   } else console.log(fitText(model, places, somewhere ? [] : placesThatFit(model, wish)))
   if (!somewhere) process.exitCode = 1
 }
@@ -38,13 +53,13 @@ const noDevice = 'no device was found that could hold a model; "motley detect" s
 export async function listFits(options: FitOptions): Promise<void> {
   const wish = wishOf(options)
   const inventory = await fitFleet(options)
-  const models = [...new Set(catalogNames().flatMap((name) => catalogFitModel(name)?.name ?? []))]
+  const models = catalogNames().filter((name) => aliasOf(name) === null)
   const places = fitPlaces(inventory).map((place) => ({
     place,
     models: models.map((name) => {
       const model = catalogFitModel(name)
       const answers = model === null ? [] : fitAnswers(model, place, inventory, wish)
-      return { model: name, best: bestFit(answers) }
+      return { model: name, best: bestFit(answers), missing: missingEngines(answers) }
     }),
   }))
   if (places.length === 0) throw new CommandFailure('no', noDevice)
@@ -52,9 +67,10 @@ export async function listFits(options: FitOptions): Promise<void> {
     printJson({
       places: places.map(({ place, models }) => ({
         ...placeJson({ place, answers: [] }),
-        models: models.map(({ model, best }) => ({
+        models: models.map(({ model, best, missing }) => ({
           model,
           best: best === null ? null : answerJson(best),
+          ...(best === null && missing.length > 0 ? { notInstalled: missing } : {}),
         })),
       })),
     })
@@ -89,20 +105,11 @@ function answerJson({ variant, engine, backend, kind, fit }: FitAnswer) {
   }
 }
 
-function wishOf({ context, slots }: FitOptions) {
+function wishOf({ context, slots, kvCacheTypes, offload }: FitOptions): FitWish {
   return {
-    contextTokens: countOf(context, '--context', 2 ** 31),
-    slots: countOf(slots, '--slots', 1_024),
+    contextTokens: contextOf(context, '--context'),
+    slots: slotsOf(slots),
+    kvCacheTypes: kvCacheTypesOf(kvCacheTypes, '--kv-cache-types'),
+    offload: offload === true,
   }
-}
-
-function countOf(text: string | undefined, option: string, most: number): number | null {
-  if (text === undefined) return null
-  const [, digits = '', unit] = /^(\d+)(k?)$/i.exec(text) ?? []
-  const count = Number(digits) * (unit ? 1_024 : 1)
-  if (digits !== '' && count >= 1 && count <= most) return count
-  throw new CommandFailure(
-    'wrong',
-    `${option} takes a whole number from 1 to ${most}, and not "${text}"`,
-  )
 }

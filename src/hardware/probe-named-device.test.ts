@@ -27,7 +27,10 @@ test.each([
   { text: 'rtx-3090 1.2.3GiB', because: /^no rtx-3090 has 1\.2\.3 GiB/ },
   { text: '0 x rtx-3090', because: /^0 of them are in no machine: 1 to 16 can be/ },
   { text: '500 x rtx-3090', because: /^500 of them/ },
-  { text: 'rtx-309', because: /^there is no such device; did you mean rtx-3090\? Known are / },
+  {
+    text: 'rtx-309',
+    because: /^there is no such device; did you mean rtx-3090\? Others like it: rtx-/,
+  },
   { text: 'voodoo 24GiB', because: /^there is no such device/ },
   { text: 'rtx-3090, please', because: /^"rtx-3090, please" is no device; write one as / },
 ])('$text is none, and it is said why', ({ text, because }) => {

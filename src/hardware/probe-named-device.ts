@@ -7,7 +7,7 @@ import {
   type Vendor,
 } from '#core/device.ts'
 import { type DeviceKindFacts, deviceKinds } from '#hardware/probe-device-kinds.ts'
-import { closest } from '#std/closest.ts'
+import { closest, nearest } from '#std/closest.ts'
 
 export type NamedDevices =
   | {
@@ -23,6 +23,9 @@ const rebuiltMax = 4
 
 /** Of kinds that come with any memory, as CPUs: what the largest machines hold. */
 const gibibytesMax = 8_192
+
+/** Of some seventy names, those that somebody may have meant instead. */
+const alikeShown = 4
 
 /** More are in no machine. */
 const countMax = 16
@@ -41,8 +44,10 @@ export function namedDevices(text: string): NamedDevices {
   if (kind === undefined) {
     const ids = deviceKinds.map((each) => each.id)
     const meant = closest(id.toLowerCase(), ids)
-    const hint = meant === null ? '' : `did you mean ${meant}? `
-    return none(`there is no such device; ${hint}Known are ${ids.join(', ')}`)
+    if (meant === null) return none(`there is no such device; known are ${ids.join(', ')}`)
+    const others = nearest(id.toLowerCase(), ids, alikeShown + 1).filter((each) => each !== meant)
+    const alike = others.slice(0, alikeShown).join(', ')
+    return none(`there is no such device; did you mean ${meant}? Others like it: ${alike}`)
   }
   const { memoryGibibytes: usual } = kind
   const said = sizeText === undefined ? null : Number(sizeText) * gibibytesOf(unit)

@@ -59,7 +59,10 @@ function fitReplica(question: FitQuestion, references: SpeedReferences): Fit {
       ],
     }
   }
-  if (last === null) return { kind: 'no', blockers, memory: null, suggestions: [] }
+  if (last === null) {
+    const against = blockers.length > 0 ? blockers : [hostBlocker(question)]
+    return { kind: 'no', blockers: against, memory: null, suggestions: [] }
+  }
   const { missing, memory } = last
   // What cannot run there at all is not to be made smaller.
   if (blockers.length > 0) {
@@ -72,6 +75,23 @@ function fitReplica(question: FitQuestion, references: SpeedReferences): Fit {
     memory,
     suggestions: question.suggests === true ? fitSuggestions(question, last, references) : [],
   }
+}
+
+/** Asked with a part of it on the CPU alone, nothing was tried with all of it on the devices. */
+function hostBlocker({ limits, deployment }: FitQuestion): Blocker {
+  const least = limits.hostLayersMin ?? 1
+  const layers = least === 1 ? 'a layer' : `${least} layers`
+  return deployment.offload === true
+    ? {
+        check: 'memory',
+        what: `with ${layers} or more of it on the CPU, no setting fits`,
+        unlockedBy: null,
+      }
+    : {
+        check: 'memory',
+        what: `${layers} of it would have to be on the CPU, which is not allowed`,
+        unlockedBy: 'offload: true',
+      }
 }
 
 function withConcessions(blocker: Blocker, conceding: readonly string[]): Blocker {

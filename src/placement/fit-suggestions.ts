@@ -60,7 +60,9 @@ function smallerKv(question: FitQuestion, tried: FitTrial): readonly string[] {
   const best = tried.setting.kvCacheType
   const others = smallerTypes(question, best)
   const type = others.find((each) => doesFit(again(question, tried, { kvCacheType: each })))
-  return type === undefined ? [] : [`a KV cache in ${type} instead of ${best}`]
+  return type === undefined
+    ? []
+    : [`a KV cache in ${type} instead of ${best} (kvCacheTypes: [${best}, ${type}])`]
 }
 
 /** The one with the most bits a weight that fits; all others give up more. */
@@ -147,10 +149,11 @@ function partOnHost(
     decodeTokensPerSecond === null
       ? ''
       : `: about ${decodeTokensPerSecond.toFixed(digits)} tokens/s`
+  const allowing = ', with offload: true'
   const room = `(${memoryText(trial.memory.hostBytes)})${rate}`
   return [
     offload.expertLayersOnHost > 0
-      ? `the experts of ${offload.expertLayersOnHost} of ${offload.layerCount} layers in the memory of the machine ${room}`
-      : `${offload.layerCount - offload.layersOnHost} of ${offload.layerCount} layers on ${first.device.name}, the others on the CPU ${room}`,
+      ? `the experts of ${offload.expertLayersOnHost} of ${offload.layerCount} layers in the memory of the machine ${room}${allowing}`
+      : `${offload.layerCount - offload.layersOnHost} of ${offload.layerCount} layers on ${first.device.name}, the others on the CPU ${room}${allowing}`,
   ]
 }

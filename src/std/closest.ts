@@ -10,7 +10,21 @@ export function closest(word: string, candidates: Iterable<string>): string | nu
       bestDistance = distance
     }
   }
-  return best
+  return best ?? longerOrShorter(word.toLowerCase(), candidates)
+}
+
+/** Shorter pieces begin too much. */
+const pieceLengthMin = 4
+
+/** `alias` for `aliases`: the one of which it is the beginning, or which is the beginning of it. */
+function longerOrShorter(word: string, candidates: Iterable<string>): string | null {
+  const alike = [...candidates].filter((candidate) => {
+    const other = candidate.toLowerCase()
+    const isLong = Math.min(word.length, other.length) >= pieceLengthMin
+    return isLong && (other.startsWith(word) || word.startsWith(other))
+  })
+  const [only] = alike
+  return only !== undefined && alike.length === 1 ? only : null
 }
 
 /** The candidates that are most like a word, the nearest first. */

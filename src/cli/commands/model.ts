@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { readReference } from '#cli/catalog-hint.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { weightsDirectory } from '#cli/data-directory.ts'
 import { findModel, findModelOrFail } from '#cli/model-names.ts'
@@ -15,7 +16,7 @@ import { systemClock } from '#std/clock.ts'
 import { weightsCaches } from '#weights/caches/index.ts'
 import { inspectFiles, storedFiles } from '#weights/inspect.ts'
 import { pullWeights } from '#weights/pull.ts'
-import { parseReference, referenceText } from '#weights/reference.ts'
+import { referenceText } from '#weights/reference.ts'
 import { modelBytes, openStore } from '#weights/store.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
@@ -74,7 +75,7 @@ async function pull(
   { node, json }: { node: readonly string[]; json?: boolean },
 ): Promise<void> {
   await withWeights(async (context) => {
-    const reference = parseReference(text)
+    const reference = readReference(text)
     const progress = new PullProgress({
       isTerminal: process.stderr.isTTY === true,
       columns: process.stderr.columns || 80,

@@ -5,8 +5,11 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { launchBackends, launchEngines } from '#agent/launch-words.ts'
 import { askController } from '#cli/admin-client.ts'
+import { readReference } from '#cli/catalog-hint.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { contextOf, kvCacheTypesOf, slotsOf } from '#cli/count.ts'
 import { weightsDirectory } from '#cli/data-directory.ts'
+import { fleetHeaders } from '#cli/fleet-headers.ts'
 import {
   nodesAnswer,
   replicaAnswer,
@@ -15,11 +18,10 @@ import {
   replicasText,
 } from '#cli/fleet-text.ts'
 import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
+import { numberOf } from '#cli/load-values.ts'
 import { findModel } from '#cli/model-names.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
-import { parseReference } from '#weights/reference.ts'
 import { openStore } from '#weights/store.ts'
-import { WeightsError } from '#weights/weights-error.ts'
 
 const stopAnswer = z.object({
   replica: z.string(),
@@ -33,6 +35,8 @@ interface StartFlags extends GatewayOptions {
   readonly backend?: string
   readonly context?: string
   readonly slots?: string
+  readonly kvCacheType?: string
+  readonly offload?: string
   readonly container?: boolean
   readonly json?: boolean
 }
@@ -59,8 +63,10 @@ export function addReplicaCommand(program: Command): void {
     .option('--name <name>', 'what clients call the model (default: from the weights)')
     .option('--engine <engine>', 'with this engine, and no other')
     .option('--backend <backend>', 'on cuda, rocm, metal, vulkan, level-zero or cpu')
-    .option('--context <tokens>', 'longest prompt plus answer (default 8192)')
+    .option('--context <tokens>', 'longest prompt plus answer, as 8192 or 8k (default 8k)')
     .option('--slots <count>', 'requests at a time (default 4)')
+    .option('--kv-cache-type <type>', 'keep the KV cache in it: f16, fp8, q8_0 or q4_0')
+    .option('--offload <layers>', 'leave so many layers to the CPU, which is many times slower')
     .option('--container', 'in a container of Docker or Podman')
     .option('--json', 'print what was started as JSON')
     .action(start)
@@ -93,7 +99,8 @@ export function addReplicaCommand(program: Command): void {
 }
 
 async function start(text: string, flags: StartFlags): Promise<void> {
-  const { node, name, engine, backend, context, slots, container, json, ...gateway } = flags
+  const { node, name, engine, backend, context, slots, container, json, ...more } = flags
+  const { kvCacheType, offload, ...gateway } = more
   const source = await sourceOf(text)
   const replica = {
     model: name ?? nameOf(source),
@@ -101,10 +108,12 @@ async function start(text: string, flags: StartFlags): Promise<void> {
     engine: oneOf(engine, '--engine', launchEngines),
     backend: oneOf(backend, '--backend', launchBackends),
     deviceIndexes: null,
-    contextTokens: countOf(context, '--context', contextTokensMax),
-    slots: countOf(slots, '--slots', slotsMax),
+    contextTokens: contextOf(context, '--context'),
+    slots: slotsOf(slots),
     kind: container === true ? 'container' : 'native',
     extraArguments: [],
+    ...kvCacheTypeFlag(kvCacheType),
+    ...(await offloadFlag(offload, source, gateway)),
   }
   const answer = await askController('/admin/v1/replicas', gateway, {
     method: 'POST',
@@ -184,6 +193,30 @@ async function onlyReplica(gateway: GatewayOptions): Promise<string> {
   )
 }
 
+function kvCacheTypeFlag(text: string | undefined) {
+  const [kvCacheType, ...others] = kvCacheTypesOf(text, '--kv-cache-type') ?? []
+  if (others.length > 0) throw new CommandFailure('wrong', '--kv-cache-type takes one type')
+  return kvCacheType === undefined ? {} : { kvCacheType }
+}
+
+/** How many layers there are stands in the headers, which a machine of the fleet reads. */
+async function offloadFlag(text: string | undefined, source: string, gateway: GatewayOptions) {
+  if (text === undefined) return {}
+  const layersOnHost = numberOf(text, '--offload', { whole: true })
+  const { [source]: read } = await fleetHeaders([source], gateway)
+  const layerCount = read?.facts?.layerCount ?? null
+  if (layerCount === null) {
+    throw new CommandFailure('no', `--offload: nobody could read how many layers ${source} has`)
+  }
+  if (layersOnHost >= layerCount) {
+    throw new CommandFailure(
+      'wrong',
+      `--offload takes at most ${layerCount - 1} of its ${layerCount} layers; all of them are --backend cpu`,
+    )
+  }
+  return { offload: { layerCount, layersOnHost, expertLayersOnHost: 0 } }
+}
+
 function replicaPath(id: string): string {
   return `/admin/v1/replicas/${encodeURIComponent(id)}`
 }
@@ -191,20 +224,6 @@ function replicaPath(id: string): string {
 function nameOf(weights: string): string {
   const last = basename(weights.replace(/[#?].*$/, '')).replace(/\.gguf$/i, '')
   return last.replace(/:[^:]*$/, '').replace(/-GGUF$/i, '') || 'model'
-}
-
-/** As the protocol bounds them. */
-const slotsMax = 1_024
-const contextTokensMax = 100_000_000
-
-function countOf(text: string | undefined, option: string, most: number): number | null {
-  if (text === undefined) return null
-  const count = Number(text)
-  if (Number.isInteger(count) && count > 0 && count <= most) return count
-  throw new CommandFailure(
-    'wrong',
-    `${option} takes a whole number from 1 to ${most}, and not "${text}"`,
-  )
 }
 
 function oneOf(
@@ -230,13 +249,6 @@ async function sourceOf(text: string): Promise<string> {
   if (!isReference && /\.gguf$|^[./~]/.test(text)) {
     throw new CommandFailure('wrong', `there is no file ${resolve(text)}`)
   }
-  try {
-    parseReference(text)
-  } catch (error) {
-    if (error instanceof WeightsError) {
-      throw new CommandFailure('wrong', error.message, { cause: error })
-    }
-    throw error
-  }
+  readReference(text)
   return text
 }

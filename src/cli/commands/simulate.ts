@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { contextOf } from '#cli/count.ts'
 import { type FleetOptions, fitFleet } from '#cli/fit-fleet.ts'
 import { withGatewayOptions } from '#cli/gateway-client.ts'
 import { fleetYaml } from '#cli/inventory-fleet-yaml.ts'
@@ -143,7 +144,7 @@ async function realFleet({ fromInventory, ...options }: FleetArguments): Promise
 async function compareCommand(options: CompareArguments): Promise<void> {
   const policies = policiesOf(options.policies ?? usualPolicies)
   const durationMs = durationOf(options.duration, '--duration')
-  const promptTokensMax = numberOf(options.context, '--context', { whole: true })
+  const promptTokensMax = contextOf(options.context, '--context') ?? 0
   const { fleet: fleetName, trace: traceName, how } = options
   const fleet = await fleetOf(fleetName)
   await show({

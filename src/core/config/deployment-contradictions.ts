@@ -1,6 +1,7 @@
 /** What is wrong between `deployments:` and the rest of motley.yaml, each part being right alone. */
 import type { Contradiction } from '#core/config/contradiction.ts'
 import { asList, asMap, isReference } from '#core/config/written.ts'
+import { closest } from '#std/closest.ts'
 
 type Written = Readonly<Record<string, unknown>>
 
@@ -33,9 +34,11 @@ function unknownModel(
   if (catalog === null || typeof model !== 'string' || isReference(model)) return []
   const written = Object.hasOwn(models, model)
   if (catalog.has(model) || (written && variantsOf(models, model).length > 0)) return []
+  const meant = closest(model, [...catalog, ...Object.keys(models)])
+  const hint = meant === null || written ? '' : `; did you mean "${meant}"?`
   const why = written
     ? `"${model}" stands under "models" without variants, so nobody knows where its weights are; add models["${model}"].variants`
-    : `"${model}" is no model of "models", and the catalogue does not know it; add models["${model}"].variants with where its weights are, or write a reference as hf:owner/repo`
+    : `"${model}" is no model of "models", and the catalogue does not know it; add models["${model}"].variants with where its weights are, or write a reference as hf:owner/repo${hint}`
   return [{ path: ['deployments', name, 'model'], message: why }]
 }
 

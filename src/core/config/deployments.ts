@@ -1,6 +1,6 @@
 /** `deployments:` of motley.yaml: what should run, how fast it must be, and where it may be. */
 import { z } from 'zod'
-import { byteSize, milliseconds, modelText, nameText } from '#core/config/text.ts'
+import { byteSize, contextTokens, milliseconds, modelText, nameText } from '#core/config/text.ts'
 import { priorities, type TaintEffect, type Toleration, taintEffects } from '#core/deployment.ts'
 import { backends } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
@@ -126,10 +126,7 @@ export const deploymentConfig = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether other deployments that share may be on the same device.'),
-  context: z
-    .int()
-    .min(64)
-    .max(100_000_000)
+  context: contextTokens
     .optional()
     .describe(
       'Longest prompt plus answer, in tokens. Left out: what the model was made for, or less.',

@@ -1,6 +1,6 @@
 /** `embedded:` of motley.yaml: one model file served by the engine that comes with Motley. */
 import { z } from 'zod'
-import { modelText, pathText } from '#core/config/text.ts'
+import { contextTokens, modelText, pathText } from '#core/config/text.ts'
 
 export const embeddedConfig = z.strictObject({
   model: pathText.describe('A GGUF file; a relative path starts at the folder of motley.yaml.'),
@@ -13,9 +13,7 @@ export const embeddedConfig = z.strictObject({
     .max(256)
     .optional()
     .describe('Answers it writes at a time; further requests wait in the gateway.'),
-  contextTokens: z
-    .int()
-    .min(64)
+  contextTokens: contextTokens
     .optional()
     .describe('The longest prompt plus answer, in tokens. Left out: what the model was made for.'),
   threads: z

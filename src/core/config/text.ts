@@ -46,6 +46,28 @@ export const byteSize = z
   ])
   .meta({ allowed: 'a size such as 500000, 64KiB or 32MiB' })
 
+/** `8192`, or `8k` for 8 × 1024 tokens; null for anything else. */
+export function readTokenCount(text: string): number | null {
+  const [, digits, unit] = /^(\d{1,12})(k?)$/i.exec(text.trim()) ?? []
+  return digits === undefined ? null : Number(digits) * (unit ? 1_024 : 1)
+}
+
+export const contextTokensMax = 100_000_000
+
+/** A context in tokens: a whole number, or thousands as people say them, such as `32k`. */
+export const contextTokens = z
+  .union([
+    z.int().min(64).max(contextTokensMax),
+    z
+      .string()
+      .refine((text) => {
+        const count = readTokenCount(text) ?? 0
+        return count >= 64 && count <= contextTokensMax
+      })
+      .transform((text) => readTokenCount(text) ?? 0),
+  ])
+  .meta({ allowed: `a whole number from 64 to ${contextTokensMax}, or as 8k or 32k` })
+
 /** What a timer of Node holds: a longer wait would fire at once. It is 24.8 days. */
 const timerMsMax = 2 ** 31 - 1
 

@@ -12,12 +12,33 @@ const llama3 = {
   ropeFactors: true,
   contextTokens: 131_072,
 }
+/** 3.1 and 3.3 differ in what they were taught alone. */
+const llama3Of70b = {
+  ...llama3,
+  ...{ layers: 80, hidden: 8_192, heads: 64, kvHeads: 8, headDimension: 128 },
+  ...{ feedForward: 28_672, tied: false },
+}
 const qwen25 = {
   architecture: 'qwen2',
   attentionBiases: 'query-key-value',
   headDimension: 128,
   contextTokens: 32_768,
 } as const
+/** R1 is V3, taught to think first. */
+const deepseekV3: ChatModel['shape'] = {
+  architecture: 'deepseek2',
+  ...{ layers: 61, hidden: 7_168, heads: 128, kvHeads: 128, headDimension: 192 },
+  ...{ feedForward: 18_432, vocabulary: 129_280, contextTokens: 163_840, tied: false },
+  latent: {
+    ...{ queryRank: 1_536, kvRank: 512, keyDimension: 128 },
+    ...{ ropeDimension: 64, valueDimension: 128 },
+  },
+  experts: {
+    ...{ count: 256, usedPerToken: 8, feedForward: 2_048, sharedFeedForward: 2_048 },
+    ...{ denseLayers: 3, choiceBias: true },
+  },
+}
+
 const qwen3 = {
   architecture: 'qwen3',
   headNorms: true,
@@ -76,16 +97,19 @@ export const chatModels: readonly ChatModel[] = [
   },
   {
     name: 'llama-3.1-70b',
-    aliases: ['llama-3.3-70b'],
+    hub: 'meta-llama/Llama-3.1-70B-Instruct',
+    gguf: 'bartowski/Meta-Llama-3.1-70B-Instruct-GGUF',
+    fp8: 'RedHatAI/Meta-Llama-3.1-70B-Instruct-FP8',
+    awq: 'hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4',
+    shape: llama3Of70b,
+  },
+  {
+    name: 'llama-3.3-70b',
     hub: 'meta-llama/Llama-3.3-70B-Instruct',
     gguf: 'bartowski/Llama-3.3-70B-Instruct-GGUF',
     fp8: 'RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic',
     awq: 'casperhansen/llama-3.3-70b-instruct-awq',
-    shape: {
-      ...llama3,
-      ...{ layers: 80, hidden: 8_192, heads: 64, kvHeads: 8, headDimension: 128 },
-      ...{ feedForward: 28_672, tied: false },
-    },
+    shape: llama3Of70b,
   },
   {
     name: 'llama-3.1-405b',
@@ -272,25 +296,20 @@ export const chatModels: readonly ChatModel[] = [
     },
   },
   {
-    name: 'deepseek-v3-r1',
-    aliases: ['deepseek-r1', 'deepseek-v3'],
+    name: 'deepseek-r1',
+    aliases: ['deepseek-v3-r1'],
     hub: 'deepseek-ai/DeepSeek-R1',
     native: 'fp8',
     gguf: 'unsloth/DeepSeek-R1-GGUF',
     published: { repo: 'unsloth/DeepSeek-R1-GGUF', name: 'UD-IQ1_S', bytes: 140_230_779_699 },
-    shape: {
-      architecture: 'deepseek2',
-      ...{ layers: 61, hidden: 7_168, heads: 128, kvHeads: 128, headDimension: 192 },
-      ...{ feedForward: 18_432, vocabulary: 129_280, contextTokens: 163_840, tied: false },
-      latent: {
-        ...{ queryRank: 1_536, kvRank: 512, keyDimension: 128 },
-        ...{ ropeDimension: 64, valueDimension: 128 },
-      },
-      experts: {
-        ...{ count: 256, usedPerToken: 8, feedForward: 2_048, sharedFeedForward: 2_048 },
-        ...{ denseLayers: 3, choiceBias: true },
-      },
-    },
+    shape: deepseekV3,
+  },
+  {
+    name: 'deepseek-v3',
+    hub: 'deepseek-ai/DeepSeek-V3',
+    native: 'fp8',
+    gguf: 'unsloth/DeepSeek-V3-GGUF',
+    shape: deepseekV3,
   },
   {
     name: 'glm-4.5-air',

@@ -20,7 +20,7 @@ const published: readonly Published[] = JSON.parse(
 ).models
 
 function shapeOf(id: string) {
-  const model = chatModels.find(({ name }) => name === id)
+  const model = chatModels.find(({ name, aliases = [] }) => [name, ...aliases].includes(id))
   if (model === undefined) throw new Error(`the catalogue has no ${id}`)
   return model
 }
@@ -78,12 +78,23 @@ test('weights of vLLM: 16 bit, FP8 and AWQ keep embedding and output in 16 bit',
   expect(gigabytes('awq 4-bit')).toBeCloseTo((6.98 * 4.156) / 8 + 2 * 1.05, 1)
 })
 
+test('a model is served by its own files, not by those of a sibling of the same shape', () => {
+  for (const [name, own] of [
+    ['llama-3.1-70b', /3\.1-70b/i],
+    ['llama-3.3-70b', /3\.3-70b/i],
+    ['deepseek-v3', /deepseek-v3/i],
+    ['deepseek-r1', /deepseek-r1/i],
+  ] as const) {
+    for (const { source } of catalogModel(name)?.variants ?? []) expect(source).toMatch(own)
+  }
+})
+
 test('every name leads to variants with facts, and no variant is worth less bits than the next', () => {
   for (const name of catalogNames()) {
     const bits = catalogModel(name)?.variants.map(({ facts }) => facts?.bitsPerWeight ?? 0) ?? []
     expect(bits.length, name).toBeGreaterThan(0)
     expect(Math.min(...bits), name).toBeGreaterThan(0)
   }
-  expect(catalogModel('LLAMA-3.3-70b')?.name).toBe('llama-3.1-70b')
+  expect(catalogModel('MISTRAL-7b')?.name).toBe('mistral-7b-v0.3')
   expect(catalogModel('llama-9')).toBeNull()
 })
