@@ -105,6 +105,17 @@ test.each([
   expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(says) })
 })
 
+test('a model that nobody serves is asked for once, of the list, and not by every request', async () => {
+  const served = await engine({ models: ['llama-3.1-8b'] })
+  const { url } = await fleet({ endpoints: endpointsOf({ served }) })
+  const { code, err } = await motley(['load', ...small, '--model', 'llama-3.1-8', '--url', url])
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: 'motley: --model "llama-3.1-8" is not served there: there is llama-3.1-8b; did you mean llama-3.1-8b?\n',
+  })
+  expect(served.stats().started).toBe(0)
+})
+
 test('a load on a port where nothing listens says so, and is exit code 3', async () => {
   const { code, err } = await motley([
     'load',

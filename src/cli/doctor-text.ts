@@ -36,9 +36,48 @@ function countText(problems: readonly Problem[]): string {
   return `${parts.join(', ')}:`
 }
 
-/** The fix is one line, however long, so that a command in it can be copied. */
 function problemLines({ severity, what, why, fix }: Problem): string[] {
   const [first = '', ...rest] = wrapped(`${severity}: ${what}`, terminalWidth, '  ')
   const head = `${paint(colours[severity], severity)}${first.slice(severity.length)}`
-  return ['', head, ...rest, ...wrapped(`  why: ${why}`, terminalWidth, '       '), `  fix: ${fix}`]
+  return ['', head, ...rest, ...wrapped(`  why: ${why}`, terminalWidth, indent), ...fixLines(fix)]
+}
+
+const indent = '       '
+
+/** A command in a sentence, up to where the sentence goes on; those in quotes are part of it. */
+const programs = 'sudo|cmake|echo|cat|nvidia-smi|xpu-smi|vulkaninfo|sysctl'
+const command = new RegExp(
+  `(?<!["\\w])(?<!\\w )\\b(?:(?:${programs}) |export \\w+=).+?(?=$|\\.? \\(|\\. |\\.$|, (?:and|then|or) )`,
+  'g',
+)
+
+/**
+ * A fix that is longer than a line has each of its commands on lines of its own, which a shell takes
+ * as they are.
+ */
+function fixLines(fix: string): string[] {
+  const line = `  fix: ${fix}`
+  if (line.length <= terminalWidth) return [line]
+  const lines: string[] = []
+  const say = (text: string) => {
+    const words = text.replace(/^[.,]? /, '').trim()
+    if (words === '') return
+    const start = lines.length === 0 ? '  fix: ' : indent
+    lines.push(...wrapped(`${start}${words}`, terminalWidth, indent))
+  }
+  let at = 0
+  for (const { index, 0: text } of fix.matchAll(command)) {
+    say(fix.slice(at, index))
+    if (lines.length === 0) lines.push('  fix:')
+    lines.push(...commandLines(text))
+    at = index + text.length
+  }
+  say(fix.slice(at))
+  return lines
+}
+
+function commandLines(text: string): string[] {
+  const mark = ' \\'
+  const lines = wrapped(`${indent}${text}`, terminalWidth - mark.length, `${indent}  `)
+  return lines.map((line, at) => (at < lines.length - 1 ? `${line}${mark}` : line))
 }

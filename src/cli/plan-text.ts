@@ -27,7 +27,7 @@ export function planText(input: PlanInput, plan: Plan): string {
     return movedStops.has(step) ? [] : stopLines(input, step)
   })
   return [
-    summary(input, plan, moves.size),
+    ...wrapped(summary(input, plan, moves.size), terminalWidth, '  '),
     ...(input.frozen
       ? ['', 'More than half of the nodes are lost at once: nothing is stopped or moved.']
       : []),
@@ -173,8 +173,18 @@ function keptLines(input: PlanInput, { replicas }: Plan): string[] {
   return replicas.flatMap(({ id, keeps, setting }) =>
     keeps === null
       ? []
-      : wrapped(`= ${id}  ${placeText(input.inventory, setting)}`, terminalWidth, '    '),
+      : [
+          ...wrapped(`= ${id}  ${placeText(input.inventory, setting)}`, terminalWidth, '    '),
+          ...indented(staysText(keeps, input.frozen)),
+        ],
   )
+}
+
+function staysText({ ready }: PlacedReplica, frozen: boolean): string {
+  if (frozen) return 'stays: nothing is moved while most nodes are lost'
+  return ready
+    ? 'stays: it runs there, and no other place is worth a move'
+    : 'stays: it is starting there already'
 }
 
 const barWidth = 24

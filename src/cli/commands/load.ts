@@ -18,6 +18,7 @@ import { loadReport } from '#loadtest/load-report.ts'
 import type { LoadProgress } from '#loadtest/run-load.ts'
 import { judge, readThreshold, thresholdForms } from '#loadtest/threshold.ts'
 import type { Trace } from '#simulator/traces/trace.ts'
+import { closest } from '#std/closest.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 
 interface LoadArguments {
@@ -110,7 +111,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     )
   }
   const gateway = { url: options.url }
-  const model = options.model ?? (await onlyModel(gateway))
+  const model = await modelToAsk(options.model, gateway)
   const [{ Agent }, { chatRequest }, { runLoad }, { systemClock }] = await Promise.all([
     import('undici'),
     import('#loadtest/chat-request.ts'),
@@ -246,11 +247,25 @@ const promptTokensMax = 10_000_000
 /** All of them are drawn before the first goes out. */
 const requestsMax = 1_000_000
 
-async function onlyModel(gateway: { url: string | undefined }): Promise<string> {
-  const list = (await askGateway('/v1/models', gateway, 'any key')) as {
-    readonly data?: readonly { readonly id: string }[]
-  } | null
-  const names = (list?.data ?? []).map(({ id }) => id)
+/** One that is not served would be refused as often as there are requests. */
+async function modelToAsk(
+  wanted: string | undefined,
+  gateway: { url: string | undefined },
+): Promise<string> {
+  const names = await servedNames(gateway).catch((error: unknown) => {
+    // A server that cannot list its models may answer all the same, and the run says if it does not.
+    if (wanted !== undefined && error instanceof CommandFailure) return [] as readonly string[]
+    throw error
+  })
+  if (wanted !== undefined && (names.length === 0 || names.includes(wanted))) return wanted
+  if (wanted !== undefined) {
+    const meant = closest(wanted, names)
+    const hint = meant === null ? '' : `; did you mean ${meant}?`
+    throw new CommandFailure(
+      'no',
+      `--model "${wanted}" is not served there: there is ${names.slice(0, 10).join(', ')}${hint}`,
+    )
+  }
   const [only] = names
   if (only !== undefined && names.length === 1) return only
   throw new CommandFailure(
@@ -259,6 +274,14 @@ async function onlyModel(gateway: { url: string | undefined }): Promise<string> 
       ? 'no model is served there: "motley status" says why'
       : `say which model with --model: ${names.slice(0, 10).join(', ')}`,
   )
+}
+
+/** @throws {CommandFailure} where nobody tells. */
+async function servedNames(gateway: { url: string | undefined }): Promise<readonly string[]> {
+  const list = (await askGateway('/v1/models', gateway, 'any key')) as {
+    readonly data?: readonly { readonly id: string }[]
+  } | null
+  return (list?.data ?? []).map(({ id }) => id)
 }
 
 function beginText(

@@ -3,6 +3,8 @@ import { askController } from '#cli/admin-client.ts'
 import { nodesAnswer, nodesText } from '#cli/fleet-text.ts'
 import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { printJson } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 
 export function addNodesCommand(program: Command): void {
   const nodes = withGatewayOptions(program.command('nodes'))
@@ -34,10 +36,8 @@ export function addDrainCommand(program: Command): void {
         method: 'POST',
         body: { draining: undo !== true },
       })
-      console.log(
-        undo
-          ? `${node} is used again`
-          : `${node} drains: what was planned moves first, the rest finishes what it does and ends`,
-      )
+      const drains = `${node} drains: what was planned moves first, the rest finishes what it does and ends`
+      const said = undo ? `${node} is used again` : drains
+      console.log(wrapped(said, terminalWidth, '  ').join('\n'))
     })
 }
