@@ -378,3 +378,29 @@ test('a benchmark is compared with the newest one before, and two at a time are 
   // Gateways are told the newest one.
   expect(controller.endpoints()).toMatchObject([{ measured: { decodeTokensPerSecond: 12 } }])
 })
+
+test.each([
+  { what: 'ten minutes ahead', ms: 600_000 },
+  { what: 'ten minutes behind', ms: -600_000 },
+  { what: 'at 1970, as that of a machine without a battery', ms: -Date.UTC(2026, 0, 1) },
+])('an agent whose clock is $what belongs to the fleet like any other', async ({ ms }) => {
+  const clock = new HeldClock()
+  const agentClock = new HeldClock(clock.nowMs() + ms)
+  const { controller, log, token } = await controllerIn(temporaryFolder(), clock)
+  const agent = await linkTo(controller.port, { clock: agentClock, token: token().secret })
+  await agent.until(/^welcome/)
+  await startedAndReady(controller, agent)
+  // Its token, its heartbeats and its silence are measured by the clock of whoever measures.
+  for (let beat = 0; beat < 30; beat++) {
+    clock.pass(5_000)
+    agentClock.pass(5_000)
+    await untilTrue('its heartbeat is there', () => controller.nodes()[0]?.silentMs === 0)
+    expect(controller.nodes()[0]).toMatchObject({ presence: 'ready', givenUp: false })
+    expect(accepting(controller)).toBe(1)
+  }
+  expect(agent.link.isUp).toBe(true)
+  expect(log.filter((line) => /silent|lost|back/.test(line))).toEqual([])
+  for (let second = 0; second < 15; second++) clock.pass(1_000)
+  expect(controller.nodes()[0]?.presence).toBe('suspect')
+  expect(accepting(controller)).toBe(0)
+})
