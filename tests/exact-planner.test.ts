@@ -57,6 +57,23 @@ test('a plan that nobody has proven to be the best does not say that it is', () 
   if (optimizer.name === 'greedy') expect(steps).toEqual(search(input).steps)
 })
 
+test('what is proven to be the most is not asked again in the passes after it', () => {
+  let solved = 0
+  const counting = createExactPlanner(evenFit, (text, gapRatio) => {
+    solved += 1
+    return solve(text, gapRatio)
+  })
+  const proven = fc.sample(anyFleet(search), { seed, numRuns: 40 }).filter((input) => {
+    solved = 0
+    const { optimizer, steps } = counting(input)
+    if (optimizer.gapRatio !== 0 || steps.length === 0) return false
+    // How many have no place, and then in how few seconds.
+    expect(solved).toBeLessThanOrEqual(2)
+    return true
+  })
+  expect(proven.length).toBeGreaterThan(5)
+})
+
 /** Step by step: whatever starts finds room on its devices beside everything that is there then. */
 function memoryIsNeverPromisedTwice({ inventory }: PlanInput, made: Plan): void {
   const nodes = new Map(inventory.nodes.map((node) => [node.id, node]))

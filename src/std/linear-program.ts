@@ -33,8 +33,11 @@ export interface LinearSolution {
   readonly gapRatio: number
 }
 
-/** Null when there is no solution, or none was found before the solver had done what it may. */
-export type SolveLinearProgram = (lpText: string) => LinearSolution | null
+/**
+ * Null when there is no solution, or none was found before the solver had done what it may. `gapRatio`:
+ * from how near the optimum on a solution is good enough; left out where the solver was told before.
+ */
+export type SolveLinearProgram = (lpText: string, gapRatio?: number) => LinearSolution | null
 
 /** Readers of the format take lines of a few hundred characters. */
 const termsEachLine = 8

@@ -9,8 +9,11 @@ import type { LinearSolution, SolveLinearProgram } from '#std/linear-program.ts'
 const loadHighs = highsModule as unknown as typeof highsModule.default
 
 export interface SolverLimits {
-  /** Iterations of the simplex method, over all that it tries; it stops at the next checkpoint. */
-  readonly iterationsMax: number
+  /**
+   * Iterations of the simplex method, over all that it tries, for a program of so many bytes of text; it
+   * stops at the next checkpoint.
+   */
+  readonly iterationsMax: (programBytes: number) => number
   /** From how near the optimum on a solution is good enough to be called optimal. */
   readonly gapRatio: number
 }
@@ -21,9 +24,11 @@ let loading: Promise<Highs> | null = null
 export async function loadLinearSolver(limits: SolverLimits): Promise<SolveLinearProgram> {
   loading ??= loadHighs()
   const highs = await loading
-  return (lpText) => {
+  return (lpText, gapRatio = limits.gapRatio) => {
     try {
-      return highs.withModel({ format: 'lp', data: lpText }, (model) => solve(highs, model, limits))
+      return highs.withModel({ format: 'lp', data: lpText }, (model) =>
+        solve(highs, model, gapRatio, limits.iterationsMax(lpText.length)),
+      )
     } catch {
       // It throws whatever its own code threw: out of memory, or a program that it cannot read.
       return null
@@ -31,7 +36,7 @@ export async function loadLinearSolver(limits: SolverLimits): Promise<SolveLinea
   }
 }
 
-function solve(highs: Highs, model: Model, { iterationsMax, gapRatio }: SolverLimits) {
+function solve(highs: Highs, model: Model, gapRatio: number, iterationsMax: number) {
   const { callbackType, modelStatus, solutionStatus } = highs.constants
   // One thread it has anyway, and one seed: there is no chance in it.
   model.options.set({ output_flag: false, mip_rel_gap: gapRatio, random_seed: 0 })

@@ -49,7 +49,7 @@ async function optimum(
 ): Promise<number> {
   const isWhole = demand.kind === 'highest-rate' && demand.attainment === 1
   const buckets = bucketsOf(requests, isWhole ? sixths : [...sixths, ...longest], quarters)
-  const solve = await loadLinearSolver({ iterationsMax, gapRatio: 0 })
+  const solve = await loadLinearSolver({ iterationsMax: () => iterationsMax, gapRatio: 0 })
   const solution = solve(fluidProgram(endpoints, buckets, target, demand))
   if (solution?.kind === 'optimal') return solution.objective
   throw new Error('The solver found no optimum of the bound')
