@@ -177,7 +177,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     choose: async (spec, weights) => {
       const port = await ports.next()
       const cacheDirectory = join(options.directory, 'cache')
-      await makeFolder(cacheDirectory)
+      await makeFolder(join(cacheDirectory, spec.kind))
       const chosen = chooseLaunch({
         spec,
         weights,

@@ -213,10 +213,11 @@ test('a container gets the groups of the GPU files, and keeps what it compiles',
   const asked = { machine: 'amd/8-mi308x', weights: safetensors, wish }
   const { plan } = chooseLaunch(await needOf(asked))
   expect(plan.container?.groups).toEqual(['44', '993'])
-  expect(plan.env['VLLM_CACHE_ROOT']).toBe('/var/lib/motley/cache/vllm')
+  // Apart from that of native engines, who could not replace what root wrote.
+  expect(plan.env['VLLM_CACHE_ROOT']).toBe('/var/lib/motley/cache/container/vllm')
   expect(plan.container?.mounts).toContainEqual({
-    source: '/var/lib/motley/cache',
-    target: '/var/lib/motley/cache',
+    source: '/var/lib/motley/cache/container',
+    target: '/var/lib/motley/cache/container',
     readOnly: false,
   })
 })

@@ -204,7 +204,8 @@ function planFor(
       args: [...ownProgram.args, ...(ownArgs ?? [])],
     },
     deviceGroupIds: need.deviceGroupIds,
-    cacheDirectory: need.cacheDirectory,
+    // Engines in containers are another user: what they write, native ones could not replace.
+    cacheDirectory: `${need.cacheDirectory}/${spec.kind}`,
     // A wrong one hangs: only where somebody, or a plan, wants this very backend.
     allowsArchitectureOverride: spec.backend !== null,
     extraArgs: spec.extraArguments,

@@ -14,11 +14,18 @@ const firstPauseMs = 5 * 60_000
 const pauseMsMax = 60 * 60_000
 
 /**
+ * Each try costs others minutes, too: after the second, one a day is enough to find out that nobody has
+ * mended it. Whoever has says so with "motley retry".
+ */
+const evictingPauseMs = 24 * 60 * 60_000
+
+/**
  * `times`: how often it has failed before. Where others had to go for it the pause is the longest at
- * once: each try costs them minutes, too.
+ * once.
  */
 export function pauseMsAfter(times: number, hadEvicted: boolean): number {
-  return hadEvicted ? pauseMsMax : Math.min(pauseMsMax, firstPauseMs * 2 ** times)
+  if (hadEvicted) return times === 0 ? pauseMsMax : evictingPauseMs
+  return Math.min(pauseMsMax, firstPauseMs * 2 ** times)
 }
 
 /**
