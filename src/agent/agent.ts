@@ -11,15 +11,16 @@ import { ControllerLink, type Refusal } from '#agent/controller-link.ts'
 import { EngineFinder, usualPorts } from '#agent/engine-finder.ts'
 import { type OpenPageFetcher, openPageFetcher } from '#agent/fetch-page.ts'
 import { FreePorts } from '#agent/free-ports.ts'
-import {
-  type AgentIdentity,
-  type ControllerAddress,
-  readIdentity,
-  writeIdentity,
-} from '#agent/identity.ts'
+import { type AgentIdentity, type ControllerAddress, readIdentity } from '#agent/identity.ts'
 import { type Ingress, openIngress } from '#agent/ingress.ts'
 import { inspectWeights } from '#agent/inspect-weights.ts'
 import { installedEngines } from '#agent/installed-engines.ts'
+import {
+  controllerOf,
+  hasJoinedAt,
+  type JoinWish,
+  rememberController,
+} from '#agent/joined-controller.ts'
 import { type FoundSoftware, NodeReport } from '#agent/node-report.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
 import { PeerNodes } from '#agent/peer-nodes.ts'
@@ -47,13 +48,7 @@ export interface AgentOptions {
   /** Where its identity, its records and the logs of its replicas lie. */
   readonly directory: string
   /** Null for a node that has joined before, as is the secret of one that needs only the address. */
-  readonly join: {
-    /** Fingerprint null: that of the controller which this machine belongs to, at another address. */
-    readonly address: Omit<ControllerAddress, 'fingerprint'> & {
-      readonly fingerprint: string | null
-    }
-    readonly secret: string | null
-  } | null
+  readonly join: JoinWish | null
   /** So long it looks for a controller that has not taken it before. */
   readonly joinWithinMs: number
   readonly name: string
@@ -273,7 +268,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     chance: options.chance,
     joinWithinMs: options.joinWithinMs,
     onWelcome(name) {
-      remember(options, identity, controller)
+      rememberController(options, identity, controller)
       options.onWelcome?.(name)
     },
     onRefused(code, message) {
@@ -361,42 +356,6 @@ async function findSoftware(options: AgentOptions, os: OperatingSystem): Promise
     hasContainers: containers.kind === 'there',
   })
   return { containers, engines: found }
-}
-
-function controllerOf(
-  given: AgentOptions['join'],
-  { controller }: AgentIdentity,
-): ControllerAddress | null {
-  if (given === null) return controller
-  const fingerprint = given.address.fingerprint ?? controller?.fingerprint ?? null
-  return fingerprint === null ? null : { ...given.address, fingerprint }
-}
-
-/** At an address that was named without a token, whoever named it waits to read what is there. */
-function hasJoinedAt(
-  given: AgentOptions['join'],
-  { controller: known }: AgentIdentity,
-  { fingerprint, host, port }: ControllerAddress,
-): boolean {
-  if (known?.fingerprint !== fingerprint) return false
-  const isNewPlace = known.host !== host || known.port !== port
-  return !(isNewPlace && given?.address.fingerprint === null)
-}
-
-/** From now on it needs no token, and finds the controller where it has found it now. */
-function remember(
-  { directory, log }: AgentOptions,
-  { certificate, controller: known }: AgentIdentity,
-  controller: ControllerAddress,
-): void {
-  const { host, port, fingerprint } = controller
-  const isKnown = known?.fingerprint === fingerprint && known.host === host && known.port === port
-  if (isKnown) return
-  try {
-    writeIdentity(directory, { certificate, controller })
-  } catch (error) {
-    log(`which controller it belongs to cannot be written down: ${(error as Error).message}`)
-  }
 }
 
 const osNames = { linux: 'linux', darwin: 'macos', win32: 'windows', freebsd: 'linux' } as const

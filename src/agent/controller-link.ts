@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { connect, type TLSSocket } from 'node:tls'
 import { dialProblem } from '#agent/dial-problem.ts'
 import type { AgentIdentity, ControllerAddress } from '#agent/identity.ts'
+import { LinkLog } from '#agent/link-log.ts'
 import {
   type AgentMessage,
   type AgentPeer,
@@ -79,12 +80,6 @@ const silentMsMaxNew = 5_000
  */
 const patienceMax = 4
 
-/** Nobody wants to read it with every try, and somebody looks into the log an hour later. */
-const tellAgainMs = 5 * 60_000
-
-/** A controller that makes up kinds of messages does not fill the log. */
-const strangeKindsMax = 20
-
 const firstRedialMs = 500
 const redialMsMax = 15_000
 
@@ -121,9 +116,7 @@ export class ControllerLink {
   #heardAtMs = 0
   #token: string | null
   #hasJoined: boolean
-  /** What was told already is not told again with each try. */
-  #toldProblem: string | null = null
-  #toldAtMs = 0
+  readonly #log: LinkLog
   /** Tries in a row that were not answered in time. */
   #unanswered = 0
   /** Why the newest connection ended. */
@@ -134,10 +127,10 @@ export class ControllerLink {
   #inventory: ReportedInventory | null = null
   #replicas: readonly ReportedReplica[] = []
   #found: readonly FoundEngine[] = []
-  readonly #strangeKinds = new Set<string>()
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.#log = new LinkLog(options.clock, options.log)
     this.#token = options.token
     this.#hasJoined = options.hasJoined
     if (!options.hasJoined) {
@@ -236,8 +229,8 @@ export class ControllerLink {
       if (this.#socket === socket) this.#socket = null
       if (this.#closed) return
       this.#lastReason = reason
-      if (this.#welcome) this.#tell(`the controller is gone (${reason}); replicas go on`)
-      else this.#tellUnreachable(reason)
+      if (this.#welcome) this.#log.tell(`the controller is gone (${reason}); replicas go on`)
+      else this.#log.tellUnreachable(this.#address, reason, this.#hasJoined)
       this.#welcome = false
       this.#redialLater()
     })
@@ -287,7 +280,7 @@ export class ControllerLink {
         this.#hasJoined = true
         this.#unanswered = 0
         this.#cancelGiveUp()
-        this.#toldProblem = null
+        this.#log.noteUp()
         // It was good for one time.
         this.#token = null
         this.#options.onWelcome(message.name)
@@ -320,7 +313,7 @@ export class ControllerLink {
         })
         break
       case 'strange':
-        this.#tellOnce(message.of)
+        this.#log.tellStrange(message.of)
         break
       case 'alive':
         // A connection that has lasted; one that breaks after each welcome is dialled less and less.
@@ -332,40 +325,13 @@ export class ControllerLink {
   #refused(code: Refusal, message: string): void {
     if (!finalForAll.has(code) && (this.#hasJoined || !finalForNew.has(code))) {
       this.#lastReason = asClause(message)
-      this.#tell(`the controller refuses: ${this.#lastReason}. Trying again.`)
+      this.#log.tell(`the controller refuses: ${this.#lastReason}. Trying again.`)
       return
     }
     this.#closed = true
     this.#cancelGiveUp()
     this.#cancelRedial()
     this.#options.onRefused(code, message)
-  }
-
-  /** With the first try that fails, and then now and again. */
-  #tellUnreachable(reason: string): void {
-    const nowMs = this.#options.clock.nowMs()
-    if (this.#toldProblem !== null && nowMs - this.#toldAtMs < tellAgainMs) return
-    const more = this.#hasJoined ? '; replicas go on' : ''
-    this.#toldProblem = null
-    this.#tell(
-      `the controller at ${this.#address} cannot be reached (${reason}); trying again${more}`,
-    )
-  }
-
-  /** What is passed over is told once: nobody can do more about it than update. */
-  #tellOnce(kind: string): void {
-    if (this.#strangeKinds.has(kind) || this.#strangeKinds.size >= strangeKindsMax) return
-    this.#strangeKinds.add(kind)
-    this.#options.log(
-      `the controller is newer and says "${kind}", which this agent passes over: update Motley here`,
-    )
-  }
-
-  #tell(problem: string): void {
-    if (problem === this.#toldProblem) return
-    this.#options.log(problem)
-    this.#toldProblem = problem
-    this.#toldAtMs = this.#options.clock.nowMs()
   }
 
   async #answer({ request, what, params }: Extract<ControllerMessage, { type: 'ask' }>) {
@@ -393,12 +359,4 @@ export class ControllerLink {
   #say(message: AgentMessage): void {
     if (this.#socket?.writable) this.#socket.write(`${JSON.stringify(message)}\n`)
   }
-}
-
-/** `mt-<secret>.<fingerprint>` in its two parts; null when it is no token. */
-export function parseToken(
-  token: string,
-): { readonly secret: string; readonly fingerprint: string } | null {
-  const parts = /^(mt-[\w-]{20,60})\.([0-9a-f]{64})$/.exec(token.trim())
-  return parts === null ? null : { secret: parts[1] as string, fingerprint: parts[2] as string }
 }

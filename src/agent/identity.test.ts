@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { parseToken } from '#agent/controller-link.ts'
 import { IdentityError, readIdentity, writeIdentity } from '#agent/identity.ts'
+import { parseToken } from '#agent/parse-token.ts'
 
 const folders: string[] = []
 afterEach(() => {

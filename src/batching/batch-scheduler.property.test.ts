@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { BatchScheduler, type EngineBehaviour } from '#batching/batch-scheduler.ts'
+import { BatchScheduler } from '#batching/batch-scheduler.ts'
+import type { EngineBehaviour } from '#batching/policies/behaviour.ts'
 import { type StepTime, stepTimeOf } from '#batching/step-time.ts'
 
 const stepTime = stepTimeOf({

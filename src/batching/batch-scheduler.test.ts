@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest'
-import {
-  BatchScheduler,
-  type BatchSchedulerOptions,
-  type EngineBehaviour,
-} from '#batching/batch-scheduler.ts'
+import { BatchScheduler, type BatchSchedulerOptions } from '#batching/batch-scheduler.ts'
+import type { EngineBehaviour } from '#batching/policies/behaviour.ts'
 import { stepTimeOf } from '#batching/step-time.ts'
 
 /** 10 ms for a step that decodes, and 1 ms for each token that is read. */

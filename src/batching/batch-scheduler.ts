@@ -14,11 +14,10 @@
 import { Batch } from '#batching/batch.ts'
 import type { BatchRequest } from '#batching/batch-request.ts'
 import { KvBlocks } from '#batching/kv-blocks.ts'
-import { type LlamaServerOptions, LlamaServerPolicy } from '#batching/policies/llama-server.ts'
+import { blockTokensOf, type EngineBehaviour, policyOf } from '#batching/policies/behaviour.ts'
 import type { SchedulingPolicy } from '#batching/policies/policy.ts'
-import { type SglangOptions, SglangPolicy } from '#batching/policies/sglang.ts'
-import { type VllmOptions, VllmPolicy } from '#batching/policies/vllm.ts'
 import { Sequence } from '#batching/sequence.ts'
+import { StepRun } from '#batching/step-run.ts'
 import type { StepTime } from '#batching/step-time.ts'
 
 export interface BatchSchedulerOptions {
@@ -36,16 +35,6 @@ export interface BatchSchedulerOptions {
    */
   readonly stepsAtOnce?: number
 }
-
-export type EngineBehaviour =
-  | ({ readonly kind: 'vllm' } & Partial<VllmOptions>)
-  | ({ readonly kind: 'sglang' } & Partial<SglangOptions>)
-  | ({ readonly kind: 'llama-server' } & Partial<LlamaServerOptions> & {
-        /** n_ubatch: the most tokens that go through the model at once. */
-        readonly microBatchTokens?: number
-        /** Whether slots share one cache; otherwise each has its part of it. */
-        readonly unifiedKv?: boolean
-      })
 
 /** What one step was, or several equal ones. Overwritten by the next: read it at once. */
 export interface StepReport {
@@ -99,9 +88,6 @@ export interface SequenceProgress {
   readonly slot: number
 }
 
-/** vLLM's block. The others count single tokens. */
-const vllmBlockTokens = 16
-const defaultBatchTokens = { vllm: 2048, sglang: 8192, 'llama-server': 2048 } as const
 const defaultMicroBatchTokens = 512
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
@@ -114,14 +100,10 @@ export class BatchScheduler {
   readonly #microBatchTokens: number
   readonly #stepsAtOnce: number
   readonly #sequences = new Map<number, Sequence>()
-  // The step under way, or a run of equal steps that only decode. The k-th of a run takes
-  // firstMs + (k - 1) × growthMs, since each token is one more to attend to.
+  /** The step under way, or a run of equal steps that only decode. */
+  readonly #run = new StepRun()
   #underWay = false
-  #startMs = 0
   #dueMs = Number.POSITIVE_INFINITY
-  #steps = 1
-  #firstMs = 0
-  #growthMs = 0
   #finishedTotal = 0
   #cancelledTotal = 0
   #failedTotal = 0
@@ -146,7 +128,7 @@ export class BatchScheduler {
 
   constructor(options: BatchSchedulerOptions) {
     const { behaviour, kvTokens, seats } = options
-    const kv = new KvBlocks(kvTokens, behaviour.kind === 'vllm' ? vllmBlockTokens : 1)
+    const kv = new KvBlocks(kvTokens, blockTokensOf(behaviour))
     const splits = behaviour.kind === 'llama-server' && behaviour.unifiedKv !== true
     const roomTokens = splits ? Math.floor(kvTokens / seats) : kv.total * kv.blockTokens
     this.contextTokens = Math.min(options.contextTokens ?? roomTokens, roomTokens)
@@ -204,13 +186,13 @@ export class BatchScheduler {
     this.#finished.length = 0
     this.#preempted.length = 0
     this.#failed.length = 0
-    report.startMs = this.#startMs
+    report.startMs = this.#run.startMs
     report.endMs = this.#dueMs
-    report.steps = this.#steps
+    report.steps = this.#run.steps
     report.decodes = batch.stepDecodes ? batch.decoding : 0
     report.prefillTokens = batch.prefillTokens
-    if (batch.stepDecodes) batch.advance(this.#steps)
-    this.#count(this.#steps, this.#dueMs)
+    if (batch.stepDecodes) batch.advance(this.#run.steps)
+    this.#count(this.#run.steps, this.#dueMs)
     for (;;) {
       const sequence = batch.nextFinished()
       if (sequence === undefined) break
@@ -247,7 +229,8 @@ export class BatchScheduler {
       cancelledTotal: this.#cancelledTotal,
       failedTotal: this.#failedTotal,
       stepsTotal: this.#stepsTotal + behind,
-      busyMsTotal: this.#busyMsTotal + (this.#underWay ? Math.max(0, nowMs - this.#startMs) : 0),
+      busyMsTotal:
+        this.#busyMsTotal + (this.#underWay ? Math.max(0, nowMs - this.#run.startMs) : 0),
     }
   }
 
@@ -316,15 +299,15 @@ export class BatchScheduler {
     const isSettled = batch.preempted.length === 0
     batch.preempted.length = 0
     this.#underWay = batch.stepDecodes || batch.chunkSequences.length > 0
-    this.#startMs = nowMs
+    this.#run.startMs = nowMs
     if (!this.#underWay) {
       this.#dueMs = Number.POSITIVE_INFINITY
       return
     }
-    this.#firstMs = this.#stepMs()
-    this.#steps = 1
+    this.#run.firstMs = this.#stepMs()
+    this.#run.steps = 1
     if (batch.chunkSequences.length === 0 && isSettled) this.#planRun()
-    this.#dueMs = nowMs + this.#runMs(this.#steps)
+    this.#dueMs = this.#run.endMs(this.#run.steps)
   }
 
   /** How many steps like this one follow each other before anything else can happen. */
@@ -340,57 +323,37 @@ export class BatchScheduler {
       steps = Math.max(1, Math.floor(available / batch.decoding) * blockTokens)
       while (batch.blocksNeededFor(steps + 1) - first <= available) steps += 1
     }
-    this.#steps = steps
+    this.#run.steps = steps
     if (steps === 1) return
     this.#load.decodeContextTokens += batch.decoding
-    this.#growthMs = this.#stepTime(this.#load) - this.#firstMs
-  }
-
-  #runMs(steps: number): number {
-    return steps === 1
-      ? this.#firstMs
-      : steps * this.#firstMs + (this.#growthMs * steps * (steps - 1)) / 2
+    this.#run.growthMs = this.#stepTime(this.#load) - this.#run.firstMs
   }
 
   /** How many steps of the run under way are over by then; the last one never is. */
   #stepsDoneBy(nowMs: number): number {
-    if (!this.#underWay || this.#steps === 1) return 0
-    const elapsedMs = nowMs - this.#startMs
-    if (elapsedMs < this.#firstMs) return 0
-    const most = this.#steps - 1
-    if (this.#firstMs === 0 && this.#growthMs === 0) return most
-    const half = this.#growthMs / 2
-    const linear = this.#firstMs - half
-    const root =
-      half === 0
-        ? elapsedMs / linear
-        : (Math.sqrt(linear * linear + 4 * half * elapsedMs) - linear) / (2 * half)
-    let done = Math.min(most, Math.max(0, Math.floor(root)))
-    // The root may miss a whole number by a rounding; the times themselves decide.
-    while (done > 0 && this.#startMs + this.#runMs(done) > nowMs) done -= 1
-    while (done < most && this.#startMs + this.#runMs(done + 1) <= nowMs) done += 1
-    return done
+    return this.#underWay ? this.#run.stepsDoneBy(nowMs) : 0
   }
 
   /** Counts the steps of a run that are over, and leaves only the one under way. */
   #settle(nowMs: number): void {
-    if (!this.#underWay || this.#steps === 1) return
-    const done = this.#stepsDoneBy(nowMs)
-    const dueMs = this.#startMs + this.#runMs(done + 1)
+    const run = this.#run
+    if (!this.#underWay || run.steps === 1) return
+    const done = run.stepsDoneBy(nowMs)
+    const dueMs = run.endMs(done + 1)
     if (done > 0) {
-      const doneMs = this.#startMs + this.#runMs(done)
+      const doneMs = run.endMs(done)
       this.#batch.advance(done)
       this.#batch.planDecodes()
       this.#count(done, doneMs)
-      this.#startMs = doneMs
+      run.startMs = doneMs
     }
-    this.#steps = 1
+    run.steps = 1
     this.#dueMs = dueMs
   }
 
   #count(steps: number, untilMs: number): void {
     this.#stepsTotal += steps
-    this.#busyMsTotal += untilMs - this.#startMs
+    this.#busyMsTotal += untilMs - this.#run.startMs
   }
 
   #stepMs(): number {
@@ -419,31 +382,5 @@ export class BatchScheduler {
       load.decodeContextTokens = 0
     }
     return ms
-  }
-}
-
-function policyOf(behaviour: EngineBehaviour, kv: KvBlocks, seats: number): SchedulingPolicy {
-  // A step has at least a token for every seat, and one more so that prompts are not shut out.
-  const batchTokens = Math.max(
-    behaviour.batchTokens ?? defaultBatchTokens[behaviour.kind],
-    seats + 1,
-  )
-  switch (behaviour.kind) {
-    case 'vllm':
-      return new VllmPolicy(kv, {
-        batchTokens,
-        wholePromptMustFit: behaviour.wholePromptMustFit ?? true,
-      })
-    case 'sglang':
-      return new SglangPolicy(kv, {
-        batchTokens,
-        mixesDecodes: behaviour.mixesDecodes ?? false,
-        conservativeness: behaviour.conservativeness ?? 1,
-      })
-    case 'llama-server':
-      return new LlamaServerPolicy(kv, seats, {
-        batchTokens,
-        whenFull: behaviour.whenFull ?? 'fail',
-      })
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
-import { parseToken } from '#agent/controller-link.ts'
+import { parseToken } from '#agent/parse-token.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 
 export interface TokenFlags {

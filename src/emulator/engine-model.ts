@@ -1,7 +1,7 @@
-import type { EngineBehaviour } from '#batching/batch-scheduler.ts'
 import type { DeviceModel } from '#batching/device-model.ts'
 import { deviceModels } from '#batching/device-models.ts'
 import { measuredDevices } from '#batching/measured-devices.ts'
+import type { EngineBehaviour } from '#batching/policies/behaviour.ts'
 import { singleStreamRates } from '#batching/single-stream-rates.ts'
 import type { StepTimeParameters } from '#batching/step-time.ts'
 import type { EmulatedEngine } from '#emulator/emulated-engine.ts'

@@ -1,8 +1,8 @@
 import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
-import type { EngineBehaviour } from '#batching/batch-scheduler.ts'
 import type { Basis, DeviceModel } from '#batching/device-model.ts'
 import { deviceModels } from '#batching/device-models.ts'
+import type { EngineBehaviour } from '#batching/policies/behaviour.ts'
 import { type StepTimeParameters, scaledLinear } from '#batching/step-time.ts'
 
 /** One endpoint of a fleet on paper: what it serves, and how fast its engine is. */

@@ -1,4 +1,4 @@
-import type { EngineBehaviour } from '#batching/batch-scheduler.ts'
+import type { EngineBehaviour } from '#batching/policies/behaviour.ts'
 import type { StepTimeParameters } from '#batching/step-time.ts'
 import type { ModelName } from '#core/ids.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'

@@ -4,12 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
-import {
-  ControllerLink,
-  type LinkOptions,
-  parseToken,
-  type Refusal,
-} from '#agent/controller-link.ts'
+import { ControllerLink, type LinkOptions, type Refusal } from '#agent/controller-link.ts'
+import { parseToken } from '#agent/parse-token.ts'
 import { type Controller, startController } from '#controller/controller.ts'
 import { type Clock, systemClock } from '#std/clock.ts'
 import { JsonLineReader } from '#std/json-lines.ts'
