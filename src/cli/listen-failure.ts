@@ -61,7 +61,7 @@ const ownPorts: ReadonlySet<number> = new Set([7070, 7071, 7073])
 function anotherPort(port: number): number {
   const step = port < 65_000 ? 1 : -1
   let other = port + step
-  while (ownPorts.has(other)) other += step
+  while (ownPorts.has(other) || listeners(other).length > 0) other += step
   return other
 }
 
@@ -72,10 +72,7 @@ function hostAndPort(listen: string): { readonly host: string; readonly port: nu
 
 /** The command and process id that listens on a port, where /proc tells this user. */
 function portHolder(port: number): string | null {
-  const inodes = new Set([
-    ...listeningInodes('/proc/net/tcp', port),
-    ...listeningInodes('/proc/net/tcp6', port),
-  ])
+  const inodes = new Set(listeners(port))
   if (inodes.size === 0) return null
   for (const pid of listOf('/proc').filter((name) => /^\d+$/.test(name))) {
     const folder = `/proc/${pid}/fd`
@@ -86,6 +83,11 @@ function portHolder(port: number): string | null {
     }
   }
   return null
+}
+
+/** The sockets that listen there, where /proc tells; else none. */
+function listeners(port: number): readonly string[] {
+  return [...listeningInodes('/proc/net/tcp', port), ...listeningInodes('/proc/net/tcp6', port)]
 }
 
 /** The program without its folder, and as much of the rest as fits into a sentence. */
