@@ -10,7 +10,7 @@
  * that minutes of heartbeats pass in seconds; times that are printed are the wall's. Times of one machine mean little on another.
  */
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -173,16 +173,9 @@ interface Storm {
   readonly stallMs: number
 }
 
-/** Sockets of this process: one for each connection, and the one that listens. */
-function openSockets(): number {
-  const links = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      return '' // closed meanwhile
-    }
-  })
-  return links.filter((link) => link.startsWith('socket:')).length
+/** Files and sockets of this process: what comes on top of those of before is connections. */
+function openFiles(): number {
+  return readdirSync('/proc/self/fd').length
 }
 
 /** The controller goes, is away for so long, and all agents come back to the next one. */
@@ -197,17 +190,17 @@ async function storm(
   await countAll(processes)
   await controller.close()
   await wallMs(awayMs)
-  const socketsBefore = openSockets()
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   const cpu = cpuMicroseconds()
   const startMs = monotonicMs()
   controller = await startAt(port, fastClock(faster))
+  const filesBefore = openFiles()
   let connectionsMax = 0
   let isOver = false
   const watching = (async () => {
     while (!isOver) {
-      connectionsMax = Math.max(connectionsMax, openSockets() - socketsBefore - 1)
+      connectionsMax = Math.max(connectionsMax, openFiles() - filesBefore)
       await wallMs(10)
     }
   })()
@@ -287,10 +280,13 @@ try {
   const redialCpu: number[] = []
   for (let minute = 0; minute < minutes; minute++) {
     const cpu = cpuMicroseconds()
+    const startMs = monotonicMs()
     await untilJoined(processes, () => {
       for (const one of processes) one.order({ kind: 'redial', agents: redialled })
     })
-    redialCpu.push((cpuMicroseconds() - cpu) / (redialled * processCount))
+    // The others beat meanwhile.
+    const beatsCpu = ((monotonicMs() - startMs) / 1_000) * beatsPerSecond * heartbeatMicroseconds
+    redialCpu.push((cpuMicroseconds() - cpu - beatsCpu) / (redialled * processCount))
     for (const one of processes) one.order({ kind: 'report' })
     const name = allNames[minute % allNames.length] as string
     controller.startReplica(name, replicaOf('of-this-minute'))

@@ -3,7 +3,7 @@ import type { AgentSession } from '#controller/agent-session.ts'
 import { applyEvent, type ClusterEvent, emptyCluster } from '#controller/cluster-state.ts'
 import type { EventStore } from '#controller/event-store.ts'
 import { Fleet, type LiveNode } from '#controller/fleet.ts'
-import { watchPeers } from '#controller/peer-news.ts'
+import { tellNewPeer, watchPeers } from '#controller/peer-news.ts'
 import { nodeId } from '#core/ids.ts'
 import type { ControllerMessage } from '#protocol/agent-messages.ts'
 import { HeldClock } from '#testing/held-clock.ts'
@@ -113,5 +113,12 @@ test('the larger the fleet, the longer changes are gathered before all are told 
   fleet.peersChanged()
   clock.pass(1_000)
   expect(told).toHaveLength(100) // nobody has moved
+  // The first of a crowd hears at once, the others together.
+  const crowd = names.slice(0, 3).map((name) => nodeId(name))
+  for (const id of crowd) fleet.live.set(id, { ...fleet.live.get(id)!, toldPeers: null })
+  for (const id of crowd) tellNewPeer(fleet, id)
+  expect(told.slice(100)).toEqual(['node-0 peers'])
+  clock.pass(1_000)
+  expect(told.slice(100)).toEqual(['node-0 peers', 'node-1 peers', 'node-2 peers'])
   end()
 })

@@ -64,7 +64,7 @@ export class Fleet {
   #endpointsToldAtMs = Number.NEGATIVE_INFINITY
   #cancelEndpoints: (() => void) | null = null
   #members: Members | null = null
-  #peersChanged: () => void = () => {}
+  #peersChanged: () => { readonly isGathering: boolean } = () => ({ isGathering: false })
   #changed: (because: string) => void = () => {}
   #replicasReported: ReplicasListener = () => {}
   #unwritten: string | null = null
@@ -150,13 +150,13 @@ export class Fleet {
   }
 
   /** One listener: the newest. */
-  onPeersChanged(listener: () => void): void {
+  onPeersChanged(listener: () => { readonly isGathering: boolean }): void {
     this.#peersChanged = listener
   }
 
-  /** Nodes may have come, gone or moved. */
-  peersChanged(): void {
-    this.#peersChanged()
+  /** Nodes may have come, gone or moved. Returns whether others had before, and all are told soon. */
+  peersChanged(): { readonly isGathering: boolean } {
+    return this.#peersChanged()
   }
 
   /** One listener: the newest. */

@@ -26,27 +26,31 @@ export function tellPeers(fleet: Fleet): void {
   }
 }
 
-/** Tells one that has just come at once, and the others soon. */
+/**
+ * Tells one that has just come at once, and the others soon; those who come in a crowd hear with the
+ * others: the list of each would be longer by one than that of the one before.
+ */
 export function tellNewPeer(fleet: Fleet, id: NodeId): void {
   const live = fleet.live.get(id)
-  if (live === undefined) return
+  if (live === undefined || fleet.peersChanged().isGathering) return
   const peers = peersOf(fleet)
   tell(id, live, peers, digestOf(peers))
-  fleet.peersChanged()
 }
 
 /** Tells them soon after each change. Returns its end. */
 export function watchPeers(fleet: Fleet): () => void {
   let cancel: (() => void) | null = null
   fleet.onPeersChanged(() => {
+    const isGathering = cancel !== null
     const gatherMs = Math.max(gatherMsMin, gatherMsPerNode * fleet.live.size)
     cancel ??= fleet.clock.schedule(gatherMs, () => {
       cancel = null
       tellPeers(fleet)
     })
+    return { isGathering }
   })
   return () => {
-    fleet.onPeersChanged(() => {})
+    fleet.onPeersChanged(() => ({ isGathering: false }))
     cancel?.()
   }
 }
