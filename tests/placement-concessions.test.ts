@@ -7,6 +7,9 @@ import { wishesOf } from '#cli/wishes-from-config.ts'
 import { plannedSpec } from '#controller/reconcile/planned-spec.ts'
 import { motleyConfig } from '#core/config/document.ts'
 import { engineCatalog } from '#engines/index.ts'
+import { speedReferences } from '#hardware/speed-references.ts'
+import { noLimits } from '#placement/fit.ts'
+import { createFitReplica } from '#placement/fit-replica.ts'
 import type { PlacementNode } from '#placement/inventory.ts'
 import type { PlanInput } from '#placement/plan.ts'
 import { applyPlan } from '#placement/planner/apply-plan.ts'
@@ -176,4 +179,57 @@ test('a type that no engine here has is refused by name', () => {
   }
   const [unplaced] = planLocally(inputOf({ chat: wish })).unplaced
   expect(unplaced?.because.map(({ check }) => check)).toContain('kv-cache')
+})
+
+test('what is kept says why it stays', () => {
+  const input = inputOf({ chat: { ...long, context: 8_192, ...gpu } })
+  const done = applyPlan(input.inventory, planLocally(input))
+  const texts = (
+    [
+      { ready: true, frozen: false },
+      { ready: false, frozen: false },
+      { ready: true, frozen: true },
+    ] as const
+  ).map(({ ready, frozen }) => {
+    const inventory = { ...done, replicas: done.replicas.map((one) => ({ ...one, ready })) }
+    const after = { ...input, inventory, frozen }
+    return planText(after, planLocally(after))
+  })
+  expect(texts[0]).toMatch(
+    /^= chat-0 .*\n +stays: it runs there, and no other place is worth a move$/m,
+  )
+  expect(texts[1]).toContain('stays: it is starting there already')
+  expect(texts[2]).toContain('stays: nothing is moved while most nodes are lost')
+})
+
+test('a fit that is asked for with layers on the CPU says why where it answers no', () => {
+  const fitReplica = createFitReplica(speedReferences)
+  const ask = (offload: boolean) => {
+    const { deployments } = inputOf({ chat: { ...long, offload } })
+    const [deployment] = deployments
+    const [variant] = deployment?.variants ?? []
+    const engine = engineCatalog.find(({ id }) => id === 'llama-server')
+    if (deployment === undefined || variant === undefined || engine === undefined) throw new Error()
+    return fitReplica({
+      ...{ deployment, variant, engine, backend: 'cuda', kind: 'native', node: desk },
+      ...{ devices: desk.devices.slice(0, 1), promisedBytes: {}, memory: [], speeds: [] },
+      limits: { ...noLimits, hostLayersMin: 32 },
+    })
+  }
+  expect(ask(false)).toMatchObject({
+    kind: 'no',
+    blockers: [
+      {
+        check: 'memory',
+        what: expect.stringContaining('not allowed'),
+        unlockedBy: 'offload: true',
+      },
+    ],
+  })
+  expect(ask(true)).toMatchObject({
+    kind: 'no',
+    blockers: [
+      { check: 'memory', what: 'with 32 layers or more of it on the CPU, no setting fits' },
+    ],
+  })
 })

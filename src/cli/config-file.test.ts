@@ -247,7 +247,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a strategy that is nearly one',
       text: 'routing: { strategy: fast }',
       said: [
-        'motley.yaml:1: routing.strategy: found "fast", allowed: one of fastest, least-connections, round-robin, random, power-of-two, two-choices, least-busy, prefix, prefix-load, load-scores, kv-cost, scored',
+        'motley.yaml:1: routing.strategy: found "fast", allowed: one of fastest, least-connections, round-robin, random, power-of-two, two-choices, least-busy, prefix, prefix-load, load-scores, kv-cost, scored; did you mean "fastest"?',
       ],
     },
     {
