@@ -77,12 +77,12 @@ test('what dies wherever it is tried is left alone, said with its last words, an
   const plans = plansAnswer.parse(JSON.parse(JSON.stringify({ plans: fleet.plans() })))
   const why = deploymentWhyText({ ...placement, ...plans }, 'doomed', clock.nowMs())
   expect(why).toMatch(
-    /Left alone for now:\n\s+bad \(failed once, tried again in 5 min\): the device is gone/,
+    /Left alone for now .*:\n\s+bad \(failed once, tried again in 5 min\): the device is gone/,
   )
   const { input } = questionOf(placement, null, [])
   const text = planText(input, searchLocally(input))
   expect(text).toMatch(
-    /! doomed: 1 replica without a place\n +failed: .* was tried: the device is gone/,
+    /! doomed: 1 replica without a place\n +failed on bad: .* was tried: the device is gone/,
   )
 
   // Ten minutes on it was tried again, once or twice, and nobody else was touched.

@@ -165,9 +165,9 @@ function fleetEndpoints(controller: Controller, log: (line: string) => void): En
   // What each of these is and serves is asked again and again: it is somebody else's.
   const attached = controller
     .attachedAddresses()
-    .map(({ id, ...way }) => ({ ...way, name: id, measured: null }))
+    .map(({ id, ...way }) => ({ ...way, name: id, measured: null, contextTokens: null }))
   return [...replicas, ...attached].flatMap(
-    ({ node, fingerprint, held, measured, ...endpoint }) => {
+    ({ node, fingerprint, held, measured, contextTokens, ...endpoint }) => {
       const parsed = endpointConfig.safeParse({ ...endpoint, labels: { node } })
       if (!parsed.success) {
         log(
@@ -182,6 +182,7 @@ function fleetEndpoints(controller: Controller, log: (line: string) => void): En
           peer,
           ...(held === null ? {} : { held }),
           ...(measured === null ? {} : { measured }),
+          ...(contextTokens === null ? {} : { contextTokens }),
         },
       ]
     },

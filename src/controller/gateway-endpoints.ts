@@ -25,6 +25,8 @@ export interface ReplicaEndpoint {
   readonly engine: string | null
   /** Why nothing new is sent there; null when it may be. */
   readonly held: EndpointHold | null
+  /** Longest prompt plus answer, in tokens; null while nobody knows. */
+  readonly contextTokens: number | null
   /** What a benchmark found of its kind on its node; null where none was run. */
   readonly measured: MeasuredSpeed | null
 }
@@ -50,6 +52,7 @@ export function replicaEndpoints(fleet: Fleet): ReplicaEndpoint[] {
       fingerprint,
       engine: reported?.engine ?? null,
       held: held ?? holdOf(reported),
+      contextTokens: reported?.memory?.contextTokens ?? spec.contextTokens,
       measured: measuredSpeed(fleet, { node, model: spec.model, engine: reported?.engine ?? null }),
     }
   })

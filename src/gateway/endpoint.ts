@@ -323,7 +323,12 @@ function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, Served
   return new Map(
     entries.map(([model, servedName]) => [
       modelName(model),
-      { model: modelName(model), servedName, contextTokens: null, tasks: null },
+      {
+        model: modelName(model),
+        servedName,
+        contextTokens: config.contextTokens ?? null,
+        tasks: null,
+      },
     ]),
   )
 }

@@ -76,6 +76,8 @@ export type EndpointConfig = z.output<typeof endpointConfig> & {
   readonly peer?: EndpointPeer | undefined
   /** What a benchmark found of it, tokens a second; never in a file. */
   readonly measured?: MeasuredSpeed | undefined
+  /** Longest prompt plus answer of a replica, in tokens; never in a file. */
+  readonly contextTokens?: number | undefined
   /** Of what runs on a node and cannot be sent anything now; never in a file. */
   readonly held?: EndpointHold | undefined
 }
