@@ -42,7 +42,8 @@ function problemLines({ severity, what, why, fix }: Problem): string[] {
   return ['', head, ...rest, ...wrapped(`  why: ${why}`, terminalWidth, indent), ...fixLines(fix)]
 }
 
-const indent = '       '
+const label = '  fix: '
+const indent = ' '.repeat(label.length)
 
 /** A command in a sentence, up to where the sentence goes on; those in quotes are part of it. */
 const programs = 'sudo|cmake|echo|cat|nvidia-smi|xpu-smi|vulkaninfo|sysctl'
@@ -56,28 +57,27 @@ const command = new RegExp(
  * as they are.
  */
 function fixLines(fix: string): string[] {
-  const line = `  fix: ${fix}`
+  const line = `${label}${fix}`
   if (line.length <= terminalWidth) return [line]
   const lines: string[] = []
   const say = (text: string) => {
     const words = text.replace(/^[.,]? /, '').trim()
     if (words === '') return
-    const start = lines.length === 0 ? '  fix: ' : indent
+    const start = lines.length === 0 ? label : indent
     lines.push(...wrapped(`${start}${words}`, terminalWidth, indent))
   }
   let at = 0
   for (const { index, 0: text } of fix.matchAll(command)) {
     say(fix.slice(at, index))
-    if (lines.length === 0) lines.push('  fix:')
-    lines.push(...commandLines(text))
+    lines.push(...commandLines(text, lines.length === 0 ? label : indent))
     at = index + text.length
   }
   say(fix.slice(at))
   return lines
 }
 
-function commandLines(text: string): string[] {
+function commandLines(text: string, start: string): string[] {
   const mark = ' \\'
-  const lines = wrapped(`${indent}${text}`, terminalWidth - mark.length, `${indent}  `)
+  const lines = wrapped(`${start}${text}`, terminalWidth - mark.length, `${indent}  `)
   return lines.map((line, at) => (at < lines.length - 1 ? `${line}${mark}` : line))
 }
