@@ -17,6 +17,7 @@ function stream(tokens: number, more: Partial<Stream> = {}): Stream {
     prefillShare: 0,
     besideRequests: 0,
     besideTokens: 0,
+    overtaken: false,
     started: true,
     firstAtMs: 0,
     lastAtMs: 0,

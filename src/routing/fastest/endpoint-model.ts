@@ -215,10 +215,11 @@ export class EndpointModel {
     this.#progressAtMs = nowMs
     const tookMs = nowMs - stream.sentAtMs
     const { predictedTtftMs, besideRequests, besideTokens } = stream
-    if (this.speed.isKnown) {
+    if (this.speed.isKnown && !stream.overtaken) {
       this.#room.learn({
         requests: besideRequests,
         tokens: besideTokens,
+        promptTokens: stream.request.promptTokens,
         tookMs,
         predictedMs: predictedTtftMs,
       })
@@ -327,6 +328,7 @@ export class EndpointModel {
 
   #endPrefill(stream: Stream, nowMs: number): void {
     const at = this.prefilling.indexOf(stream)
+    for (let before = 0; before < at; before++) this.prefilling[before]!.overtaken = true
     this.prefilling.splice(at, 1)
     this.#prefills--
     this.promptTokens -= stream.request.promptTokens

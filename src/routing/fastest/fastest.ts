@@ -335,6 +335,7 @@ export class Fastest implements Dispatcher {
       besideRequests: model.inFlight,
       besideTokens: model.takenTokens,
       targetMs: request.targets.tpotMs ?? Number.POSITIVE_INFINITY,
+      overtaken: false,
       started: false,
       firstAtMs: 0,
       lastAtMs: nowMs,

@@ -22,6 +22,11 @@ class Room {
   /** The most there was when a prompt did not have to wait. */
   #proven = 0
 
+  /** Whether so much was never seen to fit. */
+  isNew(taken: number): boolean {
+    return taken >= this.#proven
+  }
+
   found(taken: number): void {
     this.#proven = Math.max(this.#proven, taken)
     if (taken >= fullRatio * this.size) this.size *= growRatio
@@ -52,18 +57,25 @@ export class LearntRoom {
   learn(beside: {
     readonly requests: number
     readonly tokens: number
+    readonly promptTokens: number
     readonly tookMs: number
     readonly predictedMs: number
   }): void {
-    const { requests, tokens, tookMs, predictedMs } = beside
+    const { requests, tokens, promptTokens, tookMs, predictedMs } = beside
     if (requests === 0) return
+    const seats = this.#seats
+    const kv = this.#tokens
     const waited = tookMs > waitedRatio * predictedMs && tookMs - predictedMs > waitedMsMin
-    if (waited) {
-      this.#seats.full(requests)
-      this.#tokens.full(tokens)
-    } else {
-      this.#seats.found(requests + 1)
-      this.#tokens.found(tokens)
+    if (!waited) {
+      seats.found(requests + 1)
+      kv.found(tokens + promptTokens)
+      return
     }
+    // Seats explain it where so many were never served at a time. What had room once is not what
+    // it waited for, unless nothing else explains it.
+    const isSeats = seats.isNew(requests)
+    const isTokens = kv.isNew(tokens)
+    if (isSeats || !isTokens) seats.full(requests)
+    if (!isSeats) kv.full(tokens)
   }
 }

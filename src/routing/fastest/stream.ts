@@ -19,6 +19,8 @@ export interface Stream {
   readonly besideTokens: number
   /** Its TPOT target; infinite without one. */
   readonly targetMs: number
+  /** Whether one that was sent after it had its first token before. */
+  overtaken: boolean
   /** Whether its first token came, and when. */
   started: boolean
   firstAtMs: number
