@@ -47,12 +47,12 @@ function pressTwice(child: ChildProcess): void {
   child.kill('SIGINT')
 }
 
-/** A controller that is asked for its page, and answers it or never does. */
-async function page(answers: boolean) {
+/** What is asked over HTTP: it answers all, nothing, or no more than what has no body. */
+async function page(answers: 'all' | 'nothing' | 'GET') {
   const asked: string[] = []
   const server: Server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
-    if (!answers) return
+    if (answers === 'nothing' || (answers === 'GET' && request.method !== 'GET')) return
     // No node can read the headers of weights, either.
     if (request.url !== '/admin/v1/placement') response.statusCode = 409
     response.setHeader('content-type', 'application/json')
@@ -75,7 +75,7 @@ function wishes(): string {
 
 describe('motley apply', () => {
   test('while the controller does not answer, it ends as any program does', async () => {
-    const { asked, url } = await page(false)
+    const { asked, url } = await page('nothing')
     const { child, end } = motley(['apply', wishes(), '--url', url])
     await untilTrue('it asks', () => asked.length > 0, { withinMs: 20_000 })
     child.kill('SIGINT')
@@ -87,7 +87,7 @@ describe('motley apply', () => {
     { key: 'Ctrl-C', byte: '\x03' },
     { key: 'Ctrl-D', byte: '\x04' },
   ])('$key at its question: nothing was applied', async ({ byte }) => {
-    const { asked, url } = await page(true)
+    const { asked, url } = await page('all')
     const command = [process.execPath, here('bin/motley'), 'apply', wishes(), '--url', url]
     // Gives it a terminal, and what is written here is typed there.
     const typed = run(script, ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'])
@@ -100,10 +100,12 @@ describe('motley apply', () => {
 })
 
 test('motley load tells what it has measured, also when it hears Ctrl-C twice at once', async () => {
-  const { asked, url } = await page(false)
+  const { asked, url } = await page('GET')
   const args = ['load', '--model', 'm', '--url', url, '--rate', '50', '--json']
   const { child, end, text } = motley(args)
-  await untilTrue('it asks', () => asked.length > 0, { withinMs: 20_000 })
+  // First it asks for the models, and only then does it measure.
+  const isMeasuring = () => asked.some((line) => line.startsWith('POST'))
+  await untilTrue('it asks', isMeasuring, { withinMs: 20_000, seen: () => asked })
   pressTwice(child)
   expect([await end, text()]).toEqual([[130, null], expect.stringMatching(/"stopped": true/)])
 })
