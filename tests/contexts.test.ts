@@ -14,12 +14,16 @@ async function smallAndLarge() {
     endpoints: [...endpointsOf({ small }), ...endpointsOf({ large })],
     routing: { strategy: 'round-robin' },
   })
-  const ask = async (words: number) => {
+  const ask = async (words: number, answerTokensMax = 2) => {
     const content = 'word '.repeat(words)
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ model, messages: [{ role: 'user', content }], max_tokens: 2 }),
+      body: JSON.stringify({
+        model,
+        messages: [{ role: 'user', content }],
+        max_tokens: answerTokensMax,
+      }),
     })
     await response.text()
     return {
@@ -49,4 +53,12 @@ test('a prompt that no context holds is refused by the engine with the longest, 
   expect(await ask(60_000)).toMatchObject({ status: 400 })
   expect(small.stats().started).toBe(0)
   expect(large.stats().started).toBe(1)
+})
+
+test('a long answer that is only allowed keeps nobody from a short context, whose engine decides', async () => {
+  const { ask } = await smallAndLarge()
+  const asked = [await ask(200, 900), await ask(200, 900)]
+  expect(asked.map(({ status }) => status)).toEqual([200, 200])
+  // This engine counts what is allowed, too, and the other one takes it.
+  expect(asked.map(({ attempts }) => attempts)).toContain('2')
 })

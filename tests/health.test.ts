@@ -218,5 +218,9 @@ test('line 48: a reload that cannot be applied changes nothing', async () => {
   const { url, reload } = await fleet({ endpoints: endpointsOf({ one }) })
   const outcome = reload({ endpoints: [], gateway: { listen: '127.0.0.1:9' } })
   expect(outcome).toMatchObject({ applied: false })
+  expect(reload({ endpoints: [], gateway: { accessLogFormat: 'json' } })).toMatchObject({
+    applied: false,
+    reason: expect.stringContaining('gateway.accessLogFormat'),
+  })
   expect((await chat(url)).status).toBe(200)
 })

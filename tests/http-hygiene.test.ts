@@ -520,6 +520,19 @@ test('a gateway is not started beyond loopback without keys', () => {
   expect(parsed.error?.issues[0]?.message).toContain('gateway.keys')
 })
 
+test('a name that is longer than any model is refused, and not kept', async () => {
+  const { url } = await oneEngine()
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'm'.repeat(100_000), messages: [] }),
+  })
+  expect(response.status).toBe(400)
+  const text = await response.text()
+  expect(text).toContain('has 100000 characters, and may have 200')
+  expect(text.length).toBeLessThan(500)
+})
+
 test('a port that is taken is the error of the system', async () => {
   const { url } = await oneEngine()
   const config = motleyConfig.parse({ gateway: { listen: new URL(url).host, accessLog: 'off' } })

@@ -50,4 +50,5 @@ test('the longest names stay on a line, and what clients write moves no cursor',
   })
   expect(text).toHaveLength(80)
   expect(accessText({ ...entry, answeredModel: null, model: 'a\u001b[2Jb\n' })).toContain('a?[2Jb?')
+  expect(accessText({ ...entry, answeredModel: null, model: 'a\u202eb\u2028c' })).toContain('a?b?c')
 })

@@ -59,6 +59,7 @@ function durationText(ms: number): string {
 
 /** Clients write names and ids as they like: nothing of theirs moves the cursor of a terminal. */
 function shortened(text: string, widthMax: number): string {
-  const plain = text.replace(/[^\x20-\x7e\u00a0-\u{10ffff}]/gu, '?')
-  return plain.length > widthMax ? `${plain.slice(0, widthMax - 1)}…` : plain
+  // Controls, what turns the direction of a line, and what ends one.
+  const plain = [...text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')]
+  return plain.length > widthMax ? `${plain.slice(0, widthMax - 1).join('')}…` : plain.join('')
 }

@@ -17,7 +17,8 @@ export function withContextLimit(
 ): Constraint | null {
   const shortest = state.fleet.shortestContext(model)
   if (shortest === null || !isInWords(exchange.route.task)) return constraint
-  const neededTokens = promptTokensOf(state, exchange, model) + (exchange.asked?.maxTokens ?? 0)
+  // The most that an answer may have is no need: many clients allow as much as they can, always.
+  const neededTokens = promptTokensOf(state, exchange, model)
   if (neededTokens <= shortest) return constraint
   const serving = state.fleet.serving(model, exchange.route.task)
   const contexts = serving.map(

@@ -117,10 +117,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           reason: `gateway.listen cannot change from ${before.listen} to ${config.gateway.listen} while running: restart for that`,
         }
       }
-      if (config.gateway.accessLog !== before.accessLog) {
+      const opened = (['accessLog', 'accessLogFormat'] as const).find(
+        (name) => config.gateway[name] !== before[name],
+      )
+      if (opened !== undefined) {
         return {
           applied: false,
-          reason: 'gateway.accessLog cannot change while running: restart for that',
+          reason: `gateway.${opened} cannot change while running: restart for that`,
         }
       }
       const known = new Set(state.fleet.endpoints.map(({ id }) => String(id)))

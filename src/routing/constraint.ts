@@ -16,7 +16,7 @@ export interface Constraint {
 
 export interface ContextRefusal {
   readonly kind: 'context'
-  /** The prompt, as estimated, and as much of an answer as is asked for. */
+  /** The prompt, as estimated. */
   readonly neededTokens: number
   readonly contextTokens: number
 }

@@ -7,10 +7,10 @@ import type { EndpointId } from '#core/ids.ts'
 import type { Constraint } from '#routing/constraint.ts'
 
 /**
- * Estimates of prompts that were learnt are off by less than this; what is closer than that is sent,
- * and goes on to a longer context when the engine refuses it.
+ * Before an engine has counted one, estimates of prompts are off by up to this; what is closer than
+ * that is sent, and goes on to a longer context when the engine refuses it.
  */
-const doubtRatio = 1.1
+const doubtRatio = 1.5
 
 /** `contexts`: of every endpoint that serves the model, in tokens; null where nobody knows. */
 export function withContextRoom(

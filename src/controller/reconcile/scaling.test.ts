@@ -65,6 +65,10 @@ describe('up', () => {
       because: 'who asks now waits 9 s, and another replica starts in 5 s',
     })
     expect(changeAfter(10, { ...waits, expectedWaitMs: 6_500, startMs: 7_000 })).toBeNull()
+    // The reason is the wait that counted, also where a start takes no time to speak of.
+    expect(
+      changeAfter(0, { ...waits, oldestWaitMs: 400, expectedWaitMs: 5_000, startMs: 300 }),
+    ).toMatchObject({ because: expect.stringContaining('who asks now waits 5 s') })
     // Nor is a start of no time begun for a wait that nobody notices.
     expect(changeAfter(0, { ...waits, oldestWaitMs: 500, startMs: 0 })).toBeNull()
     expect(changeAfter(60, { ...waits, startMs: 5_000, ready: 1, wanted: 2 })).toBeNull()

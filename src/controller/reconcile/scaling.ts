@@ -85,16 +85,21 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
   // going to wait as long is served sooner by the start.
   const { startMs } = view
   const waitMs = Math.max(oldestWaitMs, waiting > 0 ? (view.expectedWaitMs ?? 0) : 0)
-  const isDear = startMs !== null && waitMs >= Math.max(longWaitMs, startMs)
+  const dearMs = startMs === null ? Number.POSITIVE_INFINITY : Math.max(longWaitMs, startMs)
+  const isDear = waitMs >= dearMs
   const isLong = seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs
   // Those on their way are the answer to what was seen before them.
   if (isBusy && (isLong || isDear) && ready >= wanted) {
     const needed = Math.ceil(load / (busyRatio * slots))
     const next = Math.min(max, 2 * wanted, Math.max(wanted + 1, needed))
     const seconds = (ms: number): string => `${(ms / 1_000).toFixed(0)} s`
+    const wait =
+      oldestWaitMs >= dearMs
+        ? `somebody has waited ${seconds(oldestWaitMs)}`
+        : `who asks now waits ${seconds(waitMs)}`
     const words = isLong
       ? `${load} requests for ${ready * slots} slots over ${busyForMs / 1_000} s`
-      : `${oldestWaitMs >= (startMs ?? 0) ? `somebody has waited ${seconds(oldestWaitMs)}` : `who asks now waits ${seconds(waitMs)}`}, and another replica starts in ${seconds(startMs ?? 0)}`
+      : `${wait}, and another replica starts in ${seconds(startMs ?? 0)}`
     return next > wanted ? to(next, words) : stay
   }
   if (seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs && wanted > min) {

@@ -42,7 +42,7 @@ export function account(state: GatewayState, exchange: Exchange): void {
     requestId: exchange.id,
     key: exchange.key?.name ?? null,
     api: exchange.route.api.name,
-    model: asked?.modelText.slice(0, 200) ?? null,
+    model: asked?.modelText ?? null,
     answeredModel: exchange.answeredModel,
     stream: asked?.stream ?? false,
     status,

@@ -133,6 +133,9 @@ function spanOf(member: JsonMember | undefined): AskedFor['modelSpan'] {
   return member === undefined ? null : { start: member.valueStart, end: member.valueEnd }
 }
 
+/** Names are kept, of refused requests too: the longest of the hub's are half as long. */
+const modelTextMax = 200
+
 function readModel(value: unknown, names: ModelNames): string {
   if (value === undefined || value === null || value === '') {
     if (names.only !== null) return names.only
@@ -140,6 +143,13 @@ function readModel(value: unknown, names: ModelNames): string {
   }
   if (typeof value !== 'string') {
     throw new MotleyError('invalid_request', '"model" must be a string.', { param: 'model' })
+  }
+  if (value.length > modelTextMax) {
+    throw new MotleyError(
+      'invalid_request',
+      `"model" has ${value.length} characters, and may have ${modelTextMax}.`,
+      { param: 'model' },
+    )
   }
   return value
 }

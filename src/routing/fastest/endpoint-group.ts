@@ -149,7 +149,7 @@ export class EndpointGroup {
       .filter((model) => misses(model) === least)
       .map((model) => ({ model, bucket: (this.#places.get(model.id)?.bucket ?? 0) % bucketCount }))
       .sort((one, other) => one.bucket - other.bucket)
-      .slice(0, looksMax)
+      .slice(0, looksMax + moreLooks)
       .map(({ model }) => model)
   }
 
