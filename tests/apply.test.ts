@@ -105,4 +105,9 @@ deployments: { chat: { model: tiny, context: 256, slots: 1, share: true} }`),
   await admin('deployments', 'PUT', { deployments: [], statements: {} })
   const gone = await chat(url, { model: 'gpt-4o-mini', max_tokens: 2 })
   expect(gone.status).toBe(404)
+  // An engine outlives its agent: it is waited for, so that none is left by the test.
+  await untilTrue('its engine has ended', async () => {
+    const { replicas } = await admin<{ replicas: unknown[] }>('replicas')
+    return replicas.length === 0
+  })
 }, 120_000)
