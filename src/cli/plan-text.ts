@@ -268,7 +268,6 @@ export function blockerLines({
   on = [],
 }: Omit<Blocker, 'code'> & { readonly code?: string | undefined }): string[] {
   const where = on.length === 0 ? '' : ` on ${namesText(on)}`
-
   const mend =
     unlockedBy === null
       ? []

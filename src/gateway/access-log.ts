@@ -1,8 +1,7 @@
 /**
  * One line for each request, with no prompt, answer or key in it: JSON, or on a terminal a short one
- * for people. Lines are written in
- * batches and never waited for: a full disk or a slow pipe costs lines, which are counted, and
- * never a request.
+ * for people. Lines are written in batches and never waited for: a full disk or a slow pipe costs
+ * lines, which are counted, and never a request.
  */
 import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'

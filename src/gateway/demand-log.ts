@@ -14,9 +14,8 @@ interface Counted {
 }
 
 export class DemandLog {
-  /** Only of models that are known here: whatever else clients write would fill the memory. */
+  // Both only of models that are known here: whatever else clients write would fill the memory.
   readonly #askedAtMs = new Map<ModelName, number>()
-
   /** From the first attempt to the end of an answer. */
   readonly #answerMs = new Map<ModelName, number>()
 

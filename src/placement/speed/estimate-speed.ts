@@ -67,8 +67,10 @@ export function estimateSpeed(question: SpeedQuestion, references: SpeedReferenc
   const writes = facts.attention.length > 0 || facts.latentAttention !== null
   if (question.memory.kind === 'weights-only' || facts.pooling !== null || !writes) {
     return {
-      ...{ promptTokensPerSecond: null, decodeTokensPerSecond: null },
-      ...{ startMs: start, basis: 'unknown' },
+      promptTokensPerSecond: null,
+      decodeTokensPerSecond: null,
+      startMs: start,
+      basis: 'unknown',
     }
   }
   const active = activeWeights(facts)

@@ -8,14 +8,13 @@ import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import {
   costOf,
+  type Facts,
   type Judgement,
   judge,
   judgeStall,
   judgeWork,
   newJudgement,
 } from '#routing/fastest/judge.ts'
-
-type Facts = Parameters<typeof judge>[3]
 
 export class Choice {
   /** None so far, or the one to send to. */

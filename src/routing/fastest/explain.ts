@@ -5,6 +5,7 @@ import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import {
   costOf,
+  type Facts,
   type Judgement,
   judge,
   judgeStall,
@@ -17,8 +18,6 @@ import { firstRefusal, routeRequest } from '#routing/route.ts'
 
 /** A record of so many candidates takes about as long as the decision that it is of. */
 const explainedMax = 16
-
-type Facts = Parameters<typeof judge>[3]
 
 interface Decision {
   readonly request: DispatchRequest

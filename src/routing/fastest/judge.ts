@@ -53,23 +53,27 @@ export function newJudgement(): Judgement {
   }
 }
 
+/** All that is judged by beside the request and the endpoint. */
+export interface Facts {
+  /** What the endpoint is thought to hold of the prompt. */
+  readonly heldTokens: number
+  readonly expectedTokens: number
+  readonly urgency: Urgency
+  /** Whether no other endpoint serves its model. */
+  readonly isOnly: boolean
+  readonly isAlone: boolean
+  /** The largest KV cache of those that serve its model. */
+  readonly kvTokensMax: number
+  readonly nowMs: number
+  readonly tuning: FastestTuning
+}
+
 /** Fills `judgement` in. `ttftMs`, `tpotMs`, tokens and pairs are always set. */
 export function judge(
   judgement: Judgement,
   model: EndpointModel,
   request: DispatchRequest,
-  facts: {
-    readonly heldTokens: number
-    readonly expectedTokens: number
-    readonly urgency: Urgency
-    /** Whether no other endpoint serves its model. */
-    readonly isOnly: boolean
-    readonly isAlone: boolean
-    /** The largest KV cache of those that serve its model. */
-    readonly kvTokensMax: number
-    readonly nowMs: number
-    readonly tuning: FastestTuning
-  },
+  facts: Facts,
 ): void {
   const { heldTokens, nowMs, tuning, urgency } = facts
   const { promptTokens, targets } = request
