@@ -11,6 +11,7 @@ import type { Fleet } from '#gateway/fleet.ts'
 import { SentRequest } from '#gateway/sent-request.ts'
 import type { Dispatcher, DispatchRequest, RejectReason } from '#routing/dispatcher.ts'
 import { type DispatcherName, newDispatcher } from '#routing/index.ts'
+import { ChurnMap } from '#std/churn.ts'
 
 /**
  * While requests wait, endpoints are looked at again at least this often: the pause of a breaker
@@ -49,7 +50,7 @@ export class DispatchDesk {
   readonly #chance: () => number
   #dispatcher: Dispatcher
   #strategy: DispatcherName
-  readonly #waiting = new Map<RequestId, Asking>()
+  readonly #waiting = new ChurnMap<RequestId, Asking>()
   /** What the dispatcher knows of each endpoint. */
   readonly #told = new Map<EndpointId, Told>()
   #asked = 0

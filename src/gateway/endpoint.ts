@@ -63,6 +63,7 @@ export class Endpoint implements EndpointView {
   #slowStartMs: number
   #pool: Pool
   #pathPrefix: string
+  #authorization: string | null
   #lastState: EndpointState
   /** It was held before, and nothing but a check says that it is there now. */
   #isNew: boolean
@@ -79,6 +80,7 @@ export class Endpoint implements EndpointView {
     this.models = configuredModels(config)
     this.#pool = newPool(config)
     this.#pathPrefix = pathPrefix(config)
+    this.#authorization = authorization(config)
     this.#lastState = this.state
     this.stateSinceMs = instant.ms
   }
@@ -137,12 +139,7 @@ export class Endpoint implements EndpointView {
 
   /** What the endpoint knows this gateway by; null when it does not ask. */
   get authorization(): string | null {
-    const { apiKey, url } = this.config
-    if (apiKey !== undefined) return `Bearer ${apiKey}`
-    const { username, password } = new URL(url)
-    if (username === '' && password === '') return null
-    const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-    return `Basic ${Buffer.from(pair).toString('base64')}`
+    return this.#authorization
   }
 
   /** Engines quote the key that they refuse; what leaves here does not. */
@@ -166,6 +163,7 @@ export class Endpoint implements EndpointView {
     const before = this.config
     this.config = config
     this.#slowStartMs = slowStartMs
+    this.#authorization = authorization(config)
     this.health = { ...this.health, draining: false }
     if (config.engine !== undefined) this.engine = config.engine
     const models = configuredModels(config)
@@ -313,6 +311,23 @@ function notingConnector({ peer }: EndpointConfig): buildConnector.connector {
 
 function pathPrefix(config: EndpointConfig): string {
   return new URL(config.url).pathname.replace(/\/+$/, '').replace(/\/v1$/, '')
+}
+
+function authorization({ apiKey, url }: EndpointConfig): string | null {
+  if (apiKey !== undefined) return `Bearer ${apiKey}`
+  const { username, password } = new URL(url)
+  if (username === '' && password === '') return null
+  const pair = `${unescaped(username)}:${unescaped(password)}`
+  return `Basic ${Buffer.from(pair).toString('base64')}`
+}
+
+/** A percent sign that escapes nothing stands for itself. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, ServedModel> | null {

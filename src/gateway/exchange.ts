@@ -10,6 +10,7 @@ import type { ApiKey } from '#gateway/key-ring.ts'
 import type { RequestBody } from '#gateway/request-body.ts'
 import type { Usage } from '#openai/usage.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
+import type { Splice } from '#std/splice-bytes.ts'
 
 /** One try on one endpoint, as the final error and the log name it. */
 export interface AttemptRecord {
@@ -28,6 +29,12 @@ export interface AttemptRecord {
   readonly predicted: { readonly ttftMs: number; readonly tpotMs: number } | null
 }
 
+/** A run of bytes of a body; the end is exclusive. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
 /** What the client asked for, once its body was read. */
 export interface AskedFor {
   /** As the client wrote it. */
@@ -39,13 +46,13 @@ export interface AskedFor {
   /** The most tokens it wants back; null when it set no limit. */
   readonly maxTokens: number | null
   /** Where in the body the model name stands, with its quotes if it has any. */
-  readonly modelSpan: { readonly start: number; readonly end: number } | null
+  readonly modelSpan: Span | null
   /** Where in the body what becomes its prompt stands, in the order in which engines put it there. */
-  readonly promptSpans: readonly { readonly start: number; readonly end: number }[]
+  readonly promptSpans: readonly Span[]
   /** How to write a model name there. */
   readonly writeModel: (servedName: string) => string
   /** How to ask for a usage event where the client did not; null where that is not possible. */
-  readonly askUsage: { readonly start: number; readonly end: number; readonly text: string } | null
+  readonly askUsage: Splice | null
 }
 
 /**

@@ -17,6 +17,7 @@ import type { RouteScript } from '#gateway/script/route-script.ts'
 import type { Sleepers } from '#gateway/sleepers.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import type { LatencyTargets } from '#routing/dispatcher.ts'
+import { ChurnSet } from '#std/churn.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
 /** A script that fails, fails mostly for every request. */
@@ -49,7 +50,7 @@ export class GatewayState {
   script: RouteScript | null = null
   draining = false
   /** API requests that are not over. */
-  readonly running = new Set<Exchange>()
+  readonly running = new ChurnSet<Exchange>()
   readonly #log: (line: string) => void
   readonly #instant: Instant
   #scriptFailures = 0

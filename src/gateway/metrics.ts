@@ -29,7 +29,7 @@ export class GatewayMetrics {
   readonly retriesRefused: Counter
   readonly scriptFailures: Counter
   readonly #logLinesDropped: Gauge
-  readonly #bound = new Map<string, ReturnType<typeof bind>>()
+  readonly #byModel = new Map<string, ModelFigures>()
   readonly #inFlight: Gauge<'endpoint'>
   readonly #state: Gauge<'endpoint' | 'state'>
   readonly #waiting: Gauge
@@ -118,23 +118,26 @@ export class GatewayMetrics {
 
   /** `model` is a name the fleet knows, or a fixed word: never free text of a client. */
   noteEnd(exchange: Exchange, model: string, status: number, totalMs: number): void {
-    const { name } = exchange.route.api
-    const key = `${name} ${status} ${model}`
-    let bound = this.#bound.get(key)
-    if (bound === undefined) {
-      bound = bind(this, name, model, String(status))
-      this.#bound.set(key, bound)
-    }
-    bound.requests.inc()
-    bound.duration.observe(totalMs / 1000)
+    const figures = this.#figuresOf(model)
+    figures.noteStatus(exchange.route.api.name, status)
+    figures.duration.observe(totalMs / 1000)
     if (exchange.asked?.stream === true && exchange.ttftMs !== null) {
-      bound.ttft.observe(exchange.ttftMs / 1000)
+      figures.ttft.observe(exchange.ttftMs / 1000)
     }
-    if (exchange.queueMs > 0) bound.queueWait.observe(exchange.queueMs / 1000)
+    if (exchange.queueMs > 0) figures.queueWait.observe(exchange.queueMs / 1000)
     if (exchange.usage !== null) {
-      bound.promptTokens.inc(exchange.usage.promptTokens)
-      bound.completionTokens.inc(exchange.usage.completionTokens)
+      figures.promptTokens += exchange.usage.promptTokens
+      figures.completionTokens += exchange.usage.completionTokens
     }
+  }
+
+  #figuresOf(model: string): ModelFigures {
+    let figures = this.#byModel.get(model)
+    if (figures === undefined) {
+      figures = new ModelFigures(this, model)
+      this.#byModel.set(model, figures)
+    }
+    return figures
   }
 
   /** The page of a scrape, with what is true at this moment. */
@@ -155,6 +158,18 @@ export class GatewayMetrics {
         this.attempts.inc({ endpoint: id, outcome }, count)
       }
     }
+    this.requests.reset()
+    this.tokens.reset()
+    for (const [model, figures] of this.#byModel) {
+      for (const [api, byStatus] of figures.requests) {
+        for (const [status, count] of byStatus) {
+          this.requests.inc({ api, model, status: String(status) }, count)
+        }
+      }
+      if (figures.promptTokens + figures.completionTokens === 0) continue
+      this.tokens.inc({ model, direction: 'prompt' }, figures.promptTokens)
+      this.tokens.inc({ model, direction: 'completion' }, figures.completionTokens)
+    }
     this.#replicaAlarms.reset()
     for (const { node, replica, alarms } of now.replicaAlarms) {
       this.#replicaAlarms.set({ node, replica }, alarms.length)
@@ -165,14 +180,31 @@ export class GatewayMetrics {
   }
 }
 
-/** Finding a series by its labels costs more than counting in it, so what was found is kept. */
-function bind(metrics: GatewayMetrics, api: string, model: string, status: string) {
-  return {
-    requests: metrics.requests.labels({ api, model, status }),
-    duration: metrics.duration.labels({ model }),
-    ttft: metrics.ttft.labels({ model }),
-    queueWait: metrics.queueWait.labels({ model }),
-    promptTokens: metrics.tokens.labels({ model, direction: 'prompt' }),
-    completionTokens: metrics.tokens.labels({ model, direction: 'completion' }),
+/**
+ * What happened to one model. Finding a series by its labels costs more than counting, so counters
+ * are told at a scrape, and histograms keep what was found.
+ */
+class ModelFigures {
+  readonly duration: Histogram.Internal<'model'>
+  readonly ttft: Histogram.Internal<'model'>
+  readonly queueWait: Histogram.Internal<'model'>
+  /** By API and status. */
+  readonly requests = new Map<string, Map<number, number>>()
+  promptTokens = 0
+  completionTokens = 0
+
+  constructor(metrics: GatewayMetrics, model: string) {
+    this.duration = metrics.duration.labels({ model })
+    this.ttft = metrics.ttft.labels({ model })
+    this.queueWait = metrics.queueWait.labels({ model })
+  }
+
+  noteStatus(api: string, status: number): void {
+    let byStatus = this.requests.get(api)
+    if (byStatus === undefined) {
+      byStatus = new Map()
+      this.requests.set(api, byStatus)
+    }
+    byStatus.set(status, (byStatus.get(status) ?? 0) + 1)
   }
 }

@@ -21,6 +21,7 @@ import { EndpointTable, tableMin } from '#routing/endpoint-table.ts'
 import type { RouteRequest } from '#routing/filter.ts'
 import type { Candidate, Policy } from '#routing/policy.ts'
 import { firstRefusal, recordOf, route, routeRequest } from '#routing/route.ts'
+import { ChurnMap } from '#std/churn.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** One new TTFT moves the average by a fifth: about ten requests are remembered. */
@@ -106,8 +107,8 @@ export class QueuedDispatcher implements Dispatcher {
   /** By model and task. */
   readonly #serving = new Map<string, Serving>()
   readonly #tables: EndpointTable<Counted>[] = []
-  readonly #waiting = new Map<RequestId, DispatchRequest>()
-  readonly #sent = new Map<RequestId, Sent>()
+  readonly #waiting = new ChurnMap<RequestId, DispatchRequest>()
+  readonly #sent = new ChurnMap<RequestId, Sent>()
   /** Requests that found no room since room was last made. */
   readonly #stuck = new Set<RequestId>()
   /** Groups of requests whose oldest found no room: none behind it would. */
@@ -214,8 +215,9 @@ export class QueuedDispatcher implements Dispatcher {
   }
 
   #roomMade(): void {
-    this.#full.clear()
-    this.#stuck.clear()
+    // Clearing an empty set takes longer than most of what else happens here.
+    if (this.#full.size > 0) this.#full.clear()
+    if (this.#stuck.size > 0) this.#stuck.clear()
   }
 
   #changed(endpoint: Counted): void {

@@ -1,7 +1,7 @@
 /** Reads from the body what the gateway must know, and nothing more. */
 import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
-import type { AskedFor } from '#gateway/exchange.ts'
+import type { AskedFor, Span } from '#gateway/exchange.ts'
 import type { Api } from '#openai/api.ts'
 import { type JsonMember, JsonScanError, jsonMembers, memberValue } from '#std/json-members.ts'
 import type { MultipartFieldFinder } from '#std/multipart-field-finder.ts'
@@ -28,7 +28,7 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
   const members = new Map<string, JsonMember>()
   for (const member of jsonMembers(body)) {
     // Engines in Go read names whatever their case: one key, and not two, says which model it is.
-    if (member.key !== 'model' && /^model$/i.test(member.key)) {
+    if (member.key !== 'model' && member.key.toLowerCase() === 'model') {
       throw new MotleyError('invalid_request', `"${member.key}" must be written "model".`, {
         param: 'model',
       })
@@ -60,10 +60,7 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
       value('max_completion_tokens') ?? value('max_tokens') ?? value('max_output_tokens'),
     ),
     modelSpan: spanOf(modelMember),
-    promptSpans: promptMembers.flatMap((names) => {
-      const member = names.map((name) => members.get(name)).find((one) => one !== undefined)
-      return member === undefined ? [] : [{ start: member.valueStart, end: member.valueEnd }]
-    }),
+    promptSpans: promptSpansOf(members),
     writeModel: (servedName) => JSON.stringify(servedName),
     askUsage:
       api.hasStreamOptions && stream && !wantsUsage
@@ -82,6 +79,19 @@ const promptMembers = [
   ['system', 'instructions'],
   ['messages', 'prompt', 'input'],
 ]
+
+function promptSpansOf(members: ReadonlyMap<string, JsonMember>): readonly Span[] {
+  const spans: Span[] = []
+  for (const names of promptMembers) {
+    for (const name of names) {
+      const span = spanOf(members.get(name))
+      if (span === null) continue
+      spans.push(span)
+      break
+    }
+  }
+  return spans
+}
 
 /** Puts `include_usage` where the other members are, or beside the options that are there. */
 function askForUsage(
@@ -129,7 +139,7 @@ export function parseFormRequest(
   }
 }
 
-function spanOf(member: JsonMember | undefined): AskedFor['modelSpan'] {
+function spanOf(member: JsonMember | undefined): Span | null {
   return member === undefined ? null : { start: member.valueStart, end: member.valueEnd }
 }
 

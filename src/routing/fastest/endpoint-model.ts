@@ -13,6 +13,7 @@ import { PrefixTrust } from '#routing/fastest/prefix-trust.ts'
 import { SpeedEstimate } from '#routing/fastest/speed-estimate.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { type Job, WorkLedger } from '#routing/fastest/work-ledger.ts'
+import { ChurnSet } from '#std/churn.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** vLLM's default, for an engine that says nothing of itself. */
@@ -36,7 +37,7 @@ export class EndpointModel {
   /** In the order in which they were sent, which is the order in which engines compute them. */
   readonly prefilling: Stream[] = []
   /** Decoding too, as far as anybody can tell: of answers in one piece nothing is heard. */
-  readonly #unheard = new Set<Stream>()
+  readonly #unheard = new ChurnSet<Stream>()
   /** Whether it keeps prefixes as it is thought to. */
   readonly prefixes = new PrefixTrust()
   /** What is not counted in tokens. */

@@ -41,6 +41,7 @@ import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
 import { firstRefusal, routeRequest, whyNone } from '#routing/route.ts'
+import { ChurnMap } from '#std/churn.ts'
 import { ewma } from '#std/ewma.ts'
 
 /** While requests wait, predictions are looked at again at least this often. */
@@ -65,9 +66,9 @@ export class Fastest implements Dispatcher {
   readonly #endpoints = new Map<EndpointId, EndpointModel>()
   readonly #groups = new EndpointGroups()
   readonly #room = new WaitingRoom()
-  readonly #sent = new Map<RequestId, Sent>()
+  readonly #sent = new ChurnMap<RequestId, Sent>()
   /** Work that is not counted in tokens. */
-  readonly #jobs = new Map<RequestId, { readonly model: EndpointModel; readonly job: Job }>()
+  readonly #jobs = new ChurnMap<RequestId, { readonly model: EndpointModel; readonly job: Job }>()
   readonly #lengths = new OutputLengths()
   readonly #prefixes = new PrefixIndex()
   /** Endpoints to look at again. */

@@ -6,6 +6,7 @@ import type { RequestId } from '#core/ids.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import { FairTurns } from '#routing/fastest/fair-turns.ts'
 import { serviceRank } from '#routing/service-class.ts'
+import { ChurnMap } from '#std/churn.ts'
 
 /** Longer than any target that somebody would set. */
 const noTargetMs = 3_600_000
@@ -24,7 +25,7 @@ export interface Waiting {
 export class WaitingRoom {
   readonly live: Waiting[] = []
   readonly late: Waiting[] = []
-  readonly #byId = new Map<RequestId, Waiting>()
+  readonly #byId = new ChurnMap<RequestId, Waiting>()
   readonly #turns = new FairTurns()
   #nextLateAtMs = Number.POSITIVE_INFINITY
 
