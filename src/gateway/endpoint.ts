@@ -4,6 +4,7 @@
  * through what that returns, whatever happens in between, so that the count of requests in flight
  * comes back to zero and never goes below.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { type buildConnector, Pool } from 'undici'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
 import type { EndpointLoad, EndpointState, EndpointView, ServedModel } from '#core/endpoint.ts'
@@ -188,19 +189,12 @@ export class Endpoint implements EndpointView {
     if (report.engineVersion !== null) this.engineVersion = report.engineVersion
     if (report.load !== null) this.load = report.load
     this.supportsStreamUsage = report.supportsStreamUsage
-    this.tasks = report.tasks === null ? null : new Set(report.tasks)
-    if (report.models !== null && configuredModels(this.config) === null) {
-      this.models = new Map(
-        report.models.map(({ servedName, contextTokens, tasks }) => [
-          modelName(servedName),
-          {
-            model: modelName(servedName),
-            servedName,
-            contextTokens,
-            tasks: tasks === null ? null : new Set(tasks),
-          },
-        ]),
-      )
+    // What stays the same stays the same object: that tells who keeps lists of it.
+    const tasks = report.tasks === null ? null : new Set(report.tasks)
+    if (!isDeepStrictEqual(tasks, this.tasks)) this.tasks = tasks
+    if (report.models !== null && this.config.models === undefined) {
+      const models = reportedModels(report.models)
+      if (!isDeepStrictEqual(models, this.models)) this.models = models
     }
     if (report.check.verdict !== 'ready' && report.check.verdict !== 'loading') {
       this.stats.failedChecks++
@@ -328,6 +322,22 @@ function unescaped(text: string): string {
   } catch {
     return text
   }
+}
+
+function reportedModels(
+  models: NonNullable<EndpointReport['models']>,
+): ReadonlyMap<ModelName, ServedModel> {
+  return new Map(
+    models.map(({ servedName, contextTokens, tasks }) => [
+      modelName(servedName),
+      {
+        model: modelName(servedName),
+        servedName,
+        contextTokens,
+        tasks: tasks === null ? null : new Set(tasks),
+      },
+    ]),
+  )
 }
 
 function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, ServedModel> | null {

@@ -19,6 +19,8 @@ export class Fleet {
   /** Removed by a reload, with requests still running. */
   readonly #leaving = new Set<Endpoint>()
   #byModel = new Map<ModelName, Endpoint[]>()
+  /** What of `#byModel` serves a task, as far as it was asked for. */
+  readonly #byTask = new Map<Task, Map<ModelName, readonly Endpoint[]>>()
   /** Of each model, the shortest context that is known, where they differ. */
   #shortest = new Map<ModelName, number>()
   #aliases = new Map<string, ModelName>()
@@ -78,9 +80,9 @@ export class Fleet {
   apply(report: EndpointReport): Endpoint | null {
     const endpoint = this.#endpoints.get(report.endpoint)
     if (endpoint === undefined) return null
-    const before = endpoint.models
+    const { models, tasks } = endpoint
     endpoint.apply(report)
-    if (endpoint.models !== before) this.#index()
+    if (endpoint.models !== models || endpoint.tasks !== tasks) this.#index()
     return endpoint
   }
 
@@ -97,8 +99,17 @@ export class Fleet {
   serving(model: ModelName, task: Task): readonly Endpoint[] {
     const endpoints = this.#byModel.get(model)
     if (endpoints === undefined) return []
-    const allowed = endpoints.filter((endpoint) => endpoint.serves(model, task))
-    return allowed.length === endpoints.length ? endpoints : allowed
+    let ofTask = this.#byTask.get(task)
+    if (ofTask === undefined) {
+      ofTask = new Map()
+      this.#byTask.set(task, ofTask)
+    }
+    let serving = ofTask.get(model)
+    if (serving === undefined) {
+      serving = endpoints.filter((endpoint) => endpoint.serves(model, task))
+      ofTask.set(model, serving)
+    }
+    return serving
   }
 
   /** A prompt up to it may go to any endpoint of the model; null where all hold as much. */
@@ -130,6 +141,7 @@ export class Fleet {
   }
 
   #index(): void {
+    this.#byTask.clear()
     this.#byModel = new Map()
     for (const endpoint of this.#endpoints.values()) {
       for (const model of endpoint.models?.keys() ?? []) {

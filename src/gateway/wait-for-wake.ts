@@ -3,6 +3,7 @@
  * all where waking takes longer than its client will.
  */
 import { defaultTimeouts } from '#core/config/gateway.ts'
+import type { EndpointState } from '#core/endpoint.ts'
 import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
 import type { Exchange } from '#gateway/exchange.ts'
@@ -12,6 +13,8 @@ import type { SleepingModel } from '#protocol/model-demand.ts'
 
 /** How often it is asked how long it will take: that becomes known only once there is a place. */
 const lookMs = 1_000
+
+const answering: ReadonlySet<EndpointState> = new Set(['ready', 'busy', 'failing'])
 
 /** Proxies and clients cut what is silent for a minute, the strictest of them for ten seconds. */
 const pingMsWhileWaking = 5_000
@@ -26,16 +29,16 @@ const noPlaceRetrySeconds = 30
 const obstacleRetrySeconds = 30
 
 /**
- * Resolves when an endpoint answers for the model, or nothing sleeps here, or a fallback can answer
- * at once; throws what the client must be told when it would wait in vain.
+ * For a model that is not awake, the first of `models`: resolves when an endpoint answers for it, or
+ * nothing sleeps here, or a fallback can answer at once; throws what the client must be told when it
+ * would wait in vain.
  */
 export async function waitForWake(
   state: GatewayState,
   exchange: Exchange,
-  models: readonly ModelName[],
+  models: readonly [ModelName, ...ModelName[]],
 ): Promise<void> {
   const [asked, ...fallbacks] = models
-  if (asked === undefined || isAwake(state, exchange, asked)) return
   const sleeping = state.sleepers.find(asked)
   if (sleeping === null) return
   state.demand.note(asked, state.nowMs())
@@ -56,10 +59,11 @@ export async function waitForWake(
   }
 }
 
-function isAwake(state: GatewayState, exchange: Exchange, model: ModelName): boolean {
-  return state.fleet
-    .serving(model, exchange.route.task)
-    .some((endpoint) => ['ready', 'busy', 'failing'].includes(endpoint.state))
+export function isAwake(state: GatewayState, exchange: Exchange, model: ModelName): boolean {
+  for (const endpoint of state.fleet.serving(model, exchange.route.task)) {
+    if (answering.has(endpoint.state)) return true
+  }
+  return false
 }
 
 function wake(state: GatewayState, exchange: Exchange, model: ModelName): Promise<void> {

@@ -20,7 +20,7 @@ import { servedModel } from '#gateway/fleet.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { mayUse } from '#gateway/key-ring.ts'
 import { passRefusal } from '#gateway/pass-refusal.ts'
-import { waitForWake } from '#gateway/wait-for-wake.ts'
+import { isAwake, waitForWake } from '#gateway/wait-for-wake.ts'
 import type { Deadlines } from '#gateway/watchdog.ts'
 import type { WhyNone } from '#routing/decision.ts'
 import { planRetry, type RetryPlan } from '#routing/retry.ts'
@@ -40,11 +40,12 @@ type ModelEnd =
 
 /** Resolves when the client has its answer or has left; throws what it must be told instead. */
 export async function forward(state: GatewayState, exchange: Exchange): Promise<void> {
-  await waitForWake(state, exchange, modelsAskedFor(state, exchange))
-  let models = modelsToTry(state, exchange)
+  const asked = modelsAskedFor(state, exchange)
+  if (!isAwake(state, exchange, asked[0])) await waitForWake(state, exchange, asked)
+  let models = modelsToTry(state, exchange, asked)
   if (models.length === 0) {
     await firstReports(state, exchange)
-    models = modelsToTry(state, exchange)
+    models = modelsToTry(state, exchange, asked)
   }
   if (models.length === 0 && !exchange.clientGone) throw notServed(state, exchange)
   let failure: AttemptFailure | null = null
@@ -62,17 +63,19 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
 }
 
 /** Those of them that are served. */
-function modelsToTry(state: GatewayState, exchange: Exchange): ModelName[] {
-  const models = modelsAskedFor(state, exchange).filter(
-    (model) => state.fleet.serving(model, exchange.route.task).length > 0,
-  )
+function modelsToTry(
+  state: GatewayState,
+  exchange: Exchange,
+  asked: readonly ModelName[],
+): ModelName[] {
+  const models = asked.filter((model) => state.fleet.serving(model, exchange.route.task).length > 0)
   const [first] = models
   if (first !== undefined) state.demand.note(first, state.nowMs())
   return models
 }
 
 /** The model that was asked for and its fallbacks, as far as they are allowed. */
-function modelsAskedFor(state: GatewayState, exchange: Exchange): ModelName[] {
+function modelsAskedFor(state: GatewayState, exchange: Exchange): [ModelName, ...ModelName[]] {
   const { asked, key } = exchange
   if (asked === null) throw new Error('a request is parsed before it is forwarded')
   const { fleet } = state
