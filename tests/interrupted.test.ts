@@ -99,15 +99,27 @@ describe('motley apply', () => {
   })
 })
 
-test('motley load tells what it has measured, also when it hears Ctrl-C twice at once', async () => {
-  const { asked, url } = await page('GET')
-  const args = ['load', '--model', 'm', '--url', url, '--rate', '50', '--json']
-  const { child, end, text } = motley(args)
-  // First it asks for the models, and only then does it measure.
-  const isMeasuring = () => asked.some((line) => line.startsWith('POST'))
-  await untilTrue('it asks', isMeasuring, { withinMs: 20_000, seen: () => asked })
-  pressTwice(child)
-  expect([await end, text()]).toEqual([[130, null], expect.stringMatching(/"stopped": true/)])
+describe('motley load', () => {
+  const load = (url: string) =>
+    motley(['load', '--model', 'm', '--url', url, '--rate', '50', '--json'])
+
+  test('while it asks which models are served, it ends at once: nothing was sent', async () => {
+    const { asked, url } = await page('nothing')
+    const { child, end, text } = load(url)
+    await untilTrue('it asks', () => asked.length > 0, { withinMs: 20_000 })
+    pressTwice(child)
+    expect([await end, text()]).toEqual([[130, null], 'motley: stopped; nothing was sent\n'])
+    expect(asked).toEqual(['GET /v1/models'])
+  })
+
+  test('it tells what it has measured, also when it hears Ctrl-C twice at once', async () => {
+    const { asked, url } = await page('GET')
+    const { child, end, text } = load(url)
+    const isMeasuring = () => asked.some((line) => line.startsWith('POST'))
+    await untilTrue('it measures', isMeasuring, { withinMs: 20_000, seen: () => asked })
+    pressTwice(child)
+    expect([await end, text()]).toEqual([[130, null], expect.stringMatching(/"stopped": true/)])
+  })
 })
 
 describe('motley agent', () => {

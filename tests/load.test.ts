@@ -127,6 +127,6 @@ test('a load on a port where nothing listens says so, and is exit code 3', async
   ])
   expect({ code, err }).toEqual({
     code: 3,
-    err: expect.stringContaining('nothing answers at http://127.0.0.1:1'),
+    err: expect.stringContaining('no gateway answers at http://127.0.0.1:1'),
   })
 })

@@ -54,6 +54,18 @@ export function ownUrl(listen: string): string | null {
   return Number(port) === 0 ? null : `http://${everywhere[host] ?? host}:${port}`
 }
 
+/** Nobody is there, or whoever is there says nothing; any other failure is an answer. */
+export class NoAnswerFailure extends CommandFailure {}
+
+export interface GatewayQuestion {
+  readonly method?: string
+  readonly body?: unknown
+  /** When the whole answer has to be there. */
+  readonly withinMs?: number
+  /** Its reason is thrown as it is. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * What the gateway answers at a path; null for 404. `access` says whose key it takes.
  * @throws {CommandFailure}
@@ -62,12 +74,14 @@ export async function askGateway(
   path: string,
   options: GatewayOptions,
   access: 'any key' | 'an admin key',
-  ask: { readonly method?: string; readonly body?: unknown; readonly withinMs?: number } = {},
+  ask: GatewayQuestion = {},
 ): Promise<unknown> {
   const { url: base, from } = await findGateway(options)
   const key = process.env['MOTLEY_KEY']
   const withinMs = ask.withinMs ?? answerMsMax
+  const limit = AbortSignal.timeout(withinMs)
   let response: Response
+  let text: string
   try {
     response = await fetch(new URL(path, base), {
       method: ask.method ?? 'GET',
@@ -76,12 +90,15 @@ export async function askGateway(
         ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: ask.body === undefined ? null : JSON.stringify(ask.body),
-      signal: AbortSignal.timeout(withinMs),
+      signal: ask.signal === undefined ? limit : AbortSignal.any([limit, ask.signal]),
     })
+    // An answer may begin and not end; that is silence, too.
+    text = await response.text()
   } catch (error) {
+    ask.signal?.throwIfAborted()
     const why = networkReason(error, withinMs)
     const source = from === null ? '' : `, gateway.listen of ${from}`
-    throw new CommandFailure(
+    throw new NoAnswerFailure(
       'unreachable',
       `no gateway answers at ${base} (${why}${source}): start one with "motley up", or name another with --url`,
       { cause: error },
@@ -99,7 +116,6 @@ export async function askGateway(
     )
   }
   if (response.status === 404) return null
-  const text = await response.text()
   if (response.status === 409 || response.status === 400) {
     throw new CommandFailure('no', refusalWords(text))
   }

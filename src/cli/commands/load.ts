@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { askGateway, gatewayUrl, withGatewayOptions } from '#cli/gateway-client.ts'
+import { askGateway, gatewayUrl, NoAnswerFailure, withGatewayOptions } from '#cli/gateway-client.ts'
 import { loadText } from '#cli/load-text.ts'
 import { durationOf, numberOf, sloOf } from '#cli/load-values.ts'
 import { onStopSignals, stoppedExitCode } from '#cli/stop-signals.ts'
@@ -111,7 +111,11 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     )
   }
   const gateway = { url: options.url }
-  const model = await modelToAsk(options.model, gateway)
+  const stop = new AbortController()
+  const signalsFree = onStopSignals(() =>
+    stop.abort(new CommandFailure('stopped', 'stopped; nothing was sent')),
+  )
+  const model = await modelToAsk(options.model, gateway, stop.signal)
   const [{ Agent }, { chatRequest }, { runLoad }, { systemClock }] = await Promise.all([
     import('undici'),
     import('#loadtest/chat-request.ts'),
@@ -129,8 +133,6 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     ignoresEnd: options.honourEnd !== true,
     nowMs: systemClock.nowMs,
   }
-  const stop = new AbortController()
-  const signalsFree = onStopSignals(() => stop.abort())
   logLine(beginText(scenario, arrivals, model, base))
   const progress = progressTo(process.stderr)
   const run = await runLoad({
@@ -251,10 +253,12 @@ const requestsMax = 1_000_000
 async function modelToAsk(
   wanted: string | undefined,
   gateway: { url: string | undefined },
+  signal: AbortSignal,
 ): Promise<string> {
-  const names = await servedNames(gateway).catch((error: unknown) => {
-    // A server that cannot list its models may answer all the same, and the run says if it does not.
-    if (wanted !== undefined && error instanceof CommandFailure) return [] as readonly string[]
+  const names = await servedNames(gateway, signal).catch((error: unknown) => {
+    // A server that cannot list its models may answer all the same; nobody at all will not.
+    const isAnswer = error instanceof CommandFailure && !(error instanceof NoAnswerFailure)
+    if (wanted !== undefined && isAnswer && !signal.aborted) return [] as readonly string[]
     throw error
   })
   if (wanted !== undefined && (names.length === 0 || names.includes(wanted))) return wanted
@@ -277,8 +281,11 @@ async function modelToAsk(
 }
 
 /** @throws {CommandFailure} where nobody tells. */
-async function servedNames(gateway: { url: string | undefined }): Promise<readonly string[]> {
-  const list = (await askGateway('/v1/models', gateway, 'any key')) as {
+async function servedNames(
+  gateway: { url: string | undefined },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const list = (await askGateway('/v1/models', gateway, 'any key', { signal })) as {
     readonly data?: readonly { readonly id: string }[]
   } | null
   return (list?.data ?? []).map(({ id }) => id)
