@@ -5,10 +5,10 @@
 import type { WantedDeployment } from '#controller/deployment-state.ts'
 import { startKey } from '#controller/deployment-state.ts'
 import type { Fleet } from '#controller/fleet.ts'
-import { wantedDeployments, wantedReplicasOf, withFacts } from '#controller/reconcile/plan-input.ts'
+import { wantedDeployments, wantedReplicasOf } from '#controller/reconcile/plan-input.ts'
 import { nextScale, nothingSeen, type ScaleMemory } from '#controller/reconcile/scaling.ts'
+import { StartPrediction } from '#controller/reconcile/start-prediction.ts'
 import type { Plan } from '#placement/plan.ts'
-import { startMs } from '#placement/speed/start-time.ts'
 import type { ModelDemand, SleepingModel } from '#protocol/model-demand.ts'
 
 export interface ScalerOptions {
@@ -26,11 +26,14 @@ export class Scaler {
   readonly #memories = new Map<string, ScaleMemory>()
   /** Nothing is put to sleep before it was there for so long: gateways forget who asked before. */
   readonly #startedAtMs: number
+  /** Made anew at each look, so that it says what the fleet was like a few seconds ago at most. */
+  #predicted: StartPrediction
   #cancel = (): void => {}
 
   constructor(options: ScalerOptions) {
     this.#options = options
     this.#startedAtMs = options.fleet.clock.nowMs()
+    this.#predicted = new StartPrediction(options.fleet)
     this.#later()
   }
 
@@ -101,15 +104,20 @@ export class Scaler {
     const { fleet } = this.#options
     // While most of the fleet is lost, who asks says little, and nothing is stopped.
     if (fleet.isFrozen) return
+    this.#predicted = new StartPrediction(fleet)
     const nowMs = fleet.clock.nowMs()
     const demands = new Map(this.#options.demand().map((demand) => [demand.model, demand]))
     for (const name of this.#memories.keys()) {
       if (!Object.hasOwn(fleet.state.deployments, name)) this.#memories.delete(name)
     }
-    for (const deployment of wantedDeployments(fleet.state)) {
+    const readySlots = this.#readySlots()
+    const deployments = wantedDeployments(fleet.state)
+    const sharing = new Map<string, number>()
+    for (const { model } of deployments) sharing.set(model, (sharing.get(model) ?? 0) + 1)
+    for (const deployment of deployments) {
       const { name, model, replicas, sleepAfterMs } = deployment
-      const ready = this.#readySlots(name)
-      const share = 1 / Math.max(1, this.#serving(model).length)
+      const ready = readySlots.get(name) ?? []
+      const share = 1 / (sharing.get(model) ?? 1)
       const demand = demands.get(model)
       const outcome = nextScale(
         {
@@ -122,7 +130,7 @@ export class Scaler {
           waiting: Math.ceil((demand?.waiting ?? 0) * share),
           oldestWaitMs: demand?.oldestWaitMs ?? 0,
           expectedWaitMs: demand?.expectedWaitMs ?? null,
-          startMs: this.#usualStartMs(deployment),
+          startMs: () => this.#usualStartMs(deployment),
           idleMs: Math.min(
             demand?.idleMs ?? Number.POSITIVE_INFINITY,
             nowMs - Math.max(this.#startedAtMs, fleet.state.scales[name]?.sinceMs ?? 0),
@@ -150,14 +158,19 @@ export class Scaler {
     return wantedDeployments(this.#options.fleet.state).filter((one) => one.model === model)
   }
 
-  /** Slots of each replica that answers. */
-  #readySlots(deployment: string): number[] {
+  /** Slots of each replica that answers, by deployment. */
+  #readySlots(): Map<string, number[]> {
     const { fleet } = this.#options
-    return Object.values(fleet.state.replicas).flatMap(({ spec, node, placed }) => {
-      if (placed?.deployment !== deployment) return []
+    const slots = new Map<string, number[]>()
+    for (const { spec, node, placed } of Object.values(fleet.state.replicas)) {
+      if (placed == null) continue
       const reported = fleet.live.get(node)?.replicas.find(({ id }) => id === spec.id)
-      return reported?.state === 'ready' ? [placed.slots] : []
-    })
+      if (reported?.state !== 'ready') continue
+      const known = slots.get(placed.deployment)
+      if (known === undefined) slots.set(placed.deployment, [placed.slots])
+      else known.push(placed.slots)
+    }
+    return slots
   }
 
   #unplacedBecause(deployment: string): string | null {
@@ -201,30 +214,7 @@ export class Scaler {
       sources.has(source),
     )
     return known.length === 0
-      ? this.#predictedStartMs(deployment)
+      ? this.#predicted.startMs(deployment)
       : Math.max(...known.map(({ startMs }) => startMs))
-  }
-
-  /** On the node that is the quickest: a plan prefers it, and says more once there is one. */
-  #predictedStartMs(deployment: WantedDeployment): number | null {
-    const { fleet } = this.#options
-    const nodes = [...fleet.live].flatMap(([id, { inventory }]) =>
-      inventory === null || fleet.presenceOf(id) !== 'ready' ? [] : [inventory],
-    )
-    const each = withFacts(deployment, fleet.state).variants.flatMap(({ facts, format, source }) =>
-      facts === null
-        ? []
-        : nodes.map(({ weights = [], diskBytesPerSecond, networkBytesPerSecond }) =>
-            startMs({
-              bytes: facts.tensorBytes,
-              isThere: weights.includes(source),
-              diskBytesPerSecond: diskBytesPerSecond ?? null,
-              networkBytesPerSecond: networkBytesPerSecond ?? null,
-              // What engines that record graphs are given.
-              isCompiled: format === 'safetensors',
-            }),
-          ),
-    )
-    return each.length === 0 ? null : Math.min(...each)
   }
 }

@@ -17,7 +17,7 @@ const quiet: ScaleView = {
   waiting: 0,
   oldestWaitMs: 0,
   expectedWaitMs: null,
-  startMs: null,
+  startMs: () => null,
   idleMs: 0,
   sleepAfterMs: 900_000,
 }
@@ -52,26 +52,41 @@ describe('up', () => {
 
   test('who waits for longer than a start takes need not wait for the load to last', () => {
     const waits = { inFlight: 4, waiting: 2, oldestWaitMs: 6_000 }
-    expect(changeAfter(0, { ...waits, startMs: 5_000 })).toEqual({
+    expect(changeAfter(0, { ...waits, startMs: () => 5_000 })).toEqual({
       wanted: 2,
       because: 'somebody has waited 6 s, and another replica starts in 5 s',
     })
-    for (const startMs of [7_000, null]) expect(changeAfter(10, { ...waits, startMs })).toBeNull()
+    for (const ms of [7_000, null]) {
+      expect(changeAfter(10, { ...waits, startMs: () => ms })).toBeNull()
+    }
     // Who is going to wait for longer is served sooner by the start, too.
     expect(
-      changeAfter(0, { ...waits, oldestWaitMs: 100, expectedWaitMs: 9_000, startMs: 5_000 }),
+      changeAfter(0, { ...waits, oldestWaitMs: 100, expectedWaitMs: 9_000, startMs: () => 5_000 }),
     ).toEqual({
       wanted: 2,
       because: 'who asks now waits 9 s, and another replica starts in 5 s',
     })
-    expect(changeAfter(10, { ...waits, expectedWaitMs: 6_500, startMs: 7_000 })).toBeNull()
+    expect(changeAfter(10, { ...waits, expectedWaitMs: 6_500, startMs: () => 7_000 })).toBeNull()
     // The reason is the wait that counted, also where a start takes no time to speak of.
     expect(
-      changeAfter(0, { ...waits, oldestWaitMs: 400, expectedWaitMs: 5_000, startMs: 300 }),
+      changeAfter(0, { ...waits, oldestWaitMs: 400, expectedWaitMs: 5_000, startMs: () => 300 }),
     ).toMatchObject({ because: expect.stringContaining('who asks now waits 5 s') })
     // Nor is a start of no time begun for a wait that nobody notices.
-    expect(changeAfter(0, { ...waits, oldestWaitMs: 500, startMs: 0 })).toBeNull()
-    expect(changeAfter(60, { ...waits, startMs: 5_000, ready: 1, wanted: 2 })).toBeNull()
+    expect(changeAfter(0, { ...waits, oldestWaitMs: 500, startMs: () => 0 })).toBeNull()
+    expect(changeAfter(60, { ...waits, startMs: () => 5_000, ready: 1, wanted: 2 })).toBeNull()
+  })
+
+  test('what a start takes is asked only where somebody waits for long, and one more is allowed', () => {
+    const startMs = () => {
+      throw new Error('asked for nothing')
+    }
+    const busy = { inFlight: 4, startMs }
+    expect(changeAfter(600, { startMs })).toBeNull()
+    expect(changeAfter(10, { ...busy, waiting: 2, oldestWaitMs: 900 })).toBeNull()
+    const waits = { ...busy, waiting: 2, oldestWaitMs: 9_000 }
+    expect(changeAfter(600, { ...waits, max: 1 })).toBeNull()
+    expect(changeAfter(600, { ...waits, wanted: 2 })).toBeNull()
+    expect(() => changeAfter(0, waits)).toThrow('asked for nothing')
   })
 
   test('a flood doubles at most, and never passes max', () => {
@@ -144,7 +159,7 @@ test('whatever is asked, it stays between min and max, and never swings within f
     inFlight: fc.nat(40),
     waiting: fc.nat(40),
     oldestWaitMs: fc.nat(20_000),
-    startMs: fc.option(fc.nat(20_000)),
+    startMs: fc.option(fc.nat(20_000)).map((ms) => () => ms),
   })
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 200 }), (steps) => {

@@ -18,8 +18,11 @@ export interface ScaleView {
   readonly oldestWaitMs: number
   /** What whoever comes next would wait; null while nobody can tell. */
   readonly expectedWaitMs: number | null
-  /** What starting one replica more is thought to take; null while nobody can tell. */
-  readonly startMs: number | null
+  /**
+   * What starting one replica more is thought to take; null while nobody can tell. Asked only where
+   * somebody waits for long: to tell, all nodes may have to be looked at.
+   */
+  readonly startMs: () => number | null
   /** Since somebody last asked. */
   readonly idleMs: number
   readonly sleepAfterMs: number
@@ -83,13 +86,13 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
   }
   // Who has waited as long as a start takes would be served by now, had one begun as it came; who is
   // going to wait as long is served sooner by the start.
-  const { startMs } = view
   const waitMs = Math.max(oldestWaitMs, waiting > 0 ? (view.expectedWaitMs ?? 0) : 0)
-  const dearMs = startMs === null ? Number.POSITIVE_INFINITY : Math.max(longWaitMs, startMs)
-  const isDear = waitMs >= dearMs
   const isLong = seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs
   // Those on their way are the answer to what was seen before them.
-  if (isBusy && (isLong || isDear) && ready >= wanted) {
+  const mayGrow = isBusy && ready >= wanted && wanted < max
+  const startMs = mayGrow && !isLong && waitMs >= longWaitMs ? view.startMs() : null
+  const dearMs = startMs === null ? Number.POSITIVE_INFINITY : Math.max(longWaitMs, startMs)
+  if (mayGrow && (isLong || waitMs >= dearMs)) {
     const needed = Math.ceil(load / (busyRatio * slots))
     const next = Math.min(max, 2 * wanted, Math.max(wanted + 1, needed))
     const seconds = (ms: number): string => `${(ms / 1_000).toFixed(0)} s`
@@ -100,7 +103,7 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
     const words = isLong
       ? `${load} requests for ${ready * slots} slots over ${busyForMs / 1_000} s`
       : `${wait}, and another replica starts in ${seconds(startMs ?? 0)}`
-    return next > wanted ? to(next, words) : stay
+    return to(next, words)
   }
   if (seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs && wanted > min) {
     return to(wanted - 1, `${load} requests for ${wanted * slots} slots over 5 min`)
