@@ -236,7 +236,8 @@ async function handle(
 
 /** The path of a target in origin form, or in the absolute form that clients of proxies send. */
 function pathOf(target: string): string {
-  const start = /^https?:\/\//i.test(target) ? target.indexOf('/', target.indexOf('//') + 2) : 0
+  const isAbsolute = !target.startsWith('/') && /^https?:\/\//i.test(target)
+  const start = isAbsolute ? target.indexOf('/', target.indexOf('//') + 2) : 0
   if (start === -1) return '/'
   const question = target.indexOf('?', start)
   return target.slice(start, question === -1 ? undefined : question)

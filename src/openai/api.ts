@@ -21,8 +21,8 @@ export interface Api {
    * of its body. Absent: always one.
    */
   choicesAsked?(field: (name: string) => unknown): number
-  /** The usage of a whole JSON answer; null when it has none. */
-  readUsage(answer: Readonly<Record<string, unknown>>): Usage | null
+  /** The usage of a whole JSON answer, null when it has none; `field` reads a member of it. */
+  readUsage(field: (name: string) => unknown): Usage | null
   /**
    * Whether `stream_options.include_usage` exists here, so that the gateway can ask for a usage
    * event that the client did not ask for, and hide it.

@@ -14,6 +14,6 @@ export const messages: Api = {
   stream: anthropicStream,
   errorBody: anthropicErrorBody,
   isErrorBody: isAnthropicErrorBody,
-  readUsage: (answer) => readUsage(answer['usage']),
+  readUsage: (field) => readUsage(field('usage')),
   hasStreamOptions: false,
 }

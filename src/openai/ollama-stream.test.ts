@@ -14,7 +14,11 @@ test.each([
 })
 
 test('usage is read from the counts, of which one may be left out', () => {
-  expect(readOllamaUsage({ prompt_eval_count: 11, eval_count: 3 })).toEqual({
+  const counts = new Map([
+    ['prompt_eval_count', 11],
+    ['eval_count', 3],
+  ])
+  expect(readOllamaUsage((name) => counts.get(name))).toEqual({
     promptTokens: 11,
     completionTokens: 3,
     cachedTokens: null,

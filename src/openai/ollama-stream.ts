@@ -3,9 +3,9 @@ import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
 import { jsonObject } from '#std/json-object.ts'
 
-export function readOllamaUsage(answer: Readonly<Record<string, unknown>> | null): Usage | null {
-  const promptTokens = answer?.['prompt_eval_count']
-  const completionTokens = answer?.['eval_count']
+export function readOllamaUsage(field: (name: string) => unknown): Usage | null {
+  const promptTokens = field('prompt_eval_count')
+  const completionTokens = field('eval_count')
   if (typeof promptTokens !== 'number' && typeof completionTokens !== 'number') return null
   return {
     promptTokens: typeof promptTokens === 'number' ? promptTokens : 0,
@@ -23,5 +23,8 @@ export const ollamaStream: StreamShape = {
     return line?.['done'] === true ? 'end' : 'more'
   },
   errorFrame: ({ message }) => `${JSON.stringify({ error: message })}\n`,
-  readUsage: (data) => readOllamaUsage(jsonObject(data)),
+  readUsage(data) {
+    const line = jsonObject(data)
+    return readOllamaUsage((name) => line?.[name])
+  },
 }

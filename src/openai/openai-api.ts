@@ -10,6 +10,6 @@ export const openAiApi: Pick<
   body: 'json',
   errorBody: ({ status, code, message, param }) => openAiErrorBody(status, message, code, param),
   isErrorBody: isOpenAiErrorBody,
-  readUsage: (answer) => readUsage(answer['usage']),
+  readUsage: (field) => readUsage(field('usage')),
   hasStreamOptions: false,
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { JsonScanError, jsonMembers, memberValue } from '#std/json-members.ts'
+import { JsonScanError, jsonMembers, lastMemberValue, memberValue } from '#std/json-members.ts'
 
 test('members of any object have the values that JSON.parse gives them', () => {
   fc.assert(
@@ -17,6 +17,44 @@ test('members of any object have the values that JSON.parse gives them', () => {
       },
     ),
   )
+})
+
+test('the last member of a name is the one that JSON.parse keeps, wherever else the name stands', () => {
+  const value = fc.letrec((tie) => ({
+    any: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom('usage', '"usage"', '"usage":', ':', '}', 7, null, true),
+      fc.array(tie('any'), { maxLength: 4 }),
+      fc.dictionary(fc.constantFrom('usage', '"usage', 'usage"', 'a', ''), tie('any')),
+    ),
+  })).any
+  const names = fc.constantFrom('usage', '"usage', 'model', 'choices', '')
+  fc.assert(
+    fc.property(fc.dictionary(names, value), fc.constantFrom(0, 2), (object, space) => {
+      const body = Buffer.from(JSON.stringify(object, null, space))
+      const parsed = JSON.parse(body.toString()) as Record<string, unknown>
+      expect(lastMemberValue(body, 'usage')).toEqual(parsed['usage'])
+    }),
+  )
+})
+
+test.each([
+  ['{"usage":1,"usage":2}', 2],
+  ['{"a":{"usage":1}}', undefined],
+  ['{"usage":1} x', undefined],
+  ['{"usage":', undefined],
+  ['{"a\\"usage":1}', undefined],
+  ['{"usage":5,"a":{"usage":1,"b":{"usage":1,"c":{"usage":1,"d":{"usage":1}}}}}', 5],
+])('from the end of %s it reads %s', (text, value) => {
+  expect(lastMemberValue(Buffer.from(text), 'usage')).toEqual(value)
+})
+
+test('a name that is nested a hundred thousand times is not looked at as often', () => {
+  const deep = Buffer.from(`${'{"usage":'.repeat(100_000)}1${'}'.repeat(100_000)}`)
+  expect(typeof lastMemberValue(deep, 'usage')).toBe('object')
+  expect(
+    lastMemberValue(Buffer.concat([Buffer.from('{"a":'), deep, Buffer.from('}')]), 'usage'),
+  ).toBeUndefined()
 })
 
 test('bytes that are no object end in a scan error, never in anything else', () => {

@@ -67,10 +67,15 @@ export function jsonMembers(body: Buffer): JsonMember[] {
   }
 }
 
-/**
- * The parsed value of a member; for a repeated key pass the last one, as JSON.parse keeps that.
- * Throws {@link JsonScanError} when it is no JSON value.
- */
+/** Of a name that stands there twice, readers keep the last. */
+export function lastOf(members: readonly JsonMember[], key: string): JsonMember | undefined {
+  for (let at = members.length - 1; at >= 0; at--) {
+    if (members[at]?.key === key) return members[at]
+  }
+  return undefined
+}
+
+/** The parsed value of a member. Throws {@link JsonScanError} when it is no JSON value. */
 export function memberValue(body: Buffer, member: JsonMember): unknown {
   // Nearly every value that is asked for is a plain name; finding that out beats parsing it.
   if (body[member.valueStart] === quote && member.valueEnd - member.valueStart < 200) {
@@ -82,6 +87,53 @@ export function memberValue(body: Buffer, member: JsonMember): unknown {
   } catch {
     throw new JsonScanError(`a JSON value for "${member.key}"`, member.valueStart)
   }
+}
+
+/**
+ * The parsed value of the last member of this name; undefined where there is none, or no JSON. It is
+ * looked for from the end: in answers the members that matter stand behind the text or the vectors,
+ * which may be megabytes. `name` is written without escapes.
+ */
+export function lastMemberValue(body: Buffer, name: string): unknown {
+  const quoted = `"${name}"`
+  try {
+    let at = body.lastIndexOf(quoted)
+    for (let looks = 0; at !== -1 && looks < looksFromEndMax; looks++) {
+      const member = memberFromEnd(body, at, name)
+      if (member !== undefined) return memberValue(body, member)
+      at = at === 0 ? -1 : body.lastIndexOf(quoted, at - 1)
+    }
+    const member = at === -1 ? undefined : lastOf(jsonMembers(body), name)
+    if (member !== undefined) return memberValue(body, member)
+  } catch (error) {
+    if (!(error instanceof JsonScanError)) throw error
+  }
+  return undefined
+}
+
+/** Whoever nests the name a million times gets one look at all of it, and not a million. */
+const looksFromEndMax = 4
+
+/**
+ * The member whose key stands at `at`; undefined where no key of the outermost object does. It is one
+ * when nothing but members follow it until a single brace and the end.
+ */
+function memberFromEnd(body: Buffer, at: number, key: string): JsonMember | undefined {
+  let next = skipBlanks(body, at + key.length + 2)
+  // Behind a backslash it is the end of a longer key.
+  if (body[next] !== colon || body[at - 1] === backslash) return undefined
+  const valueStart = skipBlanks(body, next + 1)
+  const valueEnd = skipValue(body, valueStart)
+  next = skipBlanks(body, valueEnd)
+  while (body[next] === comma) {
+    next = skipBlanks(body, next + 1)
+    if (body[next] !== quote) return undefined
+    next = skipBlanks(body, skipString(body, next))
+    if (body[next] !== colon) return undefined
+    next = skipBlanks(body, skipValue(body, skipBlanks(body, next + 1)))
+  }
+  if (body[next] !== closeBrace || skipBlanks(body, next + 1) !== body.length) return undefined
+  return { key, valueStart, valueEnd }
 }
 
 function hasByteOrderMark(body: Buffer): boolean {

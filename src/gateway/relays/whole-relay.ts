@@ -4,7 +4,7 @@ import { forwardedAnswerHeaders } from '#gateway/headers.ts'
 import type { AnswerRelay, RelayOptions } from '#gateway/relay.ts'
 import { ClientWriter, withoutNames } from '#gateway/relays/client-writer.ts'
 import type { Usage } from '#openai/usage.ts'
-import { jsonMembers, memberValue } from '#std/json-members.ts'
+import { jsonMembers, lastMemberValue } from '#std/json-members.ts'
 import { spliceBytes } from '#std/splice-bytes.ts'
 
 export class WholeRelay implements AnswerRelay {
@@ -77,17 +77,7 @@ export class WholeRelay implements AnswerRelay {
   usage(): Usage | null {
     if (this.#kept === null || this.#kept.length === 0) return null
     const body = this.#body()
-    // Most of an answer is text or vectors that nobody here reads; without the word, no usage.
-    if (!usageWords.some((word) => body.includes(word))) return null
-    try {
-      const answer: Record<string, unknown> = {}
-      for (const member of jsonMembers(body)) {
-        if (usageKeys.has(member.key)) answer[member.key] = memberValue(body, member)
-      }
-      return this.#options.exchange.route.api.readUsage(answer)
-    } catch {
-      return null
-    }
+    return this.#options.exchange.route.api.readUsage((name) => lastMemberValue(body, name))
   }
 
   release(): void {
@@ -123,10 +113,6 @@ export class WholeRelay implements AnswerRelay {
     }
   }
 }
-
-/** Where the APIs keep what an answer cost. */
-const usageKeys: ReadonlySet<string> = new Set(['usage', 'prompt_eval_count', 'eval_count'])
-const usageWords = ['"usage"', '_count"']
 
 /** Embeddings of a large batch are some megabytes; what is longer streams through unread. */
 const wholeBytesMax = 8 * 1024 * 1024

@@ -3,7 +3,13 @@ import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
 import type { AskedFor, Span } from '#gateway/exchange.ts'
 import type { Api } from '#openai/api.ts'
-import { type JsonMember, JsonScanError, jsonMembers, memberValue } from '#std/json-members.ts'
+import {
+  type JsonMember,
+  JsonScanError,
+  jsonMembers,
+  lastOf,
+  memberValue,
+} from '#std/json-members.ts'
 import type { MultipartFieldFinder } from '#std/multipart-field-finder.ts'
 
 export interface ModelNames {
@@ -25,18 +31,17 @@ export function parseJsonRequest(api: Api, body: Buffer, names: ModelNames): Ask
 }
 
 function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
-  const members = new Map<string, JsonMember>()
-  for (const member of jsonMembers(body)) {
+  const members = jsonMembers(body)
+  for (const { key } of members) {
     // Engines in Go read names whatever their case: one key, and not two, says which model it is.
-    if (member.key !== 'model' && member.key.toLowerCase() === 'model') {
-      throw new MotleyError('invalid_request', `"${member.key}" must be written "model".`, {
+    if (key !== 'model' && key.toLowerCase() === 'model') {
+      throw new MotleyError('invalid_request', `"${key}" must be written "model".`, {
         param: 'model',
       })
     }
-    members.set(member.key, member)
   }
   const value = (key: string): unknown => {
-    const member = members.get(key)
+    const member = lastOf(members, key)
     return member === undefined ? undefined : memberValue(body, member)
   }
   const streamValue = value('stream')
@@ -44,7 +49,7 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
     throw new MotleyError('invalid_request', `"stream" must be true or false.`, { param: 'stream' })
   }
   const stream = api.stream !== null && (streamValue ?? api.streamsByDefault ?? false)
-  const modelMember = members.get('model')
+  const modelMember = lastOf(members, 'model')
   const modelText = readModel(value('model'), names)
   const options = value('stream_options')
   const wantsUsage =
@@ -64,7 +69,7 @@ function readMembers(api: Api, body: Buffer, names: ModelNames): AskedFor {
     writeModel: (servedName) => JSON.stringify(servedName),
     askUsage:
       api.hasStreamOptions && stream && !wantsUsage
-        ? askForUsage(body, members.get('stream_options'), options)
+        ? askForUsage(body, lastOf(members, 'stream_options'), options)
         : null,
   }
 }
@@ -80,11 +85,11 @@ const promptMembers = [
   ['messages', 'prompt', 'input'],
 ]
 
-function promptSpansOf(members: ReadonlyMap<string, JsonMember>): readonly Span[] {
+function promptSpansOf(members: readonly JsonMember[]): readonly Span[] {
   const spans: Span[] = []
   for (const names of promptMembers) {
     for (const name of names) {
-      const span = spanOf(members.get(name))
+      const span = spanOf(lastOf(members, name))
       if (span === null) continue
       spans.push(span)
       break
