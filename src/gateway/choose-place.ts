@@ -9,7 +9,7 @@ import type { SentRequest } from '#gateway/sent-request.ts'
 import type { Constraint } from '#routing/constraint.ts'
 import type { DecisionRecord, WhyNone } from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
-import { waitingRecord } from '#routing/waiting-record.ts'
+import { waitingFor, waitingRecord } from '#routing/waiting-record.ts'
 
 export type Place =
   /** Counted in at an endpoint already; `sent.end` counts it out. */
@@ -46,19 +46,18 @@ export function choosePlace(
     dispatchRequest(state, exchange, { model, excluded: tried, constraint }),
   )
   if (asking.answer !== null) return placeOf(state, exchange, asking.answer)
-  const record = recordOfNow(state, asking.request)
-  const isHeld = record.candidates.some(({ refusal }) => refusal === null)
-  if (!isHeld) exchange.decisions.push(record)
+  const serving = state.fleet.serving(model, asking.request.task)
+  const waitsFor = waitingFor(asking.request, serving, state.nowMs())
+  if (waitsFor !== 'held') exchange.decisions.push(recordOfNow(state, asking.request))
   // Who is at work is worth waiting for, whether its limit or a prediction says so.
-  const isDown = !isHeld && record.candidates.every(({ refusal }) => refusal?.kind !== 'full')
-  if (isDown && wanted.hasFallback) {
+  if (waitsFor === 'down' && wanted.hasFallback) {
     state.desk.leave(asking)
     return { kind: 'none', because: { kind: 'none-ready' } }
   }
   const { maxRequests } = state.config.gateway.queue
   if (state.waiting > maxRequests) {
     state.desk.leave(asking)
-    if (isHeld) exchange.decisions.push(record)
+    if (waitsFor === 'held') exchange.decisions.push(recordOfNow(state, asking.request))
     throw new MotleyError(
       'queue_full',
       `Every endpoint of "${model}" is at its limit and ${maxRequests} requests wait already.`,
@@ -74,8 +73,8 @@ function placeOf(state: GatewayState, exchange: Exchange, answer: DeskAnswer): P
     if (sent.record !== null) exchange.decisions.push(sent.record)
     return { kind: 'place', sent }
   }
-  const { because, request } = answer
-  exchange.decisions.push(recordOfNow(state, request))
+  const { because, request, record } = answer
+  exchange.decisions.push(record ?? recordOfNow(state, request))
   if (because.kind === 'overload') {
     throw new MotleyError(
       'overloaded',

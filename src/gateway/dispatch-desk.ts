@@ -9,6 +9,7 @@ import type { Endpoint } from '#gateway/endpoint.ts'
 import { EndpointOffer } from '#gateway/endpoint-offer.ts'
 import type { Fleet } from '#gateway/fleet.ts'
 import { SentRequest } from '#gateway/sent-request.ts'
+import type { DecisionRecord } from '#routing/decision.ts'
 import type { Dispatcher, DispatchRequest, RejectReason } from '#routing/dispatcher.ts'
 import { type DispatcherName, newDispatcher } from '#routing/index.ts'
 import { ChurnMap } from '#std/churn.ts'
@@ -25,6 +26,8 @@ export type DeskAnswer =
       readonly kind: 'rejected'
       readonly request: DispatchRequest
       readonly because: RejectReason
+      /** What was predicted; null where the filters said it all. */
+      readonly record: DecisionRecord | null
     }
 
 /** The desk gives ids of its own: clients choose theirs, and two may choose the same. */
@@ -159,8 +162,8 @@ export class DispatchDesk {
       if (asking === undefined) throw new Error('the dispatcher answers one that does not wait')
       this.#waiting.delete(dispatch.request.id)
       if (dispatch.kind === 'reject') {
-        const { request, because } = dispatch
-        asking.answer = { kind: 'rejected', request, because }
+        const { request, because, record } = dispatch
+        asking.answer = { kind: 'rejected', request, because, record }
       } else {
         const told = this.#told.get(dispatch.endpoint)
         if (told === undefined) throw new Error('the dispatcher chose one that it was not told of')

@@ -5,7 +5,8 @@ import { apiRoutes } from '#gateway/api-table.ts'
 import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
-import type { WhyNone } from '#routing/decision.ts'
+import { refusalText } from '#gateway/refusal-text.ts'
+import { explainedMax, type WhyNone } from '#routing/decision.ts'
 
 /** An endpoint that is down is checked again within this time. */
 const nextCheckSeconds = 2
@@ -75,30 +76,35 @@ export function attemptsText(exchange: Exchange): string {
 
 /** What the last decision says of each endpoint. */
 function constraintText(exchange: Exchange): string {
-  const candidates = exchange.decisions.at(-1)?.candidates ?? []
-  const reasons = candidates.map(({ endpoint, refusal }) =>
-    refusal?.kind === 'rule'
-      ? `${endpoint} ${refusal.why} (rule ${refusal.rule})`
-      : `${endpoint} was left out by routing.script`,
+  const { candidates = [], leftOut = 0 } = exchange.decisions.at(-1) ?? {}
+  const reasons = candidates.flatMap(({ endpoint, refusal }) =>
+    refusal === null ? [] : [`${endpoint} ${refusalText(refusal)}`],
   )
-  return `No endpoint may take this request for "${exchange.asked?.modelText}": ${reasons.join('; ')}.`
+  return `No endpoint may take this request for "${exchange.asked?.modelText}": ${listed(reasons, leftOut)}.`
 }
 
+/** What is said of an endpoint that is at work is why the last decision passed it over. */
 function stateText(state: GatewayState, exchange: Exchange): string {
   const asked = exchange.asked
   const endpoints = asked === null ? [] : state.fleet.serving(asked.model, exchange.route.task)
-  const tooShort = new Map(
-    (exchange.decisions.at(-1)?.candidates ?? []).flatMap(({ endpoint, refusal }) =>
-      refusal?.kind === 'context' ? [[endpoint, refusal] as const] : [],
-    ),
+  const refusals = new Map(
+    exchange.decisions.at(-1)?.candidates.map(({ endpoint, refusal }) => [endpoint, refusal]),
   )
-  const states = endpoints.map(({ id, state: now, reason }) => {
-    const short = tooShort.get(id)
-    return short === undefined
-      ? `${id} is ${now}${reason === null ? '' : ` (${reason})`}`
-      : `${id} has a context of ${short.contextTokens} tokens, and about ${short.neededTokens} are needed`
+  let areAllDown = true
+  const reasons = endpoints.slice(0, explainedMax).map(({ id, state: now, reason }) => {
+    const refusal = refusals.get(id) ?? null
+    if (refusal === null || refusal.kind === 'state') {
+      return `${id} is ${now}${reason === null ? '' : ` (${reason})`}`
+    }
+    areAllDown = false
+    return `${id} ${refusalText(refusal)}`
   })
-  return `No endpoint that serves "${asked?.modelText}" is ready: ${states.join('; ')}.`
+  const which = areAllDown ? 'is ready' : 'can take this request'
+  return `No endpoint that serves "${asked?.modelText}" ${which}: ${listed(reasons, endpoints.length - reasons.length)}.`
+}
+
+function listed(reasons: readonly string[], leftOut: number): string {
+  return [...reasons, ...(leftOut > 0 ? [`and ${leftOut} more`] : [])].join('; ')
 }
 
 /** Nobody serves the model, or nobody is known to. */

@@ -23,6 +23,12 @@ export type WhyNone =
   /** The user's rules and script keep it away from all of them. */
   | { readonly kind: 'not-permitted' }
 
+/**
+ * A record tells of so many candidates. Of more, telling would take longer than deciding, and the
+ * thousand records that a gateway keeps would be most of its memory.
+ */
+export const explainedMax = 16
+
 export interface CandidateRecord {
   readonly endpoint: EndpointId
   readonly verdict: 'chosen' | 'runner-up' | 'eligible' | 'refused'

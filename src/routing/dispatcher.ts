@@ -102,6 +102,8 @@ export type Dispatch =
       readonly kind: 'reject'
       readonly request: DispatchRequest
       readonly because: RejectReason
+      /** What was predicted; null where the filters said it all, or nobody wants an explanation. */
+      readonly record: DecisionRecord | null
     }
 
 export type RejectReason =

@@ -6,7 +6,7 @@
 import type { EndpointLoad, EndpointState, EndpointView } from '#core/endpoint.ts'
 import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
 import type { Task } from '#core/task.ts'
-import type { DecisionRecord } from '#routing/decision.ts'
+import { type DecisionRecord, explainedMax } from '#routing/decision.ts'
 import type {
   Dispatch,
   DispatchCounts,
@@ -87,9 +87,6 @@ interface Serving {
   readonly all: readonly Counted[]
   readonly table: EndpointTable<Counted> | null
 }
-
-/** Records of larger groups tell of so many, the one that was chosen among them. */
-const explainedMax = 16
 
 interface Sent {
   readonly request: DispatchRequest
@@ -247,7 +244,7 @@ export class QueuedDispatcher implements Dispatcher {
     if (decision.kind === 'wait') return null
     if (decision.kind === 'refuse') {
       this.#waiting.delete(request.id)
-      return { kind: 'reject', request, because: decision.because }
+      return { kind: 'reject', request, because: decision.because, record: null }
     }
     return this.#send(request, decision.endpoint, decision.record)
   }

@@ -124,6 +124,21 @@ test('the record names every candidate with its reason, the chosen one and the r
   ])
 })
 
+test('the record of a large fleet tells of those that mattered, and counts the others', () => {
+  const endpoints = Array.from({ length: 100 }, (_, at) =>
+    endpointView(`e${at}`, at % 10 === 9 ? { inFlight: at } : { state: 'failed' }),
+  )
+  const full = endpointView('full', { inFlight: 4, maxInFlight: 4 })
+  const decision = decide(request, [...endpoints, full], 'least-connections')
+  if (decision.kind !== 'forward') throw new Error(decision.kind)
+  const { candidates = [], leftOut } = decision.record ?? {}
+  const told = (verdict: string) =>
+    candidates.filter((one) => one.verdict === verdict).map(({ endpoint }) => endpoint)
+  expect([candidates.length, leftOut]).toEqual([16, 85])
+  expect([told('chosen'), told('runner-up'), told('eligible').length]).toEqual([['e9'], ['e19'], 8])
+  expect(told('refused')).toContain('full')
+})
+
 test.each([
   { name: 'a full endpoint', more: { inFlight: 1, maxInFlight: 1 }, kind: 'wait' },
   { name: 'a loading endpoint', more: { state: 'loading' as const }, kind: 'wait' },

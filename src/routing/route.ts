@@ -3,7 +3,13 @@
  * the record keeps what both of them saw.
  */
 import type { EndpointView } from '#core/endpoint.ts'
-import type { CandidateRecord, Decision, DecisionRecord, WhyNone } from '#routing/decision.ts'
+import {
+  type CandidateRecord,
+  type Decision,
+  type DecisionRecord,
+  explainedMax,
+  type WhyNone,
+} from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { available } from '#routing/filters/available.ts'
@@ -107,8 +113,7 @@ export function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
   for (const refusal of refusals) {
     if (refusal === null) continue
     if (refusal.kind === 'rule' || refusal.kind === 'script') constrained++
-    if (refusal.kind === 'full' || refusal.kind === 'probing') return null
-    if (refusal.kind === 'state' && refusal.state === 'loading') return null
+    if (isPassing(refusal)) return null
     if (refusal.kind === 'cooling') coolingUntilMs = Math.min(coolingUntilMs, refusal.untilMs)
     if (refusal.kind === 'tried') tried = true
   }
@@ -120,6 +125,16 @@ export function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
   return { kind: 'none-ready' }
 }
 
+/** Whether waiting helps by itself: it is over as soon as others are served, or the endpoint is up. */
+function isPassing(refusal: Refusal): boolean {
+  return (
+    refusal.kind === 'full' ||
+    refusal.kind === 'probing' ||
+    (refusal.kind === 'state' && refusal.state === 'loading')
+  )
+}
+
+/** What a record of this decision says; of a large fleet, of those that mattered most. */
 export function recordOf(
   request: RouteRequest,
   endpoints: readonly EndpointView[],
@@ -128,11 +143,14 @@ export function recordOf(
   pick: Pick | null,
 ): DecisionRecord {
   const runnerUp = pick === null ? -1 : runnerUpOf(pick)
+  const told = worthTelling(refusals, pick, runnerUp)
+  const candidates: CandidateRecord[] = []
   let place = -1
-  const candidates = endpoints.map((endpoint, index): CandidateRecord => {
+  endpoints.forEach((endpoint, index) => {
     const refusal = refusals[index] ?? null
     if (refusal === null) place++
-    return {
+    if (told !== null && !told.has(index)) return
+    candidates.push({
       endpoint: endpoint.id,
       verdict:
         refusal !== null || pick === null
@@ -150,7 +168,7 @@ export function recordOf(
       slowStartRatio: endpoint.slowStartRatio,
       ttftMs: endpoint.ttftMs,
       tpotMs: null,
-    }
+    })
   })
   return {
     atMs: request.nowMs,
@@ -158,8 +176,31 @@ export function recordOf(
     strategy: strategy.name,
     scoreMeaning: strategy.scoreMeaning,
     candidates,
-    leftOut: 0,
+    leftOut: endpoints.length - candidates.length,
   }
+}
+
+/**
+ * By index: the chosen one and the runner-up, then who might have been chosen, then who may take it
+ * soon, then the others. Null where all are told of.
+ */
+function worthTelling(
+  refusals: readonly (Refusal | null)[],
+  pick: Pick | null,
+  runnerUp: number,
+): ReadonlySet<number> | null {
+  if (refusals.length <= explainedMax) return null
+  const ranks: [number[], number[], number[], number[]] = [[], [], [], []]
+  const [best, eligible, passing, others] = ranks
+  let place = -1
+  refusals.forEach((refusal, index) => {
+    if (refusal === null) place++
+    const isBest =
+      refusal === null && pick !== null && (place === pick.chosen || place === runnerUp)
+    const rank = isBest ? best : refusal === null ? eligible : isPassing(refusal) ? passing : others
+    if (rank.length < explainedMax) rank.push(index)
+  })
+  return new Set(ranks.flat().slice(0, explainedMax))
 }
 
 function runnerUpOf(pick: Pick): number {

@@ -1,5 +1,5 @@
 /** Why `fastest` chose as it did: every endpoint with what was predicted for it. */
-import type { CandidateRecord, DecisionRecord } from '#routing/decision.ts'
+import { type CandidateRecord, type DecisionRecord, explainedMax } from '#routing/decision.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
@@ -16,12 +16,10 @@ import {
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { firstRefusal, routeRequest } from '#routing/route.ts'
 
-/** A record of so many candidates takes about as long as the decision that it is of. */
-const explainedMax = 16
-
 interface Decision {
   readonly request: DispatchRequest
-  readonly chosen: EndpointModel
+  /** Null where nobody takes it. */
+  readonly chosen: EndpointModel | null
   readonly nowMs: number
   /** What is judged by, with what the endpoint holds of the prompt. Valid until the next call. */
   readonly facts: (model: EndpointModel) => Facts
@@ -49,7 +47,8 @@ export function predictionRecord(
     const refusal = judged(judgement, model, facts, asked, decision)
     const candidate = candidateOf(model, judgement, facts.expectedTokens, refusal)
     candidates.push(candidate)
-    if (model === chosen) candidate.verdict = 'chosen'
+    if (chosen === null) candidate.verdict = 'refused'
+    else if (model === chosen) candidate.verdict = 'chosen'
     else if (refusal === null) {
       const costMs = costOf(judgement, facts)
       if (costMs >= runnerUpCostMs) continue

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { endpointId, requestId } from '#core/ids.ts'
+import type { DecisionRecord } from '#routing/decision.ts'
 import type { DispatchEndpoint, Dispatcher } from '#routing/dispatcher.ts'
 import { Fastest } from '#routing/fastest/fastest.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
@@ -228,6 +229,43 @@ test('who waited too long is told when to come again', () => {
   dispatcher.firstToken(requestId('a'), 500)
   expect(obeyed(dispatcher, 59_000)).toEqual([])
   expect(obeyed(dispatcher, 61_000)).toEqual(['b ! overload'])
+})
+
+function refusalOf(dispatcher: Dispatcher, nowMs: number): DecisionRecord | null {
+  const dispatch = dispatcher.next(nowMs)
+  if (dispatch?.kind !== 'reject') throw new Error('it should be refused')
+  return dispatch.record
+}
+
+test('the record of a refusal says what was predicted, against how much time', () => {
+  const long = { promptTokens: 8_000, targets: { ttftMs: 20_000, tpotMs: 100 } }
+  const dispatcher = fastest([endpoint('only')], true)
+  dispatcher.arrive(request('first', long), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['first > only'])
+  dispatcher.arrive(request('late'), 0)
+  dispatcher.firstToken(requestId('first'), 8_000)
+  dispatcher.arrive(request('second', { ...long, arrivedAtMs: 59_000 }), 59_000)
+  dispatcher.done(requestId('first'), answered, 59_000)
+  expect(obeyed(dispatcher, 59_000)).toEqual(['second > only'])
+  const [only] = refusalOf(dispatcher, 60_000)?.candidates ?? []
+  const { ttftMs = null } = only ?? {}
+  expect(only).toMatchObject({ endpoint: 'only', verdict: 'refused' })
+  expect(only?.refusal).toEqual({ kind: 'ttft', predictedMs: ttftMs, leftMs: 600 })
+  // The rest of the other prompt, and its own.
+  expect(ttftMs).toBeGreaterThan(7_000)
+})
+
+test('the record of a refusal tells of those that were looked at, and counts the others', () => {
+  const crowd = Array.from({ length: 40 }, (_, at) =>
+    endpoint(`e${at}`, { limits: { seats: 1, kvTokens: 50_000, batchTokens: 2048 } }),
+  )
+  const dispatcher = fastest(crowd, true)
+  for (let at = 0; at <= crowd.length; at++) dispatcher.arrive(request(`r${at}`), 0)
+  expect(obeyed(dispatcher, 0)).toHaveLength(crowd.length)
+  const record = refusalOf(dispatcher, 61_000)
+  expect(record?.candidates.length).toBeLessThanOrEqual(16)
+  expect((record?.candidates.length ?? 0) + (record?.leftOut ?? 0)).toBe(crowd.length)
+  expect(record?.candidates.every(({ ttftMs }) => ttftMs !== null)).toBe(true)
 })
 
 test('the record says of every endpoint what was predicted and what spoke against it', () => {

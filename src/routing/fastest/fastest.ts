@@ -15,7 +15,7 @@
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId, RequestId } from '#core/ids.ts'
-import type { DecisionRecord } from '#routing/decision.ts'
+import { type DecisionRecord, explainedMax } from '#routing/decision.ts'
 import type {
   Dispatch,
   DispatchCounts,
@@ -371,7 +371,7 @@ export class Fastest implements Dispatcher {
     const because = whyNone(refusals)
     if (because === null) return null
     this.#room.remove(request.id)
-    return { kind: 'reject', request, because }
+    return { kind: 'reject', request, because, record: null }
   }
 
   /** A prompt that no endpoint could read in time is late from the start. */
@@ -392,7 +392,9 @@ export class Fastest implements Dispatcher {
       if (nowMs - request.arrivedAtMs < capMs) continue
       this.#room.remove(request.id)
       const retryAfterMs = this.#lateTurns.retryAfterMs(this.#room.late.length)
-      return { kind: 'reject', request, because: { kind: 'overload', retryAfterMs } }
+      const because = { kind: 'overload', retryAfterMs } as const
+      const record = this.#explain ? this.#refusalRecord(request, nowMs) : null
+      return { kind: 'reject', request, because, record }
     }
     this.#nextCapCheckMs = nowMs + capCheckMs
     return null
@@ -404,8 +406,26 @@ export class Fastest implements Dispatcher {
     urgency: Urgency,
     nowMs: number,
   ): DecisionRecord {
+    const told = worthTelling(this.#groupOf(request, nowMs), chosen)
+    return this.#recordOf(told, request, chosen, urgency, nowMs)
+  }
+
+  /** Of whoever would have been looked at: in an overload this is asked as often as a decision. */
+  #refusalRecord(request: DispatchRequest, nowMs: number): DecisionRecord {
+    const asked = routeRequest(request, nowMs)
     const group = this.#groupOf(request, nowMs)
-    const told = worthTelling(group, chosen)
+    const looked = group.candidates(request, asked, this.#prefixes, () => 0)
+    return this.#recordOf(looked.slice(0, explainedMax), request, null, 'leftover', nowMs)
+  }
+
+  #recordOf(
+    told: readonly EndpointModel[],
+    request: DispatchRequest,
+    chosen: EndpointModel | null,
+    urgency: Urgency,
+    nowMs: number,
+  ): DecisionRecord {
+    const group = this.#groupOf(request, nowMs)
     const facts = this.#factsOf(request, urgency, nowMs)
     return predictionRecord(told, {
       request,
