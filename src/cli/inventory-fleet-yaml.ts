@@ -6,7 +6,7 @@ import type { InventoryFleet } from '#simulator/inventory-fleet.ts'
 /** A fleet file; what its speeds rest on, and what is left out, stand in comments. */
 export function fleetYaml({ endpoints, unknown }: InventoryFleet): string {
   const lines = [
-    '# For "motley simulate": a fleet as its inventory tells it.',
+    '# For "motley simulate": a fleet as its inventory, or a log, tells it.',
     ...leftOutLines(unknown),
     'endpoints:',
     ...endpoints.flatMap(({ basis, ...entry }) => [

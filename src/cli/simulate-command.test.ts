@@ -95,6 +95,36 @@ test('an access log is replayed at its own rate, or at a multiple of it', async 
   expect(text).toContain('2 times as many as recorded: 3.93 requests/s')
 })
 
+/** Nobody listens there, so that no gateway of this machine has a say. */
+const noGateway = 'http://127.0.0.1:9'
+
+async function logOf(endpoints: readonly (string | null)[]): Promise<string> {
+  const entries = endpoints.map((endpoint, at) =>
+    JSON.stringify({
+      time: new Date(Date.UTC(2026, 10, 28, 1, 0, at)).toISOString(),
+      ...{ key: null, model: 'motley-tiny', status: 200, endpoint, attempts: ['ok'] },
+      ...{ stream: true, queueMs: 0, ttftMs: 200, totalMs: 600 },
+      ...{ promptTokens: 100, completionTokens: 41 },
+    }),
+  )
+  return file('answered.log', entries.join('\n'))
+}
+
+test('a log without a fleet is replayed on those that answered there, which is said', async () => {
+  vi.stubEnv('MOTLEY_URL', noGateway)
+  const log = await logOf(['embedded', 'rtx', 'embedded'])
+  const text = (await simulate('replay', log)).replaceAll(/\n +/g, ' ')
+  expect(text).toContain('the fleet is who answered in the log, as fast as there: embedded, rtx')
+  expect(text).toContain('for another, give --fleet; "motley simulate fleet --from-log')
+  expect(text).toMatch(/^fastest: embedded \d+.%, rtx \d+.%$/m)
+  const written = parseFleetFile(await simulate('fleet', '--from-log', log), 'written')
+  expect(written).toMatchObject([
+    { name: 'embedded', models: ['motley-tiny'] },
+    { name: 'rtx', models: ['motley-tiny'] },
+  ])
+  vi.unstubAllEnvs()
+})
+
 test.each(['desk', 'homelab', 'platform'])('%s becomes a fleet that can be read', async (name) => {
   const path = fileURLToPath(new URL(`../../examples/${name}/inventory.json`, import.meta.url))
   const text = await simulate('fleet', '--from-inventory', path)

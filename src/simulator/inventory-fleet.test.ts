@@ -60,3 +60,12 @@ test('what was measured there counts more than the name of the device', () => {
     },
   ])
 })
+
+test('a recording answers nothing, and is no endpoint', () => {
+  const nodes = [
+    { ...placementNode('recorded', [nvidia(24)]), isRecording: true },
+    placementNode('pc', [nvidia(24)]),
+  ]
+  const { endpoints } = inventoryFleet(inventory(nodes), references)
+  expect(endpoints.map(({ name }) => name)).toEqual(['pc-nvidia-0'])
+})

@@ -2,17 +2,17 @@ import { deviceModels } from '#batching/device-models.ts'
 import type { Device } from '#core/device.ts'
 import type { ReferenceSpeed, SpeedReferences } from '#core/speed-references.ts'
 import type { Inventory, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
+import { type RateStepTime, stepTimeOfRates } from '#simulator/step-time-of-rates.ts'
 
 /** An entry of a fleet file, and on what its speed rests. */
 export interface InventoryEndpoint {
   readonly name: string
   readonly device: string
   readonly slots?: number
-  readonly stepTime?: {
-    readonly linear: readonly (readonly [tokens: number, ms: number])[]
-    readonly decodeMsPerContextToken: number
-    readonly prefillMsPerTokenPair: number
-  }
+  readonly engine?: 'vllm' | 'sglang' | 'llama-server'
+  readonly models?: readonly string[]
+  readonly kvTokens?: number
+  readonly stepTime?: RateStepTime
   readonly basis: string
 }
 
@@ -24,8 +24,8 @@ export interface InventoryFleet {
 
 /**
  * The real fleet as one on paper: an endpoint for each replica that runs, and for each GPU of nodes
- * without any, or the CPU of a node without GPUs. Speeds are those that were measured there, else
- * those of the device by its name, else published ones.
+ * without any, or the CPU of a node without GPUs. Recordings answer nothing and are left out. Speeds are
+ * those that were measured there, else those of the device by its name, else published ones.
  */
 export function inventoryFleet(inventory: Inventory, references: SpeedReferences): InventoryFleet {
   const endpoints: InventoryEndpoint[] = []
@@ -39,7 +39,7 @@ export function inventoryFleet(inventory: Inventory, references: SpeedReferences
     }
   }
   for (const node of inventory.nodes) {
-    if (node.presence === 'lost') continue
+    if (node.presence === 'lost' || node.isRecording === true) continue
     const replicas = inventory.replicas.filter((one) => one.node === node.id && one.ready)
     for (const replica of replicas) {
       const device = node.devices.find(({ id }) => id === replica.devices[0])
@@ -75,7 +75,7 @@ function speedOf(
     const { model, promptTokensPerSecond, decodeTokensPerSecond } = measured
     return {
       device: kind ?? plainName(device.name),
-      stepTime: stepTimeOf(promptTokensPerSecond, decodeTokensPerSecond),
+      stepTime: stepTimeOfRates(promptTokensPerSecond, decodeTokensPerSecond),
       basis: `measured with ${model}`,
     }
   }
@@ -87,35 +87,13 @@ function speedOf(
   if (promptTokensPerSecond === null || decodeTokensPerSecond === null) return null
   return {
     device: kind,
-    stepTime: stepTimeOf(promptTokensPerSecond, decodeTokensPerSecond),
+    stepTime: stepTimeOfRates(promptTokensPerSecond, decodeTokensPerSecond),
     basis: `published, with ${Math.round(activeParameters / 1e8) / 10}B weights`,
   }
 }
 
 const nearest8B = (one: ReferenceSpeed, other: ReferenceSpeed) =>
   Math.abs(one.activeParameters - 7.5e9) - Math.abs(other.activeParameters - 7.5e9)
-
-/** The prompts that speeds are measured with are about as long. */
-const measuredPromptTokens = 512
-
-/**
- * All that two rates tell: a step of one token, and one of a prompt. Between them a straight line,
- * which is slower than a GPU with several answers at a time. Attention is in them already.
- */
-function stepTimeOf(promptTokensPerSecond: number, decodeTokensPerSecond: number) {
-  const oneMs = rounded(1_000 / decodeTokensPerSecond)
-  const promptMs = rounded((measuredPromptTokens * 1_000) / promptTokensPerSecond)
-  return {
-    linear: [
-      [1, oneMs],
-      [measuredPromptTokens, Math.max(rounded(oneMs * 1.01), promptMs)],
-    ],
-    decodeMsPerContextToken: 0,
-    prefillMsPerTokenPair: 0,
-  } as const
-}
-
-const rounded = (ms: number) => Number(ms.toPrecision(4))
 
 const plainName = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
 

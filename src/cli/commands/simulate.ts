@@ -3,8 +3,7 @@ import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { contextOf } from '#cli/count.ts'
-import { type FleetOptions, fitFleet } from '#cli/fit-fleet.ts'
-import { withGatewayOptions } from '#cli/gateway-client.ts'
+import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { fleetYaml } from '#cli/inventory-fleet-yaml.ts'
 import { durationOf, numberOf } from '#cli/load-values.ts'
 import {
@@ -18,12 +17,12 @@ import {
   traceOf,
 } from '#cli/simulate-inputs.ts'
 import { comparisonText } from '#cli/simulate-text.ts'
+import { fleetOfLog, realFleet } from '#cli/simulated-fleet.ts'
 import { printJson } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
-import { speedReferences } from '#hardware/speed-references.ts'
 import { type CompareOptions, compare } from '#simulator/compare.ts'
 import { type FleetEndpoint, parseFleetFile } from '#simulator/fleet-file.ts'
-import { type InventoryFleet, inventoryFleet } from '#simulator/inventory-fleet.ts'
+import type { InventoryFleet } from '#simulator/inventory-fleet.ts'
 import { policyNames } from '#simulator/policies.ts'
 import { type AccessLog, parseAccessLog } from '#simulator/traces/access-log.ts'
 import { TraceError } from '#simulator/traces/parse-trace.ts'
@@ -47,7 +46,7 @@ interface CompareArguments {
   readonly json?: boolean
 }
 
-interface ReplayArguments extends FleetOptions {
+interface ReplayArguments extends GatewayOptions {
   readonly fleet?: string
   readonly policies?: string
   readonly times: string
@@ -56,8 +55,9 @@ interface ReplayArguments extends FleetOptions {
   readonly json?: boolean
 }
 
-interface FleetArguments extends FleetOptions {
+interface FleetArguments extends GatewayOptions {
   readonly fromInventory?: string | true
+  readonly fromLog?: string
   readonly json?: boolean
 }
 
@@ -103,12 +103,18 @@ function addReplay(simulate: Command): void {
   withGatewayOptions(simulate.command('replay'))
     .description('Compare routing policies on requests that a gateway has logged.')
     .argument('<access-log>', "the gateway's access log (gateway.accessLog), JSON lines")
-    .option('--fleet <file>', 'a fleet file (default: made from the real fleet)')
+    .option('--fleet <file>', 'a fleet file (default: who answered in the log)')
     .option('--policies <names>', 'those to compare (default: fastest and three more)')
     .option('--times <numbers>', 'how many times as many requests', '1')
     .option('--slo <targets>', 'what counts as in time', 'ttft=2s,tpot=100ms')
     .option('--seed <number>', 'for policies that draw lots', '1')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Without --fleet its endpoints are those that answered in the log, as fast as
+they were there; "motley simulate fleet --from-log" writes them into a file.`,
+    )
     .action(replayCommand)
 }
 
@@ -116,6 +122,11 @@ function addFleet(simulate: Command): void {
   withGatewayOptions(simulate.command('fleet'))
     .description('Write a fleet file of the real fleet, to simulate with.')
     .option('--from-inventory [file]', 'as "motley nodes --json" printed it (default: ask)')
+    .addOption(
+      new Option('--from-log <access-log>', 'who answered there, and how fast').conflicts(
+        'fromInventory',
+      ),
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -124,21 +135,21 @@ Speeds are those that "motley benchmark" measured, else those of the device by
 its name. Without a controller it is of this machine alone.`,
     )
     .action(async (options: FleetArguments) => {
-      const fleet = await realFleet(options)
+      const fleet = await fleetToWrite(options)
       if (options.json) printJson(fleet)
       else console.log(fleetYaml(fleet).trimEnd())
     })
 }
 
-async function realFleet({ fromInventory, ...options }: FleetArguments): Promise<InventoryFleet> {
-  const file = typeof fromInventory === 'string' ? { inventory: fromInventory } : {}
-  const fleet = inventoryFleet(await fitFleet({ ...options, ...file }), speedReferences)
-  if (fleet.endpoints.length > 0) return fleet
-  const unknown = fleet.unknown.length === 0 ? '' : ` (${fleet.unknown.join('; ')})`
-  throw new CommandFailure(
-    'no',
-    `there is no device whose speed is known${unknown}: measure a replica with "motley benchmark", or write a fleet file with a stepTime`,
-  )
+async function fleetToWrite(options: FleetArguments): Promise<InventoryFleet> {
+  const { fromInventory, fromLog, ...gateway } = options
+  if (fromLog === undefined) {
+    const file = typeof fromInventory === 'string' ? { inventory: fromInventory } : {}
+    return realFleet({ ...gateway, ...file })
+  }
+  const { answers } = await accessLogOf(fromLog)
+  if (answers.length > 0) return fleetOfLog(answers, gateway)
+  throw new CommandFailure('no', `${fromLog}: it does not tell who answered`)
 }
 
 async function compareCommand(options: CompareArguments): Promise<void> {
@@ -165,16 +176,13 @@ async function compareCommand(options: CompareArguments): Promise<void> {
 async function replayCommand(path: string, options: ReplayArguments): Promise<void> {
   const policies = policiesOf(options.policies ?? usualPolicies)
   const log = await accessLogOf(path)
-  const named = options.fleet
-  const fleet =
-    named === undefined
-      ? parseFleetFile(fleetYaml(await realFleet(options)), 'the real fleet')
-      : await fleetOf(named)
+  const { name, fleet, remarks } = await replayedFleet(path, log, options)
   await show({
-    fleetName: named ?? 'the real fleet',
+    fleetName: name,
     traceName: path,
     ...{ fleet, trace: log.trace },
     remarks: [
+      ...remarks,
       ...(log.withoutTokens > 0
         ? [`${count(log.withoutTokens, 'request')} without counts of tokens left out`]
         : []),
@@ -189,6 +197,39 @@ async function replayCommand(path: string, options: ReplayArguments): Promise<vo
       ...{ how: 'recorded', durationMs: log.trace.spanMs, warmUpMs: 0 },
     },
   })
+}
+
+interface ReplayedFleet {
+  readonly name: string
+  readonly fleet: readonly FleetEndpoint[]
+  readonly remarks: readonly string[]
+}
+
+async function replayedFleet(
+  path: string,
+  { answers }: AccessLog,
+  options: ReplayArguments,
+): Promise<ReplayedFleet> {
+  if (options.fleet !== undefined) {
+    return { name: options.fleet, fleet: await fleetOf(options.fleet), remarks: [] }
+  }
+  const told = answers.length > 0
+  const made = told ? await fleetOfLog(answers, options) : await realFleet(options)
+  const name = told ? 'who answered in the log' : 'the real fleet by its inventory'
+  const write = `motley simulate fleet${told ? ` --from-log ${path}` : ''}`
+  return {
+    name,
+    fleet: parseFleetFile(fleetYaml(made), name),
+    remarks: [
+      told
+        ? `the fleet is who answered in the log, as fast as there: ${made.endpoints.map((one) => one.name).join(', ')}`
+        : 'the log does not tell who answered, so the fleet is what the inventory tells of it',
+      ...(told && made.unknown.length > 0
+        ? [`not in it, as nobody knows how fast they are: ${made.unknown.join(', ')}`]
+        : []),
+      `for another, give --fleet; "${write}" writes this one`,
+    ],
+  }
 }
 
 async function accessLogOf(path: string): Promise<AccessLog> {

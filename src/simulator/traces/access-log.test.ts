@@ -57,3 +57,22 @@ test.each([
 ])('a log without anything to replay says so: $error', ({ text, error }) => {
   expect(() => parseAccessLog(text, 'a.log')).toThrow(error)
 })
+
+test('answers tell who gave them and in what time, unless another endpoint was tried before', () => {
+  const streamed = { endpoint: 'rtx', stream: true, queueMs: 100, ttftMs: 400, totalMs: 900 }
+  const { answers } = parseAccessLog(
+    [
+      line({ ...streamed, attempts: ['rtx: ok'] }),
+      line({ ...streamed, stream: false, attempts: ['rtx: ok'] }),
+      line({ ...streamed, attempts: ['amd: connection refused', 'rtx: ok'] }),
+      line({}),
+    ].join('\n'),
+    'access.log',
+  )
+  expect(
+    answers.map(({ endpoint, firstTokenMs, answerMs }) => [endpoint, firstTokenMs, answerMs]),
+  ).toEqual([
+    ['rtx', 300, 800],
+    ['rtx', null, 800],
+  ])
+})

@@ -4,10 +4,23 @@ import { parseJson } from '#std/parse-json.ts'
 
 export interface AccessLog {
   readonly trace: Trace
+  /** Who answered those requests, and in what time; of logs that do not tell it, nothing. */
+  readonly answers: readonly LoggedAnswer[]
   /** Requests whose answer told no counts of tokens, or that wrote none. */
   readonly withoutTokens: number
   /** Requests that were refused or failed: nobody knows how long their answers would have been. */
   readonly failed: number
+}
+
+/** An answer as the log tells it: what it says of the endpoint that gave it. */
+export interface LoggedAnswer {
+  readonly endpoint: string
+  readonly model: string | null
+  readonly promptTokens: number
+  readonly outputTokens: number
+  /** From the moment on that the endpoint was chosen; null where it came in one piece. */
+  readonly firstTokenMs: number | null
+  readonly answerMs: number
 }
 
 /** Blocks play no part: a log does not tell how prompts begin. */
@@ -19,6 +32,7 @@ const prefixBlockTokens = 512
  */
 export function parseAccessLog(text: string, name: string): AccessLog {
   const requests: TraceRequest[] = []
+  const answers: LoggedAnswer[] = []
   let withoutTokens = 0
   let failed = 0
   for (const line of text.split('\n')) {
@@ -35,12 +49,14 @@ export function parseAccessLog(text: string, name: string): AccessLog {
         client: entry.client,
         prefixHashes: [],
       })
+      const answer = answerOf(entry)
+      if (answer !== null) answers.push(answer)
     }
   }
   if (requests.length === 0) throw new TraceError(`${name}: ${nothing(withoutTokens, failed)}`)
   const firstMs = requests.reduce((least, one) => Math.min(least, one.arrivalMs), Infinity)
   const fromZero = requests.map((one) => ({ ...one, arrivalMs: one.arrivalMs - firstMs }))
-  return { trace: makeTrace(name, fromZero, prefixBlockTokens), withoutTokens, failed }
+  return { trace: makeTrace(name, fromZero, prefixBlockTokens), answers, withoutTokens, failed }
 }
 
 function nothing(withoutTokens: number, failed: number): string {
@@ -54,6 +70,17 @@ function nothing(withoutTokens: number, failed: number): string {
   return `found only requests that cannot be replayed: ${parts.join(', ')}`
 }
 
+/** Null where another endpoint was tried before: the times are then of both. */
+function answerOf(entry: Entry): LoggedAnswer | null {
+  const { endpoint, model, promptTokens, completionTokens, queueMs } = entry
+  if (endpoint === null || entry.attempts > 1) return null
+  return {
+    ...{ endpoint, model, promptTokens, outputTokens: completionTokens },
+    firstTokenMs: entry.stream && entry.ttftMs !== null ? entry.ttftMs - queueMs : null,
+    answerMs: entry.totalMs - queueMs,
+  }
+}
+
 interface Entry {
   readonly endedAtMs: number
   readonly totalMs: number
@@ -62,6 +89,11 @@ interface Entry {
   readonly client: string | null
   readonly promptTokens: number
   readonly completionTokens: number
+  readonly endpoint: string | null
+  readonly attempts: number
+  readonly stream: boolean
+  readonly queueMs: number
+  readonly ttftMs: number | null
 }
 
 /** Null for a line that is not the end of a request. */
@@ -75,6 +107,7 @@ function entryOf(line: string): Entry | null {
   if (Number.isNaN(endedAtMs) || typeof totalMs !== 'number') return null
   const number = (key: string) => (typeof fields[key] === 'number' ? fields[key] : 0)
   const text = (key: string) => (typeof fields[key] === 'string' ? fields[key] : null)
+  const { attempts, ttftMs } = fields
   return {
     endedAtMs,
     totalMs,
@@ -83,5 +116,10 @@ function entryOf(line: string): Entry | null {
     client: text('key'),
     promptTokens: number('promptTokens'),
     completionTokens: number('completionTokens'),
+    endpoint: text('endpoint'),
+    attempts: Array.isArray(attempts) ? attempts.length : 1,
+    stream: fields['stream'] === true,
+    queueMs: number('queueMs'),
+    ttftMs: typeof ttftMs === 'number' ? ttftMs : null,
   }
 }
