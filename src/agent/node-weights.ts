@@ -53,7 +53,7 @@ export async function bringWeights(
         ? givenPath(model, format, folder)
         : join(laid, ...layout.given.split('/')),
     root: laid ?? context.store.directory,
-    outside: await filesOutside(model, context.store),
+    outside: await filesOutside(model, context.store, signal),
     reference: referenceText(reference),
     weightsBytes: model.files
       .filter(({ path }) => !besideWeights.test(path))
@@ -63,9 +63,13 @@ export async function bringWeights(
 }
 
 /** Where the disk allows no links of its own, the store has symbolic ones. */
-async function filesOutside({ files }: StoredModel, store: WeightsStore): Promise<string[]> {
+async function filesOutside(
+  { files }: StoredModel,
+  store: WeightsStore,
+  signal: AbortSignal,
+): Promise<string[]> {
   const root = await realpath(store.directory)
-  const blobs = await Promise.all(files.map(({ sha256 }) => store.findBlob(sha256)))
+  const blobs = await Promise.all(files.map(({ sha256 }) => store.findBlob(sha256, signal)))
   const paths = blobs.map((blob) => (blob === null ? null : realpath(blob.path)))
   const real = (await Promise.all(paths)).filter((path) => path !== null)
   return [...new Set(real)].filter((path) => relative(root, path).startsWith('..'))

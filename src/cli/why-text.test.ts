@@ -141,3 +141,10 @@ test('what fastest predicted is told beside what came, with the gate that each e
   await expect(`${text}\n`).toMatchFileSnapshot('../../fixtures/cli/why-fastest.txt')
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
 })
+
+test('a record of a large fleet counts those that it does not tell of', () => {
+  const [decision] = record.decisions as [RequestRecord['decisions'][number]]
+  const large = { ...record, decisions: [{ ...decision, leftOut: 9_984 }] }
+  expect(whyText(large)).toMatch(/\n {2}and 9984 more\n/)
+  expect(whyText(record)).not.toContain('more')
+})

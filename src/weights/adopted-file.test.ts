@@ -10,6 +10,8 @@ import {
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { sha256Of } from '#testing/test-hub.ts'
+import { AdoptedFiles } from '#weights/adopted-file.ts'
+import { diskFailure, writeWhole } from '#weights/durable-file.ts'
 import { bench, expectWhole, hashOfFile, hub, model, repositories } from '#weights/test-pull.ts'
 
 /** A file of Ollama's that was adopted, and the pull that did it. */
@@ -53,6 +55,37 @@ test('what was only touched is read once more, and stays', async () => {
     expect((await store.findBlob(sha256Of(model)))?.sizeBytes).toBe(model.sizeBytes)
   }
   expect(await store.hasChanged(sha256Of(model))).toBe(false)
+})
+
+test('what was only touched is there while nothing can be written, and is read once for that', async () => {
+  const { file } = await adopted()
+  const sha256 = sha256Of(model)
+  let isFull = false
+  const files = new AdoptedFiles(dirname(file), (path, text) =>
+    isFull ? Promise.reject(diskFailure(path, { code: 'ENOSPC' })) : writeWhole(path, text),
+  )
+  await files.note(sha256, file)
+  isFull = true
+  touch(file)
+  const stop = new AbortController()
+  expect(await files.isStill(sha256, file, stop.signal)).toBe(true)
+  stop.abort(new Error('it is read again'))
+  expect(await files.isStill(sha256, file, stop.signal)).toBe(true)
+  expect(await files.hasChanged(sha256)).toBe(false)
+
+  const another = new AbortController()
+  writeSync(openSync(file, 'r+'), 'somebody else', 100)
+  utimesSync(file, new Date(), new Date(Date.now() + 120_000))
+  expect(await files.isStill(sha256, file, another.signal)).toBe(false)
+  expect(await files.hasChanged(sha256)).toBe(true)
+})
+
+test('to read again what was touched ends when nobody wants it any more', async () => {
+  const { store, file } = await adopted()
+  touch(file)
+  const stop = AbortSignal.abort(new Error('Ctrl-C'))
+  await expect(store.findBlob(sha256Of(model), stop)).rejects.toThrow('Ctrl-C')
+  expect(await store.findBlob(sha256Of(model))).not.toBeNull()
 })
 
 test('what its owner replaces by another file is still here as it was', async () => {

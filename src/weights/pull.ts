@@ -25,7 +25,7 @@ import { PartialFile, readJournal } from '#weights/partial-file.ts'
 import { referenceText, type WeightsReference } from '#weights/reference.ts'
 import type { HttpLocation, LocalLocation, ResolvedFile, SourceContext } from '#weights/source.ts'
 import { resolveWeights } from '#weights/sources/index.ts'
-import type { StoredModel, WeightsStore } from '#weights/store.ts'
+import type { StoredBlob, StoredModel, WeightsStore } from '#weights/store.ts'
 import { WeightsError } from '#weights/weights-error.ts'
 
 export interface PullContext extends Omit<SourceContext, 'onWait'> {
@@ -157,16 +157,21 @@ class Pull {
     stored: ReadonlyMap<ResolvedFile, string>,
   ): Promise<StoredModel['files'][number]> {
     const sha256 = stored.get(file) ?? ''
-    const blob = await this.#context.store.findBlob(sha256)
+    const blob = await this.#blob(sha256)
     if (blob === null) throw new WeightsError('disk_failed', `${file.path} has gone again`)
     return { path: file.path, sha256, sizeBytes: blob.sizeBytes }
+  }
+
+  #blob(sha256: string): Promise<StoredBlob | null> {
+    const { store, signal } = this.#context
+    return store.findBlob(sha256, signal)
   }
 
   /** Its hash, when the store has it already. */
   async #have(file: ResolvedFile): Promise<string | null> {
     const { store, onEvent } = this.#context
     const known = await this.#knownSha256(file)
-    const blob = known === null ? null : await store.findBlob(known)
+    const blob = known === null ? null : await this.#blob(known)
     if (blob === null && known !== null && (await store.hasChanged(known))) {
       const text = `somebody has written into the file that ${file.path} was taken from; it is brought again`
       onEvent({ kind: 'note', text })
@@ -185,7 +190,7 @@ class Pull {
     for (const model of await this.#context.store.models()) {
       if (model.reference !== this.#text) continue
       const same = model.files.find(({ path }) => path === file.path)
-      const blob = same && (await this.#context.store.findBlob(same.sha256))
+      const blob = same && (await this.#blob(same.sha256))
       if (!blob) continue
       const { signal } = this.#context
       const hashes = await hashFile(blob.path, { signal, wantGitSha1: true })
@@ -214,10 +219,9 @@ class Pull {
 
   /** Rejects where it is no model that an engine reads. */
   async #formatOf({ files }: StoredModel): Promise<WeightsFormat> {
-    const { store } = this.#context
     const started = await Promise.all(
       files.map(async ({ path, sha256 }) => {
-        const blob = await store.findBlob(sha256)
+        const blob = await this.#blob(sha256)
         return { path, start: blob === null ? Buffer.alloc(0) : await startOf(blob.path) }
       }),
     )

@@ -79,9 +79,9 @@ export interface WeightsStore {
   prepare(): Promise<void>
   /**
    * Null where it is not here, or not whole, or belongs to somebody who has written into it since: that
-   * is found out here, and takes as long as reading it where it may have happened.
+   * is found out here, and takes as long as reading it where it may have happened. `signal` ends that.
    */
-  findBlob(sha256: string): Promise<StoredBlob | null>
+  findBlob(sha256: string, signal?: AbortSignal): Promise<StoredBlob | null>
   /** Whether it was found out that somebody has written into this content. */
   hasChanged(sha256: string): Promise<boolean>
   /** Moves a finished file in. It must have been hashed. */
@@ -190,12 +190,12 @@ export function openStore(directory: string): WeightsStore {
 
     prepare: () => changing(directory, makeFolder),
 
-    async findBlob(sha256) {
+    async findBlob(sha256, signal = new AbortController().signal) {
       const path = blobPath(sha256)
       // Follows links: an adopted file that its owner has deleted is not here any more.
       const info = await stat(path).catch(() => null)
       if (!info?.isFile()) return null
-      return (await adopted.isStill(sha256, path)) ? { path, sizeBytes: info.size } : null
+      return (await adopted.isStill(sha256, path, signal)) ? { path, sizeBytes: info.size } : null
     },
 
     hasChanged: (sha256) => adopted.hasChanged(sha256),
