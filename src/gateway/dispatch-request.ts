@@ -52,8 +52,8 @@ const noTargets: LatencyTargets = { ttftMs: null, tpotMs: null }
 
 /** As engines counted such prompts before. */
 export function promptTokensOf(state: GatewayState, exchange: Exchange, model: ModelName): number {
-  const bytes = exchange.body?.inMemory ?? null
-  if (bytes !== null) return state.promptSizes.tokens(model, bytes)
+  const text = exchange.body?.text ?? null
+  if (text !== null) return state.promptSizes.tokens(model, text)
   return Math.ceil((exchange.body?.length ?? 0) / state.promptSizes.bytesPerToken(model))
 }
 

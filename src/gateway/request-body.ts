@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { createBrotliDecompress, createUnzip, createZstdDecompress } from 'node:zlib'
 import { MotleyError } from '#core/errors.ts'
+import { type BodyText, bodyTextOf } from '#gateway/body-text.ts'
 import { type Splice, spliceBytes } from '#std/splice-bytes.ts'
 
 export interface BodyLimits {
@@ -23,6 +24,7 @@ export class RequestBody {
   readonly #memory: Buffer | null
   readonly #file: FileHandle | null
   #splices: readonly Splice[] = []
+  #text: BodyText | null = null
 
   constructor(memory: Buffer | null, file: FileHandle | null, length: number) {
     this.#memory = memory
@@ -41,6 +43,12 @@ export class RequestBody {
   /** The bytes when they are in memory, null when they are in a file. */
   get inMemory(): Buffer | null {
     return this.#memory
+  }
+
+  /** What of it is text; null for a body in a file. Measured once, for whoever asks. */
+  get text(): BodyText | null {
+    if (this.#memory !== null) this.#text ??= bodyTextOf(this.#memory)
+    return this.#text
   }
 
   /** Replacements to make when sending; each call replaces those of the call before. */

@@ -17,9 +17,9 @@ export function account(state: GatewayState, exchange: Exchange): void {
   if (asked !== null && exchange.attemptsBegun > 0 && status < 400) {
     state.demand.noteAnswer(asked.model, totalMs - exchange.queueMs)
   }
-  const body = exchange.body?.inMemory ?? null
-  if (usage !== null && body !== null && answeredModel !== null && isInWords(exchange.route.task)) {
-    state.promptSizes.learn(answeredModel, body, usage.promptTokens)
+  if (usage !== null && answeredModel !== null && isInWords(exchange.route.task)) {
+    const text = exchange.body?.text ?? null
+    if (text !== null) state.promptSizes.learn(answeredModel, text, usage.promptTokens)
   }
   const { errorCode, errorMessage } = exchange
   if (exchange.decisions.length > 0 || errorCode !== null) {
