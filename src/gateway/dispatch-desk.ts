@@ -47,6 +47,11 @@ interface Told {
   state: EndpointState
 }
 
+/** As dispatchers are told of it: what is full is open to them, and they look at its room themselves. */
+function openness({ state }: Endpoint): EndpointState {
+  return state === 'busy' ? 'ready' : state
+}
+
 export class DispatchDesk {
   readonly #fleet: Fleet
   readonly #nowMs: () => number
@@ -122,7 +127,7 @@ export class DispatchDesk {
   /** An endpoint was heard of: what it serves, its state and its limits may be others now. */
   heardOf(endpoint: Endpoint, load: EndpointLoad | null): void {
     const told = this.#told.get(endpoint.id)
-    if (told === undefined || told.state !== endpoint.state || told.offer.changed()) {
+    if (told === undefined || told.state !== openness(endpoint) || told.offer.changed()) {
       this.#tellOfFleet()
     }
     if (load !== null) this.#dispatcher.report(endpoint.id, load, this.#nowMs())
@@ -141,9 +146,9 @@ export class DispatchDesk {
       const told = this.#told.get(endpoint.id)
       if (told === undefined || told.offer.view !== endpoint || told.offer.changed()) {
         const offer = new EndpointOffer(endpoint)
-        this.#told.set(endpoint.id, { offer, state: endpoint.state })
+        this.#told.set(endpoint.id, { offer, state: openness(endpoint) })
       } else {
-        told.state = endpoint.state
+        told.state = openness(endpoint)
       }
     }
     this.#dispatcher.endpoints(
@@ -187,7 +192,7 @@ export class DispatchDesk {
   #changed(endpoint: Endpoint, urgent: boolean): void {
     if (urgent) {
       const told = this.#told.get(endpoint.id)
-      if (told !== undefined && told.state !== endpoint.state) this.#tellOfFleet()
+      if (told !== undefined && told.state !== openness(endpoint)) this.#tellOfFleet()
     }
     if (this.#waiting.size === 0) return
     if (urgent) {
@@ -215,7 +220,7 @@ export class DispatchDesk {
       this.#timer = null
       this.#nowMs()
       for (const { offer, state } of this.#told.values()) {
-        if (offer.view.state === state) continue
+        if (openness(offer.view) === state) continue
         this.#tellOfFleet()
         break
       }

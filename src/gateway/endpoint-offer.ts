@@ -39,7 +39,7 @@ export class EndpointOffer implements DispatchEndpoint {
     return (
       config !== this.#config ||
       models !== this.#models ||
-      !sameSet(tasks, this.#tasks) ||
+      tasks !== this.#tasks ||
       limits.seats !== this.limits.seats ||
       limits.kvTokens !== this.limits.kvTokens
     )
@@ -49,9 +49,4 @@ export class EndpointOffer implements DispatchEndpoint {
 /** Room is what the engine says; a step of unknown size is thought to be a usual one. */
 function limitsOf({ load }: Endpoint): EndpointLimits {
   return { seats: load?.slots ?? null, kvTokens: load?.kvTokens ?? null, batchTokens: null }
-}
-
-function sameSet(one: ReadonlySet<Task> | null, other: ReadonlySet<Task> | null): boolean {
-  if (one === null || other === null) return one === other
-  return one.size === other.size && [...one].every((task) => other.has(task))
 }
