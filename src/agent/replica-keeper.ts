@@ -292,9 +292,17 @@ export class ReplicaKeeper {
       pid: status.pid,
       port: status.port,
       restarts: status.restarts,
+      lastEnd: lastEndOf(status),
       alarms: about['alarm'] === undefined ? [] : [about['alarm']],
     }
   }
+}
+
+/** It is told when the replica is ready again, too: what was mended by a start may come again. */
+function lastEndOf({ lastExit }: ReplicaStatus): ReportedReplica['lastEnd'] {
+  if (lastExit === null || lastExit.atMs === null) return null
+  const { atMs, code, signal, meaning } = lastExit
+  return { atMs, code, signal, meaning: meaning?.slice(0, 2_000) ?? null }
 }
 
 /** Nothing runs, or what runs is being stopped: to run it again it is ended for good first. */

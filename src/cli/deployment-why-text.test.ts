@@ -26,6 +26,7 @@ const replica = {
     pid: 7,
     port: 8123,
     restarts: 0,
+    lastEnd: null,
     progress: null,
     alarms: [],
   },

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { agoText } from '#cli/ago-text.ts'
 import { replicaAnswer } from '#cli/fleet-text.ts'
+import { pastOf } from '#cli/last-end-text.ts'
 import type { Placement } from '#cli/placement-question.ts'
 import { blockerLines, counted } from '#cli/plan-text.ts'
 import { scoreLines } from '#cli/score-text.ts'
@@ -141,6 +142,7 @@ function replicaLines(why: WhyPlacement, replica: ShownReplica, nowMs: number): 
     ...indented(`${engine} on ${backend}, context ${contextTokens}, ${counted(slots, 'slot')}`),
     ...indented(`for ${agoText(nowMs - placed.wantedAtMs)}, by ${placed.plan}${reason}`),
     ...indented(placed.because),
+    ...(reported === null ? [] : pastOf(reported, nowMs).flatMap(indented)),
     ...(reported?.detail == null ? [] : indented(reported.detail)),
     ...scoresOf(why, plan, placed.deployment),
   ]

@@ -77,11 +77,14 @@ const replica = (
           pid: 4_711,
           port: 40_123,
           restarts: 0,
+          lastEnd: null,
           progress: null,
           alarms: [],
           ...more,
         },
 })
+
+const nowMs = Date.UTC(2026, 10, 28)
 
 const nothingYet = { engine: null, backend: null, pid: null, port: null }
 
@@ -89,6 +92,7 @@ const replicas = [
   replica('llama-3.1-8b-a1b2c3', 'ready'),
   replica('a-model-with-a-name-of-forty-letters-xxx-d4e5f6', 'crash-looping', {
     restarts: 12,
+    lastEnd: { atMs: nowMs - 90_000, code: 1, signal: null, meaning: 'It does not fit.' },
     engine: 'motley-embedded',
     backend: 'level-zero',
     detail:
@@ -127,8 +131,8 @@ const pages = [
   nodesText({ nodes: [], frozen: false }),
   replicasText(replicasAnswer.parse({ replicas })),
   replicasText({ replicas: [] }),
-  ...replicas.slice(0, 2).map((one) => replicaInfoText(replicaAnswer.parse(one))),
-  replicaInfoText(replicaAnswer.parse(replica('asked', null))),
+  ...replicas.slice(0, 2).map((one) => replicaInfoText(replicaAnswer.parse(one), nowMs)),
+  replicaInfoText(replicaAnswer.parse(replica('asked', null)), nowMs),
   benchmarkText({ now: speed, before: null }),
   benchmarkText({
     now: speed,

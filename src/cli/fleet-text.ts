@@ -1,6 +1,7 @@
 /** Nodes, replicas and measurements as text of 80 columns. */
 import { z } from 'zod'
 import { agoText } from '#cli/ago-text.ts'
+import { lastEnd, lastEndText } from '#cli/last-end-text.ts'
 import { bytesText, memoryCell } from '#cli/quantity.ts'
 import { tableLines } from '#cli/table.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -153,6 +154,7 @@ export const replicaAnswer = z.object({
       pid: z.number().nullable(),
       port: z.number().nullable(),
       restarts: z.number(),
+      lastEnd,
       progress: z.object({ doneBytes: z.number(), totalBytes: z.number().nullable() }).nullable(),
       alarms: z.array(z.string()),
     })
@@ -207,7 +209,7 @@ function shortId(id: string): string {
   return id.length > idWidthMax ? `${id.slice(0, idWidthMax - 10)}…${id.slice(-9)}` : id
 }
 
-export function replicaInfoText(replica: ShownReplica): string {
+export function replicaInfoText(replica: ShownReplica, nowMs: number): string {
   const { spec, nodeName, reported } = replica
   const facts: readonly (readonly [string, string | null])[] = [
     ['state', stateText(replica)],
@@ -218,6 +220,7 @@ export function replicaInfoText(replica: ShownReplica): string {
     ['backend', reported?.backend ?? null],
     ['process', reported?.pid == null ? null : `${reported.pid} on port ${reported.port}`],
     ['restarts', reported === null ? null : String(reported.restarts)],
+    ['last end', reported === null ? null : lastEndText(reported, nowMs)],
     ...(replica.memory?.devices ?? []).map(
       ({ name, takenBytes }) => ['memory', `${bytesText(takenBytes)} on ${name}`] as const,
     ),

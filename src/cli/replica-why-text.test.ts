@@ -27,6 +27,7 @@ const replica = byHandAnswer.parse({
     pid: 7,
     port: 8123,
     restarts: 0,
+    lastEnd: null,
     progress: null,
     alarms: [],
   },
@@ -59,6 +60,24 @@ test('one that does not answer tells its last words, and how often it was starte
     '    four',
     '    cannot open shared object file',
   ])
+})
+
+test('one that is ready again still tells how its engine ended, when and how often', () => {
+  const meaning = 'Something killed it.'
+  const lastEnd = { atMs: nowMs - 12_000, code: null, signal: 'SIGKILL', meaning }
+  const reported = { ...replica.reported!, restarts: 1, lastEnd }
+  const text = replicaWhyText({ ...replica, reported }, null, nowMs)
+  expect(text).toContain('started again once after its engine had ended unasked')
+  expect(text).toContain('last end: 12 s ago, by SIGKILL: Something killed it.')
+})
+
+test('while it is not ready, its reason says what the end means, and the end only how', () => {
+  const meaning = 'It does not fit.'
+  const lastEnd = { atMs: nowMs - 12_000, code: 3, signal: null, meaning }
+  const reported = { ...replica.reported!, state: 'backing-off', detail: meaning, lastEnd }
+  const text = replicaWhyText({ ...replica, reported }, null, nowMs)
+  expect(text).toContain('last end: 12 s ago, with exit code 3\n')
+  expect(text.match(/It does not fit/g)).toHaveLength(1)
 })
 
 test('what a controller of before did not note is not made up', () => {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { agoText } from '#cli/ago-text.ts'
 import { replicaAnswer, stateText } from '#cli/fleet-text.ts'
+import { pastOf } from '#cli/last-end-text.ts'
 import { bytesText } from '#cli/quantity.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -29,9 +30,7 @@ export function replicaWhyText(replica: ByHand, log: string | null, nowMs: numbe
     ...indented(`${spec.source}, which clients ask for as "${spec.model}"`),
     ...indented(engineText(replica)),
     ...indented(deviceText(replica)),
-    ...(reported === null || reported.restarts === 0
-      ? []
-      : indented(`started again ${times(reported.restarts)} after it had ended by itself`)),
+    ...(reported === null ? [] : pastOf(reported, nowMs).flatMap(indented)),
     ...(reported?.detail == null ? [] : indented(reported.detail)),
     ...(reported?.alarms ?? []).flatMap((alarm) => indented(`! ${alarm}`)),
     ...(lastWords.length === 0 ? [] : ['', 'Its last words:', ...lastWords.flatMap(indented)]),
@@ -64,10 +63,6 @@ function deviceText({ memory }: ByHand): string {
     return 'its device is chosen on its node; what it takes is measured when it is ready'
   }
   return devices.map(({ name, takenBytes }) => `${bytesText(takenBytes)} of ${name}`).join(', ')
-}
-
-function times(count: number): string {
-  return count === 1 ? 'once' : `${count} times`
 }
 
 /** As many as fit a glance; the rest is in the log. */

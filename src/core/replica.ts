@@ -23,6 +23,8 @@ export type ReplicaState =
 
 /** How an engine ended. */
 export interface ReplicaExit {
+  /** By the clock of its node; null where an earlier version wrote it down. */
+  readonly atMs: number | null
   /** Null when a signal ended it, or when nobody was there to see it end. */
   readonly code: number | null
   /** `SIGKILL`, …; null when it exited, or when nobody was there to see it end. */

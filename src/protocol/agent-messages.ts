@@ -116,6 +116,18 @@ export const reportedReplica = z.object({
   /** Of the engine on the node's loopback. */
   port: z.int().min(1).max(65_535).nullable(),
   restarts: z.int().min(0),
+  /** How its engine ended the last time that nobody told it to; an earlier agent does not tell. */
+  lastEnd: z
+    .object({
+      /** By the clock of its node. */
+      atMs: z.number(),
+      code: z.int().nullable(),
+      signal: z.string().max(20).nullable(),
+      /** In one sentence. */
+      meaning: z.string().max(2_000).nullable(),
+    })
+    .nullable()
+    .optional(),
   /** Of weights on their way. */
   progress: z
     .object({ doneBytes: z.number().min(0), totalBytes: z.number().min(0).nullable() })

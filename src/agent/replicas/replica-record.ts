@@ -107,6 +107,7 @@ const recordForm = z.object({
   logOffset: z.number(),
   lastExit: z
     .object({
+      atMs: milliseconds.nullable().default(null),
       code: z.int().nullable(),
       signal: z.string().nullable(),
       lastWords: z.array(z.string()),

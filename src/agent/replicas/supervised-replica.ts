@@ -298,6 +298,7 @@ export class SupervisedReplica {
     const message = error instanceof Error ? error.message : String(error)
     const launchError = error instanceof LaunchError ? error : null
     this.#lastExit = {
+      atMs: this.#tools.clock.nowMs(),
       code: null,
       signal: null,
       lastWords: [],
@@ -391,7 +392,10 @@ export class SupervisedReplica {
       this.#spec.plan.container === null ? knownErrors : [...containerErrors, ...knownErrors]
     const { meaning, fix, permanent } = explainExit(end, lastWords, tail, known)
     const wasAsked = this.#machine.state === 'stopping'
-    if (!wasAsked) this.#lastExit = { ...end, lastWords, meaning, fix }
+    if (!wasAsked) {
+      const atMs = this.#tools.clock.nowMs()
+      this.#lastExit = { atMs, ...end, lastWords, meaning, fix }
+    }
     this.#mark = null
     this.#note(`ended${endText(end)}${wasAsked ? ', as it was told to' : ''}`)
     this.#apply({ kind: 'ended', permanent })

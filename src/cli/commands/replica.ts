@@ -89,7 +89,7 @@ export function addReplicaCommand(program: Command): void {
     .action(async (id: string, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {
       const answer = await askController(replicaPath(id), gateway)
       if (json) printJson(answer)
-      else console.log(replicaInfoText(replicaAnswer.parse(answer)))
+      else console.log(replicaInfoText(replicaAnswer.parse(answer), Date.now()))
     })
   withGatewayOptions(replica.command('logs'))
     .description('Show what the engine of a replica wrote, the newest last.')
