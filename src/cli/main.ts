@@ -1,7 +1,10 @@
 /** Runs one command and ends with its exit code. */
+import { getCompileCacheDir } from 'node:module'
 import { CommanderError } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { keepCompileCache } from '#cli/compile-cache.ts'
 import { ConfigError } from '#cli/config-error.ts'
+import { packageFile } from '#cli/package-files.ts'
 import { createProgram, usageExitCode } from '#cli/program.ts'
 import { logLine } from '#cli/terminal.ts'
 
@@ -15,6 +18,11 @@ process.channel?.unref()
 // `motley models | head -1` closes the pipe early; that is no mistake of anybody.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit()
+})
+
+keepCompileCache({
+  own: getCompileCacheDir(),
+  folder: packageFile('node_modules/.cache/motley'),
 })
 
 try {
