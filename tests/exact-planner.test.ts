@@ -74,6 +74,23 @@ test('what is proven to be the most is not asked again in the passes after it', 
   expect(proven.length).toBeGreaterThan(5)
 })
 
+test('a fleet in which nothing has happened is planned again without the solver', () => {
+  let solved = 0
+  const counting = createExactPlanner(evenFit, (text, gapRatio) => {
+    solved += 1
+    return solve(text, gapRatio)
+  })
+  const asking = fc.sample(anyFleet(search), { seed, numRuns: 10 }).filter((input) => {
+    solved = 0
+    const { id } = counting(input)
+    const first = solved
+    expect(counting(input).id).toBe(id)
+    expect(solved).toBe(first)
+    return first > 0
+  })
+  expect(asking.length).toBeGreaterThan(3)
+})
+
 /** Step by step: whatever starts finds room on its devices beside everything that is there then. */
 function memoryIsNeverPromisedTwice({ inventory }: PlanInput, made: Plan): void {
   const nodes = new Map(inventory.nodes.map((node) => [node.id, node]))

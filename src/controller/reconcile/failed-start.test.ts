@@ -10,7 +10,8 @@ test.each([
   { times: 9, evicted: false, ms: hours },
   { times: 0, evicted: true, ms: hours },
   { times: 1, evicted: true, ms: 24 * hours },
-  { times: 9, evicted: true, ms: 24 * hours },
+  { times: 2, evicted: true, ms: 48 * hours },
+  { times: 9, evicted: true, ms: 7 * 24 * hours },
 ])('failed $times times before, others evicted for it: $evicted: $ms ms', (each) => {
   expect(pauseMsAfter(each.times, each.evicted)).toBe(each.ms)
 })

@@ -15,16 +15,21 @@ const pauseMsMax = 60 * 60_000
 
 /**
  * Each try costs others minutes, too: after the second, one a day is enough to find out that nobody has
- * mended it. Whoever has says so with "motley retry".
+ * mended it, and soon one a week. Whoever has says so with "motley retry".
  */
 const evictingPauseMs = 24 * 60 * 60_000
+const evictingPauseMsMax = 7 * evictingPauseMs
 
 /**
  * `times`: how often it has failed before. Where others had to go for it the pause is the longest at
  * once.
  */
 export function pauseMsAfter(times: number, hadEvicted: boolean): number {
-  if (hadEvicted) return times === 0 ? pauseMsMax : evictingPauseMs
+  if (hadEvicted) {
+    return times === 0
+      ? pauseMsMax
+      : Math.min(evictingPauseMsMax, evictingPauseMs * 2 ** (times - 1))
+  }
   return Math.min(pauseMsMax, firstPauseMs * 2 ** times)
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { type PlacementProgram, placementProgram } from '#placement/exact/placement-program.ts'
+import { rememberedSolve } from '#placement/exact/remembered-solve.ts'
 import type { FitReplica } from '#placement/fit.ts'
 import type { Planner } from '#placement/plan.ts'
 import { outcomeOf } from '#placement/planner/outcome.ts'
@@ -40,6 +41,7 @@ const movedSeconds = 1e4
 
 export function createExactPlanner(fitReplica: FitReplica, solve: SolveLinearProgram): Planner {
   const remembered = rememberedFit(fitReplica)
+  const solveOnce = rememberedSolve(solve)
   return (input) => {
     // The passes after the first begin with its plan carried out: nobody moves for seconds then, and
     // there can be no more replicas than were proven to be the most.
@@ -47,7 +49,7 @@ export function createExactPlanner(fitReplica: FitReplica, solve: SolveLinearPro
     const arrangeHere: Arrange = (problem) => {
       const found = arrangeBySearch(problem)
       if (least !== null && isSame(found.search.worth().unmet, least)) return found
-      const { isLeast, ...arranged } = arrangeExactly(problem, found, solve)
+      const { isLeast, ...arranged } = arrangeExactly(problem, found, solveOnce)
       if (isLeast) least = arranged.search.worth().unmet
       return arranged
     }
