@@ -45,6 +45,8 @@ export interface QuestionOptions extends GatewayOptions {
 
 export interface Question {
   readonly input: PlanInput
+  /** The same without what somebody supposes; null where nobody supposes anything. */
+  readonly unsupposed: PlanInput | null
   /** What is written and can do nothing here, one sentence each. */
   readonly problems: readonly string[]
 }
@@ -184,18 +186,20 @@ export function questionOf(
   const statements = Object.fromEntries(
     Object.entries(state.statements).map(([name, { statement }]) => [name, statement]),
   )
+  const input: PlanInput = {
+    deployments: wanted.map((deployment) => withFacts(deployment, state)),
+    inventory,
+    engines: engineCatalog,
+    wantedReplicas: Object.fromEntries(
+      wanted.map((deployment) => [deployment.name, wantedReplicasOf(state, deployment)]),
+    ),
+    reserve: page.reserve,
+    frozen: picture.frozen,
+  }
   return {
     problems: [...namingProblems(statements, wanted, inventory), ...aliasProblems(wanted)],
-    input: {
-      deployments: wanted.map((deployment) => withFacts(deployment, state)),
-      inventory: supposed.reduce<Inventory>(suppose, inventory),
-      engines: engineCatalog,
-      wantedReplicas: Object.fromEntries(
-        wanted.map((deployment) => [deployment.name, wantedReplicasOf(state, deployment)]),
-      ),
-      reserve: page.reserve,
-      frozen: picture.frozen,
-    },
+    input: { ...input, inventory: supposed.reduce<Inventory>(suppose, inventory) },
+    unsupposed: supposed.length === 0 ? null : input,
   }
 }
 

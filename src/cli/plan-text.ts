@@ -72,7 +72,7 @@ function summary({ deployments }: PlanInput, { id, steps, unplaced }: Plan, move
   if (parts.length > 0) return `${paint('bold', id)}: ${parts.join(', ')}.`
   const all = counted(deployments.length, 'deployment')
   return deployments.length === 0
-    ? 'No deployment is wanted, and nothing is to be done.'
+    ? 'No deployment is wanted, and nothing is to be done: "motley plan FILE" shows what a file would do, and "motley apply FILE" does it.'
     : `Nothing is to be done: ${all}, and everything is where it should be.`
 }
 
@@ -149,11 +149,19 @@ function settingText({ setting, speed }: PlannedReplica): string {
     ...(offload === null ? [] : [`${offloadText(offload)} on the CPU`]),
     ...(speed.decodeTokensPerSecond === null
       ? []
-      : [`about ${rateText(speed.decodeTokensPerSecond)} tokens/s`]),
+      : [`${rateText(speed.decodeTokensPerSecond)} tokens/s (${rateBasis[speed.basis]})`]),
     ...(speed.startMs === null ? [] : [`ready in about ${durationText(speed.startMs)}`]),
   ]
   return parts.join(', ')
 }
+
+/** A figure that nobody has measured there is not written as one that somebody has. */
+const rateBasis = {
+  measured: 'measured',
+  similar: 'published of such devices',
+  bandwidth: 'a first guess',
+  unknown: 'a first guess',
+} as const
 
 /** What the memory goes to, so that a person can add it up. */
 function memoryWords({ memory }: PlannedReplica): string {
@@ -243,9 +251,21 @@ function heldBytes({ claimedBytes, measuredBytes }: PlacedReplica, id: string): 
 export function unplacedLines({ deployment, missing, because, waitsFor }: Unplaced): string[] {
   return [
     `${paint('red', '!')} ${paint('bold', deployment)}: ${counted(missing, 'replica')} without a place`,
-    ...because.flatMap(blockerLines),
+    ...unplacedBecause(because, deployment),
     ...waitsFor.flatMap((what) => indented(`waits for ${what}`)),
   ]
+}
+
+const blockersShown = 5
+
+/** A recording is no machine: it is only told of where there is nothing else. */
+function unplacedBecause(because: readonly Blocker[], deployment: string): string[] {
+  const real = because.filter(({ check }) => check !== 'recording')
+  const told = real.length > 0 ? real : because
+  // A line that says "1 more" takes the place of the one.
+  if (told.length <= blockersShown + 1) return told.flatMap(blockerLines)
+  const more = `and ${told.length - blockersShown} more: "motley why-not ${deployment} <node>" tells all of a node`
+  return [...told.slice(0, blockersShown).flatMap(blockerLines), ...indented(more)]
 }
 
 /** What stands in the file and does nothing. */

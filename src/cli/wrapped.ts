@@ -1,6 +1,6 @@
 /** Lines of at most `width` characters, broken between words; those after the first are indented. */
 export function wrapped(text: string, width: number, indent: string): string[] {
-  const [first = '', ...words] = text.split(/(?<=\S) /)
+  const [first = '', ...words] = text.split(breakable)
   const lines = [first]
   for (const word of words) {
     const last = lines.length - 1
@@ -10,3 +10,7 @@ export function wrapped(text: string, width: number, indent: string): string[] {
   }
   return lines
 }
+
+/** A number and its unit are one word, and so are the two halves of `15 min 2 s`. */
+const unit = '(?:ms|s|min|h|d|%|[kKMGT]i?B|B)(?![\\w/])'
+const breakable = new RegExp(`(?<=\\S) (?<!\\d (?=${unit}))(?<!\\d (?:min|h|d) (?=\\d+ ${unit}))`)

@@ -15,17 +15,26 @@ export interface WhyNot {
   readonly chosen: readonly CandidateRecord[]
 }
 
-/** `node` is an id. */
+/** `node` is an id; `devices`: only places that have one of these of the node. */
 export function whyNot(
   input: PlanInput,
   plan: Plan,
   fitReplica: FitReplica,
-  of: { readonly deployment: string; readonly node: string },
+  of: {
+    readonly deployment: string
+    readonly node: string
+    readonly devices?: readonly string[]
+  },
 ): WhyNot {
   const chosen = plan.candidates.filter(
     ({ deployment, verdict }) => deployment === of.deployment && verdict === 'chosen',
   )
-  const records = explainCandidates(input, plan, fitReplica, of.deployment, of.node)
+  const all = explainCandidates(input, plan, fitReplica, of.deployment, of.node)
+  const { devices } = of
+  const records =
+    devices === undefined
+      ? all
+      : all.filter((record) => record.devices.some((device) => devices.includes(device)))
   const there = records.find(({ verdict }) => verdict === 'chosen')
   if (there !== undefined) return { verdict: 'there', blockers: [], here: there, chosen }
   const here = records.find(({ verdict }) => verdict !== 'refused')

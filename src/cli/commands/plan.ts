@@ -15,7 +15,9 @@ import {
   withFleetHeaders,
 } from '#cli/placement-question.ts'
 import { planText, problemLines } from '#cli/plan-text.ts'
+import { supposedHeading, supposedLines } from '#cli/supposed-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
+import { targetProblems } from '#cli/target-problems.ts'
 import { printJson } from '#cli/terminal.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -47,18 +49,31 @@ export function addPlanCommand(program: Command): void {
     .option('--json', 'print the plan with every candidate and its numbers')
     .addHelpText('after', '\nNothing is changed. Exits with 1 when something has no place.')
     .action(async (file: string | undefined, { n1, json, ...options }: PlanFlags) => {
-      const { input, problems } = await placementQuestion(file, options)
+      const { input, unsupposed, problems } = await placementQuestion(file, options)
       const plan = planLocally(input)
+      const supposed = options.whatIf ?? []
       if (n1) {
         const losses = nodeLosses(input, plan, searchLocally)
         if (json) printJson({ plan: plan.id, unplaced: plan.unplaced, losses })
-        else console.log(survivalText(losses, plan))
+        else console.log([...supposedHeading(supposed), survivalText(losses, plan)].join('\n'))
         const isShort = (one: Pick<typeof plan, 'unplaced'>) => one.unplaced.length > 0
         if ([plan, ...losses].some(isShort)) process.exitCode = 1
         return
       }
-      if (json) printJson({ ...plan, problems })
-      else console.log([planText(input, plan), ...problemLines(problems)].join('\n'))
+      const all = [...problems, ...targetProblems(input, plan)]
+      if (json) printJson({ ...plan, problems: all, supposed })
+      else {
+        const before =
+          unsupposed === null ? null : { input: unsupposed, plan: planLocally(unsupposed) }
+        const now = { input, plan }
+        const lines = [
+          ...supposedHeading(supposed),
+          planText(input, plan),
+          ...(before === null ? [] : supposedLines(before, now, fitLocally)),
+          ...problemLines(all),
+        ]
+        console.log(lines.join('\n'))
+      }
       if (plan.unplaced.length > 0) process.exitCode = 1
     })
 }
@@ -83,7 +98,10 @@ async function apply(
   const { input, problems } = question
   const plan = planLocally(input)
   if (plan.unplaced.length > 0) process.exitCode = 1
-  if (!json) console.log([planText(input, plan), ...problemLines(problems)].join('\n'))
+  if (!json) {
+    const all = [...problems, ...targetProblems(input, plan)]
+    console.log([planText(input, plan), ...problemLines(all)].join('\n'))
+  }
   if (isNothing(change)) {
     if (json) printJson({ ...change, plan })
     else console.log('\nNothing to apply: this is what the controller was told already.')
@@ -149,11 +167,13 @@ function changeText(
     ...(nodes.length > 0 ? [`changed what is said of ${nodes.join(', ')}`] : []),
   ]
   const what = parts.length > 0 ? parts.join('; ') : 'what clients may ask for'
-  return wrapped(
-    `Applied: ${what}. "motley why <deployment>" says how far it is.`,
-    terminalWidth,
-    '  ',
-  ).join('\n')
+  // An example that is there: what was removed has nothing left to say.
+  const [example] = [...added, ...changed, ...deployments.map(({ name }) => name)]
+  const next =
+    example === undefined
+      ? '"motley replicas" shows what has yet to end.'
+      : `"motley why ${example}" says how far it is.`
+  return wrapped(`Applied: ${what}. ${next}`, terminalWidth, '  ').join('\n')
 }
 
 export function addWhyNotCommand(program: Command): void {

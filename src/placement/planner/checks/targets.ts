@@ -36,6 +36,23 @@ export interface MissedTarget {
   readonly isLatency: boolean
 }
 
+/** Targets that are asked for and that nothing can be held to, by their names in the file. */
+export function uncheckedTargets(
+  { targets: wanted }: Deployment,
+  speed: SpeedEstimate,
+  slots: number,
+): readonly string[] {
+  const figures = {
+    ttftMs: ttftMs(speed),
+    tpotMs: tpotMs(speed),
+    tokensPerSecond: busyTokensPerSecond(speed, slots),
+    startMs: speed.startMs,
+  }
+  return (Object.keys(figures) as (keyof typeof figures)[]).filter(
+    (name) => wanted[name] !== null && figures[name] === null,
+  )
+}
+
 /** How far beyond its target each figure is that misses it. */
 export function missedTargets(
   deployment: Deployment,
