@@ -79,6 +79,24 @@ export function worthTelling(
   return [chosen, ...others.slice(0, explainedMax - 1)]
 }
 
+/**
+ * Of a request that is refused: all of a group, or some of those that rules let it go to, the best
+ * first. Asked for every refusal of an overload, so it stops at the first that are enough.
+ */
+export function mightHaveTaken(
+  group: EndpointGroup,
+  { constraint }: DispatchRequest,
+): readonly EndpointModel[] {
+  if (group.all.length <= explainedMax) return group.all
+  const isOpen = ({ id }: EndpointModel): boolean => (constraint?.refuse(id) ?? null) === null
+  const told = new Set(group.cheapest([], () => 0).filter(isOpen))
+  for (const model of group.all) {
+    if (told.size === explainedMax) break
+    if (isOpen(model)) told.add(model)
+  }
+  return [...told]
+}
+
 /** What stands against an endpoint; fills `judgement` in. */
 function judged(
   judgement: Judgement,

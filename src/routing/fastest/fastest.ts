@@ -15,7 +15,7 @@
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId, RequestId } from '#core/ids.ts'
-import { type DecisionRecord, explainedMax } from '#routing/decision.ts'
+import type { DecisionRecord } from '#routing/decision.ts'
 import type {
   Dispatch,
   DispatchCounts,
@@ -29,7 +29,7 @@ import { Choice } from '#routing/fastest/choice.ts'
 import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import { EndpointGroups } from '#routing/fastest/endpoint-groups.ts'
 import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
-import { predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
+import { mightHaveTaken, predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
 import { isTooSlow, type Judgement, lossLimit, type Urgency } from '#routing/fastest/judge.ts'
 import { LateTurns } from '#routing/fastest/late-turns.ts'
 import { OutputLengths } from '#routing/fastest/output-lengths.ts'
@@ -410,12 +410,9 @@ export class Fastest implements Dispatcher {
     return this.#recordOf(told, request, chosen, urgency, nowMs)
   }
 
-  /** Of whoever would have been looked at: in an overload this is asked as often as a decision. */
   #refusalRecord(request: DispatchRequest, nowMs: number): DecisionRecord {
-    const asked = routeRequest(request, nowMs)
-    const group = this.#groupOf(request, nowMs)
-    const looked = group.candidates(request, asked, this.#prefixes, () => 0)
-    return this.#recordOf(looked.slice(0, explainedMax), request, null, 'leftover', nowMs)
+    const told = mightHaveTaken(this.#groupOf(request, nowMs), request)
+    return this.#recordOf(told, request, null, 'leftover', nowMs)
   }
 
   #recordOf(
