@@ -108,3 +108,16 @@ test('the log of a replica that never started is its state and the reason, in on
   expect(refused.status).toBe(503)
   expect(await refused.text()).toContain(`${id} is failed (`)
 })
+
+test('a context beyond what the model was trained for is refused before anything starts', async () => {
+  dataFolder()
+  const machine = await oneMachine()
+  const args = ['replica', 'start', packageFile('models/motley-tiny.gguf'), '--context']
+  const { code, err } = await motley([...args, '8k', '--url', machine.url])
+  expect(code).toBe(1)
+  expect(err).toContain(
+    'motley: --context: 8,192 tokens are wanted, and the model was trained for 1,024; take a context of at most 1,024\n',
+  )
+  const { replicas } = await machine.admin<{ replicas: ReplicaView[] }>('replicas')
+  expect(replicas).toEqual([])
+})

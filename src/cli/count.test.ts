@@ -16,7 +16,7 @@ test.each([
   expect(inFile(tokens)).toBe(tokens)
 })
 
-test.each(['0', '8kb', '-1', '1.5k', ''])('"%s" is no context', (text) => {
+test.each(['0', '1', '63', '8kb', '-1', '1.5k', ''])('"%s" is no context', (text) => {
   expect(() => contextOf(text, '--context')).toThrow(/^--context takes a whole number .* 8k or 32k/)
   expect(() => inFile(text)).toThrow()
 })

@@ -1,16 +1,16 @@
 /** Whole numbers of options that several commands have. */
 import { CommandFailure } from '#cli/command-failure.ts'
-import { contextTokensMax, readTokenCount } from '#core/config/text.ts'
+import { contextTokensMax, contextTokensMin, readTokenCount } from '#core/config/text.ts'
 import { type KvCacheType, kvCacheTypes } from '#core/engine-memory.ts'
 
 /** `8192` or `8k`; null where it is left out. @throws {CommandFailure} naming the option. */
 export function contextOf(text: string | undefined, option: string): number | null {
   if (text === undefined) return null
   const count = readTokenCount(text)
-  if (count !== null && count >= 1 && count <= contextTokensMax) return count
+  if (count !== null && count >= contextTokensMin && count <= contextTokensMax) return count
   throw new CommandFailure(
     'wrong',
-    `${option} takes a whole number from 1 to ${contextTokensMax}, or as 8k or 32k, and not "${text}"`,
+    `${option} takes a whole number from ${contextTokensMin} to ${contextTokensMax}, or as 8k or 32k, and not "${text}"`,
   )
 }
 

@@ -141,7 +141,7 @@ test.each([
   { args: ['compare', '--policies', 'fastet'], error: 'did you mean "fastest"?' },
   { args: ['compare', '--load', '80'], error: '--load takes numbers up to 5, not "80"' },
   { args: ['compare', '--slo', 'ttft=2s'], error: '--slo takes ttft and tpot here' },
-  { args: ['compare', '--context', 'short'], error: '--context takes a whole number from 1' },
+  { args: ['compare', '--context', 'short'], error: '--context takes a whole number from 64' },
   {
     args: ['replay', 'nowhere.log'],
     error: 'nowhere.log: there is no such file; "gateway.accessLog"',

@@ -5,6 +5,7 @@ import type { WantedReplica } from '#controller/cluster-state.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { Fleet } from '#controller/fleet.ts'
 import type { NodeId } from '#core/ids.ts'
+import { recordingBlocker } from '#placement/planner/checks/recording.ts'
 import {
   type LogPage,
   logPage,
@@ -37,7 +38,7 @@ export function wantedReplica(fleet: Fleet, id: string): WantedReplica {
 
 /**
  * `askedWith`: the name of the key, null where none was needed. Throws `ControllerRefusal` when the
- * node is unknown or takes nothing.
+ * node is unknown, takes nothing or is a recording.
  */
 export function wantReplica(
   fleet: Fleet,
@@ -50,6 +51,10 @@ export function wantReplica(
     throw new ControllerRefusal(
       `${node.name} is draining and takes nothing new: "motley drain ${node.name} --undo" ends that`,
     )
+  }
+  if (fleet.live.get(node.id)?.inventory?.isRecording === true) {
+    const { what, unlockedBy } = recordingBlocker(node.name)
+    throw new ControllerRefusal(`${what}: start ${unlockedBy}`)
   }
   const id = `${idText(spec.model)}-${randomBytes(3).toString('hex')}`
   const full: ReplicaSpec = { ...spec, id }

@@ -6,6 +6,7 @@
 import { type KvCacheType, kvCacheTypesOn } from '#core/engine-memory.ts'
 import type { SpeedReferences } from '#core/speed-references.ts'
 import { concessions } from '#placement/concessions.ts'
+import { contextBeyondTraining } from '#placement/context-beyond-training.ts'
 import type { Blocker, Fit, FitQuestion, FitReplica } from '#placement/fit.ts'
 import { blockersIn, compatibilityOf, kvCacheTypesThatRun } from '#placement/fit-compatibility.ts'
 import { fitSpeed } from '#placement/fit-speed.ts'
@@ -121,17 +122,9 @@ function firstThatFits(question: FitQuestion, without: ReadonlySet<KvCacheType>)
 
 function contextBlockers({ deployment, variant, limits }: FitQuestion): readonly Blocker[] {
   const wanted = deployment.contextTokens
-  const trained = variant.facts?.contextTokens ?? null
   if (wanted === null) return []
-  if (trained !== null && wanted > trained) {
-    return [
-      {
-        check: 'context',
-        what: `${countText(wanted)} tokens are wanted, and the model was trained for ${countText(trained)}`,
-        unlockedBy: `a context of at most ${countText(trained)}`,
-      },
-    ]
-  }
+  const beyond = contextBeyondTraining(wanted, variant.facts?.contextTokens ?? null)
+  if (beyond !== null) return [beyond]
   if (limits.contextTokens !== null && wanted > limits.contextTokens) {
     return [
       {

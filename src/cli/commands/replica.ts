@@ -21,6 +21,7 @@ import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { numberOf } from '#cli/load-values.ts'
 import { findModel } from '#cli/model-names.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
+import { contextBeyondTraining } from '#placement/context-beyond-training.ts'
 import { openStore } from '#weights/store.ts'
 
 const stopAnswer = z.object({
@@ -108,7 +109,7 @@ async function start(text: string, flags: StartFlags): Promise<void> {
     engine: oneOf(engine, '--engine', launchEngines),
     backend: oneOf(backend, '--backend', launchBackends),
     deviceIndexes: null,
-    contextTokens: contextOf(context, '--context'),
+    contextTokens: await contextFlag(context, source, gateway),
     slots: slotsOf(slots),
     kind: container === true ? 'container' : 'native',
     extraArguments: [],
@@ -169,7 +170,8 @@ export function addBenchmarkCommand(program: Command): void {
 }
 
 async function onlyNode(gateway: GatewayOptions): Promise<string> {
-  const { nodes } = nodesAnswer.parse(await askController('/admin/v1/nodes', gateway))
+  const answer = nodesAnswer.parse(await askController('/admin/v1/nodes', gateway))
+  const nodes = answer.nodes.filter(({ inventory }) => inventory?.isRecording !== true)
   const [only] = nodes
   if (only !== undefined && nodes.length === 1) return only.name
   throw new CommandFailure(
@@ -197,6 +199,16 @@ function kvCacheTypeFlag(text: string | undefined) {
   const [kvCacheType, ...others] = kvCacheTypesOf(text, '--kv-cache-type') ?? []
   if (others.length > 0) throw new CommandFailure('wrong', '--kv-cache-type takes one type')
   return kvCacheType === undefined ? {} : { kvCacheType }
+}
+
+/** The rule of plans: what the model was trained for stands in the headers. */
+async function contextFlag(text: string | undefined, source: string, gateway: GatewayOptions) {
+  const contextTokens = contextOf(text, '--context')
+  if (contextTokens === null) return null
+  const { [source]: read } = await fleetHeaders([source], gateway)
+  const beyond = contextBeyondTraining(contextTokens, read?.facts?.contextTokens ?? null)
+  if (beyond === null) return contextTokens
+  throw new CommandFailure('no', `--context: ${beyond.what}; take ${beyond.unlockedBy}`)
 }
 
 /** How many layers there are stands in the headers, which a machine of the fleet reads. */

@@ -52,21 +52,25 @@ export function readTokenCount(text: string): number | null {
   return digits === undefined ? null : Number(digits) * (unit ? 1_024 : 1)
 }
 
+/** Less holds no chat template with a question in it. */
+export const contextTokensMin = 64
 export const contextTokensMax = 100_000_000
 
 /** A context in tokens: a whole number, or thousands as people say them, such as `32k`. */
 export const contextTokens = z
   .union([
-    z.int().min(64).max(contextTokensMax),
+    z.int().min(contextTokensMin).max(contextTokensMax),
     z
       .string()
       .refine((text) => {
         const count = readTokenCount(text) ?? 0
-        return count >= 64 && count <= contextTokensMax
+        return count >= contextTokensMin && count <= contextTokensMax
       })
       .transform((text) => readTokenCount(text) ?? 0),
   ])
-  .meta({ allowed: `a whole number from 64 to ${contextTokensMax}, or as 8k or 32k` })
+  .meta({
+    allowed: `a whole number from ${contextTokensMin} to ${contextTokensMax}, or as 8k or 32k`,
+  })
 
 /** What a timer of Node holds: a longer wait would fire at once. It is 24.8 days. */
 const timerMsMax = 2 ** 31 - 1
