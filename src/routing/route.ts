@@ -126,7 +126,7 @@ export function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
 }
 
 /** Whether waiting helps by itself: it is over as soon as others are served, or the endpoint is up. */
-function isPassing(refusal: Refusal): boolean {
+export function isPassing(refusal: Refusal): boolean {
   return (
     refusal.kind === 'full' ||
     refusal.kind === 'probing' ||

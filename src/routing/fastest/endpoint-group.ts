@@ -33,6 +33,7 @@ const idleLooks = 2
 const bucketWidth = Math.log2(1.125)
 /** From a millisecond up to hours; the last one is for those without room. */
 const bucketCount = 144
+const noRoom = bucketCount - 1
 
 interface Place {
   readonly model: EndpointModel
@@ -113,6 +114,11 @@ export class EndpointGroup {
       const holders = prefixes.holders(request.prefixBlocks, holdersMax)
       const cheapest = this.cheapest(holders, chance)
       for (const { told } of cheapest) if (firstRefusal(asked, told.view) === null) return cheapest
+      if (this.#firstBucket >= noRoom) {
+        // None has room for a usual request; a short prompt may still fit into one of some.
+        this.#takeFrom(noRoom, this.#looked.length + moreLooks, moreLooks, chance)
+        return this.#looked
+      }
     }
     return this.#permitted(asked)
   }
@@ -155,9 +161,9 @@ export class EndpointGroup {
 
   /** From the best buckets of all, or of idle ones only, until so many are looked at. */
   #take(until: number, chance: () => number, only: { readonly idle: boolean }): void {
-    for (let at = this.#firstBucket; at < bucketCount - 1 && this.#looked.length < until; at++) {
-      if (!only.idle) this.#takeFrom(at, until, chance)
-      this.#takeFrom(bucketCount + at, until, chance)
+    for (let at = this.#firstBucket; at < noRoom && this.#looked.length < until; at++) {
+      if (!only.idle) this.#takeFrom(at, until, looksOfBucket, chance)
+      this.#takeFrom(bucketCount + at, until, looksOfBucket, chance)
     }
   }
 
@@ -168,14 +174,15 @@ export class EndpointGroup {
     this.#firstBucket = first
   }
 
-  #takeFrom(at: number, until: number, chance: () => number): void {
+  /** `most` of one bucket, as long as fewer than `until` are looked at. */
+  #takeFrom(at: number, until: number, most: number, chance: () => number): void {
     const size = this.#sizes[at] as number
     if (size === 0) return
     const looked = this.#looked
     const bucket = this.#buckets[at] as EndpointModel[]
     // Not always the same ones of a large bucket.
     const start = Math.floor(chance() * size)
-    const end = Math.min(until, looked.length + looksOfBucket)
+    const end = Math.min(until, looked.length + most)
     for (let step = 0; step < size && looked.length < end; step++) {
       const model = bucket[(start + step) % size] as EndpointModel
       if (!looked.includes(model)) looked.push(model)
@@ -184,7 +191,7 @@ export class EndpointGroup {
 }
 
 function bucketOf(costMs: number): number {
-  if (costMs === Number.POSITIVE_INFINITY) return bucketCount - 1
+  if (costMs === Number.POSITIVE_INFINITY) return noRoom
   const bucket = Math.floor(Math.log2(Math.max(1, costMs)) / bucketWidth)
-  return Math.min(bucketCount - 2, bucket)
+  return Math.min(noRoom - 1, bucket)
 }

@@ -40,7 +40,7 @@ import { type Waiting, WaitingRoom } from '#routing/fastest/waiting-room.ts'
 import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
-import { firstRefusal, routeRequest, whyNone } from '#routing/route.ts'
+import { firstRefusal, isPassing, routeRequest, whyNone } from '#routing/route.ts'
 import { ChurnMap } from '#std/churn.ts'
 import { ewma } from '#std/ewma.ts'
 
@@ -365,7 +365,7 @@ export class Fastest implements Dispatcher {
     const refusals: Refusal[] = []
     for (const { told } of this.#groupOf(request, nowMs).all) {
       const refusal = firstRefusal(asked, told.view)
-      if (refusal === null) return null
+      if (refusal === null || isPassing(refusal)) return null
       refusals.push(refusal)
     }
     const because = whyNone(refusals)

@@ -81,6 +81,25 @@ test('a request that rules keep from nearly all finds the one that is left, pref
   expect(placeOf(dispatcher, 'a', constraint)).toBe('preferred')
 })
 
+test('in a fleet that is full for usual requests, a short one finds where it fits', () => {
+  const dispatcher = fastest(
+    some(60, (at) => ({
+      ...endpoint(`e${at}`, 0.3),
+      limits: { seats: 8, kvTokens: 1_400, batchTokens: 2048 },
+    })),
+  )
+  for (let at = 0; at < 60; at++) {
+    expect(placeOf(dispatcher, `r${at}`)).not.toBeNull()
+    dispatcher.firstToken(requestId(`r${at}`), 0)
+  }
+  const send = (name: string, promptTokens: number) => {
+    dispatcher.arrive(dispatchRequest(name, { promptTokens }), 0)
+    return dispatcher.next(0)
+  }
+  expect(send('usual', 1_000)).toBeNull()
+  expect(send('short', 50)).toMatchObject({ kind: 'send' })
+})
+
 test('a prefix that many hold hides nobody who has room', () => {
   const dispatcher = fastest(some(60, (at) => endpoint(`e${at}`, 0.3)))
   const shared = { prefixBlocks: [1], prefixBlockTokens: 100 }
