@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { motley } from './harness/command.ts'
 import { endpointsOf, engine, fleet } from './harness/fleet.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 const model = 'llama-3.1-8b'
 
@@ -46,6 +47,24 @@ test('a long prompt goes to the long context at once, and short ones to both', a
   const { id } = await ask(4_000)
   const why = await motley(['why', id, '--url', url])
   expect(why.out).toMatch(/small +refused .*holds 1024 tokens, of ~\d+/)
+})
+
+test('models that the user named have the context that their engine tells', async () => {
+  const [small, large] = await Promise.all([
+    engine({ models: [model], contextTokens: 1_024 }),
+    engine({ models: [model], contextTokens: 16_384 }),
+  ])
+  const endpoints = [...endpointsOf({ small }), ...endpointsOf({ large })].map((one) => ({
+    ...one,
+    models: { mine: model },
+  }))
+  const { url } = await fleet({ endpoints })
+  const contextOf = async () => {
+    const list = await fetch(`${url}/v1/models`)
+    const { data } = (await list.json()) as { data: { id: string; max_model_len: number }[] }
+    return data.find(({ id }) => id === 'mine')?.max_model_len
+  }
+  await untilTrue('both were checked', async () => (await contextOf()) === 1_024)
 })
 
 test('a prompt that no context holds is refused by the engine with the longest, which counts', async () => {

@@ -78,16 +78,33 @@ describe('what it finds', () => {
     expect(world.asked).not.toContain('/props')
   })
 
-  test.each([[['a']], [{ a: 'b' }]])(
-    'models that the user gave, %j, are not asked for',
-    async (models) => {
+  test.each([
+    { models: ['a'], served: 'a' },
+    { models: { a: 'b' }, served: 'b' },
+  ])(
+    'models that the user gave, $models, keep their names, and the engine tells their context',
+    async ({ models, served }) => {
       world.pages = vllmPages
       world.watch(endpoint({ models }))
-      await world.clock.pass(40_000)
-      expect(world.reports.every((report) => report.models === null)).toBe(true)
-      expect(world.asked).not.toContain('/v1/models')
+      await world.clock.pass(0)
+      expect(world.last.models).toEqual([{ servedName: served, contextTokens: 8_192, tasks: null }])
     },
   )
+
+  test('llama-server says its context of itself, and is not asked for models that the user gave', async () => {
+    world.pages = llamaPages
+    world.watch(endpoint({ models: ['mine'] }))
+    await world.clock.pass(0)
+    expect(world.last.models).toEqual([{ servedName: 'mine', contextTokens: 4_096, tasks: null }])
+    expect(world.asked).not.toContain('/v1/models')
+  })
+
+  test('models that the user gave stay as they are where nobody tells of a context', async () => {
+    world.pages = openaiPages
+    world.watch(endpoint({ models: ['a'] }))
+    await world.clock.pass(0)
+    expect(world.last.models).toBeNull()
+  })
 })
 
 test.each<{

@@ -7,7 +7,7 @@ import type { PageFetcher, PageOutcome } from '#agent/page-fetcher.ts'
 import type { EndpointConfig } from '#core/config/endpoints.ts'
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
-import type { Engine, EngineAnswer, EngineIdentity } from '#engines/engine.ts'
+import type { Engine, EngineAnswer, EngineIdentity, EngineModel } from '#engines/engine.ts'
 import { identifyEngine } from '#engines/engine-identification.ts'
 import { engines } from '#engines/index.ts'
 import { openai } from '#engines/openai.ts'
@@ -190,17 +190,43 @@ async function readFacts(
   const self = await pages.answerIfAny(engine.identify.path)
   const now = self === null ? identity : engine.identify.read(self)
   const facts = { identity: now ?? identity, replaced: config.engine === undefined && now === null }
-  if (config.models !== undefined) return { ...facts, models: null }
+  const ownContext = facts.identity?.contextTokens ?? null
+  const given = config.models === undefined ? null : servedNames(config.models)
+  // Whoever started a replica has said it.
+  if (given !== null && config.contextTokens !== undefined) return { ...facts, models: null }
+  if (given !== null && ownContext !== null) {
+    return { ...facts, models: given.map((name) => modelNamed(name, ownContext)) }
+  }
   const list = await pages.answerIfAny(engine.models.path)
   const models = list === null ? null : engine.models.read(list)
+  if (given !== null) return { ...facts, models: models === null ? null : known(given, models) }
   return {
     ...facts,
     models:
-      models?.map((model) => ({
-        ...model,
-        contextTokens: model.contextTokens ?? facts.identity?.contextTokens ?? null,
-      })) ?? null,
+      models?.map((model) => ({ ...model, contextTokens: model.contextTokens ?? ownContext })) ??
+      null,
   }
+}
+
+/**
+ * Of models that the user gave only their contexts are news. An engine that lists one model answers
+ * with it, whatever the user calls it.
+ */
+function known(given: readonly string[], models: readonly EngineModel[]): ReportedModel[] | null {
+  const sole = models.length === 1 ? models[0] : undefined
+  const found = given.flatMap((name) => {
+    const model = models.find(({ servedName }) => servedName === name) ?? sole
+    return model?.contextTokens == null ? [] : [modelNamed(name, model.contextTokens)]
+  })
+  return found.length === 0 ? null : found
+}
+
+const modelNamed = (servedName: string, contextTokens: number): ReportedModel => ({
+  ...{ servedName, contextTokens, tasks: null },
+})
+
+function servedNames(models: NonNullable<EndpointConfig['models']>): readonly string[] {
+  return Array.isArray(models) ? models : Object.values(models)
 }
 
 async function readLoad(

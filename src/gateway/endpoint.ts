@@ -60,6 +60,8 @@ export class Endpoint implements EndpointView {
   /** Null until the configuration or the endpoint itself has said what it serves. */
   models: ReadonlyMap<ModelName, ServedModel> | null
 
+  /** What it last said of its models: a configuration that is read again does not tell it. */
+  #reported: NonNullable<EndpointReport['models']> = []
   readonly #instant: Instant
   #slowStartMs: number
   #pool: Pool
@@ -167,8 +169,9 @@ export class Endpoint implements EndpointView {
     this.#authorization = authorization(config)
     this.health = { ...this.health, draining: false }
     if (config.engine !== undefined) this.engine = config.engine
-    const models = configuredModels(config)
-    if (models !== null || configuredModels(before) !== null) this.models = models
+    if (before.url !== config.url) this.#reported = []
+    const models = configuredModels(config, this.#reported)
+    if (models !== null || before.models !== undefined) this.models = models
     if (before.url !== config.url || before.peer?.fingerprint !== config.peer?.fingerprint) {
       void this.#pool.close()
       this.#pool = newPool(config)
@@ -192,8 +195,9 @@ export class Endpoint implements EndpointView {
     // What stays the same stays the same object: that tells who keeps lists of it.
     const tasks = report.tasks === null ? null : new Set(report.tasks)
     if (!isDeepStrictEqual(tasks, this.tasks)) this.tasks = tasks
-    if (report.models !== null && this.config.models === undefined) {
-      const models = reportedModels(report.models)
+    if (report.models !== null) {
+      this.#reported = report.models
+      const models = configuredModels(this.config, report.models) ?? reportedModels(report.models)
       if (!isDeepStrictEqual(models, this.models)) this.models = models
     }
     if (report.check.verdict !== 'ready' && report.check.verdict !== 'loading') {
@@ -340,8 +344,13 @@ function reportedModels(
   )
 }
 
-function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, ServedModel> | null {
+/** What the user gave stays as it is; `reported` tells how long their contexts are. */
+function configuredModels(
+  config: EndpointConfig,
+  reported: NonNullable<EndpointReport['models']> = [],
+): ReadonlyMap<ModelName, ServedModel> | null {
   if (config.models === undefined) return null
+  const contexts = new Map(reported.map((one) => [one.servedName, one.contextTokens]))
   const entries = Array.isArray(config.models)
     ? config.models.map((name) => [name, name] as const)
     : Object.entries(config.models)
@@ -351,7 +360,7 @@ function configuredModels(config: EndpointConfig): ReadonlyMap<ModelName, Served
       {
         model: modelName(model),
         servedName,
-        contextTokens: config.contextTokens ?? null,
+        contextTokens: config.contextTokens ?? contexts.get(servedName) ?? null,
         tasks: null,
       },
     ]),

@@ -36,7 +36,10 @@ export interface EndpointReport {
   /** The kind of engine, once known. */
   readonly engine: string | null
   readonly engineVersion: string | null
-  /** Models as last read; null when this report brings no news of them. */
+  /**
+   * Models as last read; null when this report brings no news of them. Of those that the user gave,
+   * the ones whose context is known.
+   */
   readonly models: readonly ReportedModel[] | null
   /** What the engine has routes for, for models that say nothing themselves; null when unknown. */
   readonly tasks: readonly Task[] | null
