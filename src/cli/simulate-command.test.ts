@@ -147,6 +147,11 @@ test.each([
     error: 'nowhere.log: there is no such file; "gateway.accessLog"',
   },
   {
+    args: ['compare', '--fleet', 'multi'],
+    error:
+      'azure2023-conv.csv.gz names no models, and every endpoint of the fleet serves only its own',
+  },
+  {
     args: ['compare', '--fleet', 'multi', '--trace', 'servegen-multimodel', '--load', '1e3'],
     error: '--load takes numbers up to 5',
   },

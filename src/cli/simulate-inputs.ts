@@ -6,6 +6,7 @@ import { numberOf, sloOf } from '#cli/load-values.ts'
 import { packageFile } from '#cli/package-files.ts'
 import { type FleetEndpoint, FleetFileError, parseFleetFile } from '#simulator/fleet-file.ts'
 import { type Policy, policyNames, policyOf } from '#simulator/policies.ts'
+import { servesModel } from '#simulator/serves-model.ts'
 import { loadTrace } from '#simulator/traces/load-trace.ts'
 import { TraceError } from '#simulator/traces/parse-trace.ts'
 import type { Trace, TraceRequest } from '#simulator/traces/trace.ts'
@@ -93,25 +94,27 @@ export function targetsOf(slo: string): { readonly ttftMs: number; readonly tpot
   return { ttftMs, tpotMs }
 }
 
-/** Without requests that no endpoint has the memory for. @throws {CommandFailure} */
+/** Without requests that no endpoint of their model has the memory for. @throws {CommandFailure} */
 export function servable(
   trace: Trace,
   fleet: readonly FleetEndpoint[],
 ): { readonly trace: Trace; readonly leftOut: number } {
-  const holds = Math.max(...fleet.map(({ kvTokens }) => kvTokens))
-  const fits = ({ promptTokens, outputTokens }: TraceRequest) =>
-    promptTokens + outputTokens <= holds
+  const holds = new Map<string | null, number>()
+  for (const model of new Set(trace.requests.map((request) => request.model))) {
+    const serving = fleet.filter((endpoint) => servesModel(endpoint, model))
+    if (serving.length === 0) throw new CommandFailure('wrong', unservedText(trace.name, model))
+    holds.set(model, Math.max(...serving.map(({ kvTokens }) => kvTokens)))
+  }
+  const fits = ({ model, promptTokens, outputTokens }: TraceRequest) =>
+    promptTokens + outputTokens <= (holds.get(model) ?? 0)
   const requests = trace.requests.filter(fits)
   if (requests.length === 0) {
     throw new CommandFailure('wrong', `${trace.name}: no endpoint can hold any of its requests`)
   }
-  const models = new Set(requests.flatMap(({ model }) => model ?? []))
-  for (const model of models) {
-    if (fleet.some((endpoint) => endpoint.models?.includes(model) ?? true)) continue
-    throw new CommandFailure(
-      'wrong',
-      `${trace.name} asks for ${model}, which no endpoint of the fleet serves: add it to "models"`,
-    )
-  }
   return { trace: { ...trace, requests }, leftOut: trace.requests.length - requests.length }
 }
+
+const unservedText = (trace: string, model: string | null) =>
+  model === null
+    ? `${trace} names no models, and every endpoint of the fleet serves only its own: leave out "models"`
+    : `${trace} asks for ${model}, which no endpoint of the fleet serves: add it to "models"`

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { compare } from '#simulator/compare.ts'
 import { parseFleetFile } from '#simulator/fleet-file.ts'
 import { policyNames, policyOf } from '#simulator/policies.ts'
-import { makeTrace } from '#simulator/traces/trace.ts'
+import { run } from '#simulator/run.ts'
+import { makeTrace, requestsPerSecond } from '#simulator/traces/trace.ts'
 import { seededChance } from '#std/seeded-chance.ts'
 
 const fleet = parseFleetFile(
@@ -69,4 +70,33 @@ test('policies have one name each, and take a limit behind it', () => {
   expect(policyOf('least-connections-queue:0.7')?.limitRatio).toBe(0.7)
   expect(policyOf('least-connections-queue:x')).toBeNull()
   expect(policyOf('slowest')).toBeNull()
+})
+
+test('the models of a trace are told apart, and what one endpoint can take is reckoned by its own', async () => {
+  const models = parseFleetFile(
+    `endpoints:
+  - { name: short, device: rtx-4090, models: [short] }
+  - { name: long, device: epyc-9334, models: [long] }
+`,
+    'models',
+  )
+  const asked = (model: string, perSecond: number, promptTokens: number, outputTokens: number) =>
+    Array.from({ length: 60 * perSecond }, (_, index) => ({
+      ...{ arrivalMs: (index * 1_000) / perSecond, promptTokens, outputTokens, model },
+      ...{ client: null, prefixHashes: [] },
+    }))
+  const short = asked('short', 30, 100, 40)
+  const both = [...short, ...asked('long', 10, 7_000, 500)]
+  const attainments = [short, both].map((requests) => {
+    const trace = makeTrace('models', requests, 512)
+    return run({
+      ...{ fleet: models, trace, seed: 1, how: 'recorded', warmUpMs: 0 },
+      policy: policyOf('least-connections-queue:0.8')!,
+      targets: { ttftMs: 2_000, tpotMs: 100 },
+      ratePerSecond: requestsPerSecond(trace),
+    }).attainmentByModel
+  })
+  expect(attainments[0]).toEqual({ short: 1 })
+  // The second model is far too much for its endpoint, and is nothing to the first one.
+  expect(attainments[1]).toEqual({ short: 1, long: 0 })
 })

@@ -30,6 +30,8 @@ export interface Metrics {
   readonly preemptions: number
   /** Part of the prompt tokens that engines found in their caches. */
   readonly prefixHitRatio: number
+  /** Attainment of each model that was asked for. */
+  readonly attainmentByModel: Readonly<Record<string, number>>
   /** Attainment of the client that fared worst, among those with at least ten requests. */
   readonly worstClient: number
   /** Host time for each arrival, microseconds: everything the dispatcher was asked and told. */
@@ -55,15 +57,15 @@ export function metricsOf(result: SimulationResult, measured: Measured): Metrics
   const tpots: number[] = []
   const perToken: number[] = []
   const shares = new Array<number>(measured.endpoints).fill(0)
-  const clients = new Map<string, { requests: number; kept: number }>()
+  const clients = new Map<string, Tally>()
+  const models = new Map<string, Tally>()
   let kept = 0
   let prompt = 0
   let hits = 0
   for (const outcome of outcomes) {
     const { arrival, firstTokenMs, endMs, tokens, endpoint } = outcome
-    const client = clients.get(arrival.client) ?? { requests: 0, kept: 0 }
-    clients.set(arrival.client, client)
-    client.requests++
+    const tallies = [tallyOf(clients, arrival.client), tallyOf(models, arrival.model)]
+    for (const tally of tallies) tally.requests++
     ttfts.push((firstTokenMs ?? result.endMs) - arrival.atMs)
     if (endpoint >= 0) shares[endpoint] = (shares[endpoint] as number) + 1
     if (firstTokenMs === null || endMs === null) continue
@@ -73,7 +75,7 @@ export function metricsOf(result: SimulationResult, measured: Measured): Metrics
     perToken.push((endMs - arrival.atMs) / tokens)
     if (keepsTargets(outcome, arrival.targets)) {
       kept++
-      client.kept++
+      for (const tally of tallies) tally.kept++
     }
   }
   const requests = outcomes.length
@@ -89,6 +91,9 @@ export function metricsOf(result: SimulationResult, measured: Measured): Metrics
     shares: shares.map((count) => (requests === 0 ? 0 : count / requests)),
     preemptions: result.preemptions,
     prefixHitRatio: prompt === 0 ? 0 : hits / prompt,
+    attainmentByModel: Object.fromEntries(
+      [...models].map(([model, tally]) => [model, tally.kept / tally.requests]),
+    ),
     worstClient: Math.min(
       1,
       ...[...clients.values()]
@@ -98,6 +103,17 @@ export function metricsOf(result: SimulationResult, measured: Measured): Metrics
     decisionUs: (result.decisionMs * 1000) / Math.max(1, result.outcomes.length),
     decisionUsMax: result.decisionMsMax * 1000,
   }
+}
+
+interface Tally {
+  requests: number
+  kept: number
+}
+
+function tallyOf(tallies: Map<string, Tally>, name: string): Tally {
+  const tally = tallies.get(name) ?? { requests: 0, kept: 0 }
+  tallies.set(name, tally)
+  return tally
 }
 
 /** Whether an answer was as fast as was asked for. */

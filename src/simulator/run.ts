@@ -9,6 +9,7 @@ import { type RequestMix, sustained } from '#simulator/ideal-weight.ts'
 import { type Metrics, metricsOf } from '#simulator/metrics.ts'
 import { type PlayedOptions, playedTrace } from '#simulator/played-trace.ts'
 import type { Policy } from '#simulator/policies.ts'
+import { servesModel } from '#simulator/serves-model.ts'
 import type { SimulatedEndpoint } from '#simulator/simulated-endpoint.ts'
 import { simulate } from '#simulator/simulation.ts'
 import { stepSpeedOf } from '#simulator/step-speed-of.ts'
@@ -47,11 +48,11 @@ const defaults = {
 const seedSteps = { policy: 7_919, speeds: 104_729 }
 
 export function run(options: RunOptions): Metrics {
-  const { policy, trace, seed, targets } = options
+  const { policy, seed, targets } = options
   const played = playedTrace(options)
   const durationMs = played.spanMs
   const chance = seededChance(seed * seedSteps.policy)
-  const endpoints = endpointsOf(options, mixOf(trace))
+  const endpoints = endpointsOf(options)
   const result = simulate({
     endpoints,
     arrivals: arrivalsOf(played, targets),
@@ -71,7 +72,9 @@ export function run(options: RunOptions): Metrics {
   })
 }
 
-function mixOf({ requests }: Trace): RequestMix {
+/** What may be asked of an endpoint, on average. */
+function mixFor(endpoint: FleetEndpoint, trace: Trace): RequestMix {
+  const requests = trace.requests.filter(({ model }) => servesModel(endpoint, model))
   const count = Math.max(1, requests.length)
   return {
     promptTokens: requests.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / count,
@@ -82,15 +85,19 @@ function mixOf({ requests }: Trace): RequestMix {
 /** Without a TPOT target, weights are of steps that a reader still finds quick. */
 const weightTpotMs = 100
 
-function endpointsOf(options: RunOptions, mix: RequestMix): SimulatedEndpoint[] {
+function endpointsOf(options: RunOptions): SimulatedEndpoint[] {
   const { policy, targets, seed, speedErrorRatio = 0, tells = true, tuned = true } = options
   const chance = seededChance(seed * seedSteps.speeds)
+  const mixes = new Map<FleetEndpoint['models'], RequestMix>()
   return options.fleet.map((endpoint) => {
+    const { models } = endpoint
+    const mix = mixes.get(models) ?? mixFor(endpoint, options.trace)
+    mixes.set(models, mix)
     const ideal = sustained(endpoint, mix, targets.tpotMs ?? weightTpotMs)
     const wrongBy = (1 + speedErrorRatio) ** (2 * chance() - 1)
     return {
       id: endpoint.name,
-      models: endpoint.models?.map(modelName) ?? null,
+      models: models?.map(modelName) ?? null,
       stepTime: endpoint.stepTime,
       behaviour: endpoint.behaviour,
       seats: endpoint.seats,

@@ -3,6 +3,7 @@ import { stepTimeOf } from '#batching/step-time.ts'
 import type { EndpointView } from '#core/endpoint.ts'
 import { endpointId } from '#core/ids.ts'
 import type { DispatchEndpoint } from '#routing/dispatcher.ts'
+import { servesModel } from '#simulator/serves-model.ts'
 import type { SimulatedEndpoint } from '#simulator/simulated-endpoint.ts'
 
 /** Who is on a site knows where in its list of those that decode. */
@@ -54,7 +55,7 @@ export class Site<Job extends Occupant> {
     const { view, spec } = this
     return {
       view,
-      serves: (model) => spec.models?.includes(model) ?? true,
+      serves: (model) => servesModel(spec, model),
       limits: spec.tellsLimits
         ? { seats: spec.seats, kvTokens: spec.kvTokens, batchTokens: spec.batchTokens }
         : { seats: null, kvTokens: null, batchTokens: null },

@@ -122,3 +122,59 @@ test('requests whose bare prompt is too slow somewhere are not counted there', a
   expect(await fluidBound(slow, requests, { ttftMs: 2000, tpotMs: 100 })).toBeCloseTo(0)
   expect(await fluidBound(slow, requests, unhurried)).toBeGreaterThan(0.1)
 })
+
+describe('with several models', () => {
+  const target = { ttftMs: 2_000, tpotMs: 100 }
+  const fleet = read('homog').slice(0, 2)
+  const serving = (...models: readonly (readonly string[] | null)[]) =>
+    models.map((one, at) => ({ ...fleet[at]!, models: one }))
+  /** Chat of Azure, so many of ten requests for the second model. */
+  const askedFor = async (tenths: number) =>
+    (await requestsOf('azure2023-conv.csv.gz')).map((request, at) => ({
+      ...request,
+      model: at % 10 < tenths ? 'two' : 'one',
+    }))
+
+  test('each model has its own endpoints, and the one that is shortest of them sets the bound', async () => {
+    const multi = read('multi')
+    const requests = await requestsOf('servegen-multimodel.csv.gz')
+    const alone = await Promise.all(
+      [...Map.groupBy(requests, ({ model }) => model)].map(async ([model, of]) => {
+        const own = multi.filter(({ models }) => models?.includes(model ?? ''))
+        return ((await fluidBound(own, of, target)) * requests.length) / of.length
+      }),
+    )
+    expect(alone).toHaveLength(4)
+    expect(await fluidBound(multi, requests, target)).toBeCloseTo(Math.min(...alone), 3)
+  })
+
+  test('an endpoint that serves two is shared as far as it goes', async () => {
+    const one = await fluidBound(serving(null), await askedFor(0), target)
+    const both = (tenths: number) =>
+      askedFor(tenths).then((requests) =>
+        fluidBound(serving(['one'], ['one', 'two']), requests, target),
+      )
+    // The first takes half of all, and the second the rest of its model beside all of the other.
+    expect(await both(3)).toBeCloseTo(2 * one, 0)
+    // What only the second has is eight tenths, and it can do no more than that.
+    expect(await both(8)).toBeCloseTo(one / 0.8, 0)
+  })
+
+  test('to models that the same endpoints serve it makes no difference which is asked for', async () => {
+    const nameless = await fluidBound(serving(null, null), await askedFor(0), target)
+    expect(await fluidBound(serving(null, null), await askedFor(4), target)).toBeCloseTo(
+      nameless,
+      3,
+    )
+    const lists = serving(['one', 'two'], ['two', 'one'])
+    expect(await fluidBound(lists, await askedFor(4), target)).toBeCloseTo(nameless, 3)
+  })
+
+  test('what nobody serves is not in time, and all that may be left out is the rest', async () => {
+    const requests = await askedFor(1)
+    const endpoints = serving(['one'], ['one'])
+    expect(await fluidBound(endpoints, requests, target)).toBeCloseTo(0)
+    expect(await fluidBound(endpoints, requests, target, 0.89)).toBeGreaterThan(1)
+    expect(await attainmentBound(endpoints, requests, target, 1)).toBeCloseTo(0.9, 3)
+  })
+})

@@ -5,6 +5,7 @@ import {
   type LatencyTarget,
 } from '#simulator/bound/fluid-program.ts'
 import { bucketsOf, type RequestSize } from '#simulator/bound/request-bucket.ts'
+import { servesModel } from '#simulator/serves-model.ts'
 import { loadLinearSolver } from '#std/linear-solver.ts'
 
 /** Six lengths of prompt by four of answer: finer ones change the bound by less than a percent. */
@@ -48,9 +49,24 @@ async function optimum(
   demand: Demand,
 ): Promise<number> {
   const isWhole = demand.kind === 'highest-rate' && demand.attainment === 1
-  const buckets = bucketsOf(requests, isWhole ? sixths : [...sixths, ...longest], quarters)
+  const promptCuts = isWhole ? sixths : [...sixths, ...longest]
+  const buckets = groupsOf(requests, endpoints).flatMap((group) =>
+    bucketsOf(group, promptCuts, quarters, requests.length),
+  )
   const solve = await loadLinearSolver({ iterationsMax: () => iterationsMax, gapRatio: 0 })
   const solution = solve(fluidProgram(endpoints, buckets, target, demand))
   if (solution?.kind === 'optimal') return solution.objective
   throw new Error('The solver found no optimum of the bound')
+}
+
+/** Models that the same endpoints serve compete for all that these have: to the bound they are one. */
+function groupsOf(
+  requests: readonly RequestSize[],
+  endpoints: readonly BoundEndpoint[],
+): readonly (readonly RequestSize[])[] {
+  const byModel = Map.groupBy(requests, ({ model }) => model ?? null)
+  const alike = Map.groupBy(byModel, ([model]) =>
+    endpoints.map((endpoint) => Number(servesModel(endpoint, model))).join(''),
+  )
+  return [...alike.values()].map((models) => models.flatMap(([, of]) => of))
 }

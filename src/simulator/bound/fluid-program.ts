@@ -1,9 +1,12 @@
 import type { StepTimeParameters } from '#batching/step-time.ts'
 import type { RequestBucket } from '#simulator/bound/request-bucket.ts'
 import { barePrefillMs, type CostLine, costLines } from '#simulator/bound/step-cost.ts'
+import { servesModel } from '#simulator/serves-model.ts'
 
 /** What of an engine limits its rate. */
 export interface BoundEndpoint {
+  /** The models it serves; null for any. */
+  readonly models: readonly string[] | null
   readonly stepTime: StepTimeParameters
   readonly seats: number
   readonly batchTokens: number
@@ -37,10 +40,11 @@ const modeCount = 24
  *     fixed/S y + Σ time of their tokens and attention  ≤  y       for each line of the step's cost
  *     S Σ tokens ≤ batchTokens y     S Σ steps ≤ seats y     S Σ context held ≤ kvTokens y
  *
- * Over all modes as many prompts are read as answers are written. Each bucket's mean step on an endpoint keeps the target for time per token, and a bucket whose
- * bare prompt already takes longer than the target for the first token is not served there. Where a
- * mode has a range of lengths, each row takes the end of it that allows more. Nothing waits and
- * nothing comes in bursts: that is why it is a bound.
+ * Over all modes as many prompts are read as answers are written. Each bucket's mean step on an endpoint
+ * keeps the target for time per token, and a bucket whose bare prompt already takes longer than the
+ * target for the first token is not served there, nor one of a model that the endpoint does not have.
+ * Where a mode has a range of lengths, each row takes the end of it that allows more. Nothing waits
+ * and nothing comes in bursts: that is why it is a bound.
  */
 export function fluidProgram(
   endpoints: readonly BoundEndpoint[],
@@ -83,12 +87,14 @@ function addEndpoint(rows: string[], served: string[][], spec: EndpointRows): vo
   const { stepTime, batchTokens, seats, kvTokens } = endpoint
   const { decodeMsPerContextToken, prefillMsPerTokenPair } = stepTime
   const lines = costLines(stepTime, batchTokens)
-  const able = buckets.flatMap((bucket, at) =>
-    barePrefillMs(stepTime, batchTokens, bucket.promptTokensMin) <= target.ttftMs
-      ? [{ ...bucket, at }]
-      : [],
+  const asked = buckets.flatMap((bucket, at) =>
+    servesModel(endpoint, bucket.model) ? [{ ...bucket, at }] : [],
   )
-  const modes = modesOf(lines, endpoint, Math.max(...buckets.map((bucket) => bucket.promptTokens)))
+  if (asked.length === 0) return
+  const able = asked.filter(
+    ({ promptTokensMin }) => barePrefillMs(stepTime, batchTokens, promptTokensMin) <= target.ttftMs,
+  )
+  const modes = modesOf(lines, endpoint, Math.max(...asked.map((bucket) => bucket.promptTokens)))
   const shares: string[] = []
   const meanStep: string[][] = able.map(() => [])
   const read: string[][] = able.map(() => [])
@@ -185,8 +191,8 @@ function groupEqual(
   endpoints: readonly BoundEndpoint[],
 ): { readonly endpoint: BoundEndpoint; readonly count: number }[] {
   const groups = new Map<string, { endpoint: BoundEndpoint; count: number }>()
-  for (const { stepTime, seats, batchTokens, kvTokens } of endpoints) {
-    const endpoint = { stepTime, seats, batchTokens, kvTokens }
+  for (const { models, stepTime, seats, batchTokens, kvTokens } of endpoints) {
+    const endpoint = { models, stepTime, seats, batchTokens, kvTokens }
     const key = JSON.stringify(endpoint)
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { endpoint, count: 1 })

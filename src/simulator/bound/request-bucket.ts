@@ -1,11 +1,15 @@
-/** Sizes of a request. */
+/** Sizes of a request, and what it asks for. */
 export interface RequestSize {
+  /** Null, or left out, where requests name none. */
+  readonly model?: string | null
   readonly promptTokens: number
   readonly outputTokens: number
 }
 
 /** Requests of about the same size, and what one of them costs an engine on average. */
 export interface RequestBucket {
+  /** Of all its requests, or one of several that the same endpoints serve. */
+  readonly model: string | null
   /** Part of all requests. */
   readonly share: number
   readonly promptTokensMin: number
@@ -18,16 +22,20 @@ export interface RequestBucket {
   readonly prefillTokenPairs: number
 }
 
-/** Sorted by prompt length and cut at these parts of all, and each piece again by answer length. */
+/**
+ * Requests that the same endpoints serve, sorted by prompt length and cut at these parts of them, and
+ * each piece again by answer length; `all` is how many there are together with others.
+ */
 export function bucketsOf(
   requests: readonly RequestSize[],
   promptCuts: readonly number[],
   outputCuts: readonly number[],
+  all = requests.length,
 ): RequestBucket[] {
   const byPrompt = [...requests].sort((a, b) => a.promptTokens - b.promptTokens)
   return piecesOf(byPrompt, promptCuts).flatMap((piece) => {
     const byOutput = [...piece].sort((a, b) => a.outputTokens - b.outputTokens)
-    return piecesOf(byOutput, outputCuts).map((bucket) => bucketOf(bucket, requests.length))
+    return piecesOf(byOutput, outputCuts).map((bucket) => bucketOf(bucket, all))
   })
 }
 
@@ -37,6 +45,7 @@ function bucketOf(requests: readonly RequestSize[], all: number): RequestBucket 
   const steps = ({ outputTokens }: RequestSize) => Math.max(0, outputTokens - 1)
   // Averages of products, not products of averages: the bound stays one for uneven requests.
   return {
+    model: requests[0]?.model ?? null,
     share: requests.length / all,
     promptTokensMin: Math.min(...requests.map((one) => one.promptTokens)),
     promptTokens: mean((one) => one.promptTokens),

@@ -8,11 +8,12 @@ import type { Trace } from '#simulator/traces/trace.ts'
  */
 export function uncachedSizes({ requests, prefixBlockTokens }: Trace): readonly RequestSize[] {
   const seen = new Set<number>()
-  return requests.map(({ promptTokens, outputTokens, prefixHashes }) => {
+  return requests.map(({ model, promptTokens, outputTokens, prefixHashes }) => {
     const fresh = prefixHashes.findIndex((hash) => !seen.has(hash))
     const held = fresh === -1 ? prefixHashes.length : fresh
     for (const hash of prefixHashes) seen.add(hash)
     return {
+      model,
       promptTokens: Math.max(1, promptTokens - held * prefixBlockTokens),
       outputTokens: Math.max(1, outputTokens),
     }
