@@ -11,9 +11,8 @@ import { type Figures, figuresOf, type Results, short } from './results.ts'
 import { goByReports, limitRatios, tunedRival } from './rivals.ts'
 import {
   boundOf,
-  durationMs,
   type FleetName,
-  fleetNames,
+  fleetsOf,
   type How,
   loadFleet,
   loads,
@@ -22,7 +21,6 @@ import {
   type TraceName,
   tuningSeed,
   type Workload,
-  warmUpMs,
 } from './workload.ts'
 
 type Fleet = Awaited<ReturnType<typeof loadFleet>>
@@ -88,6 +86,22 @@ export class Bench {
     return this.bound(fleet, trace)
   }
 
+  /** The same for one model of several, if nothing else were asked for. */
+  async boundAlone(fleet: FleetName, trace: TraceName, model: string): Promise<number> {
+    const key = `${fleet} ${trace} ${model}`
+    const known = this.results.get<number>('bounds', key)
+    if (known !== undefined) return known
+    const { trace: all, targets } = await this.workload(trace)
+    const requests = all.requests.filter((request) => request.model === model)
+    const sizes = uncachedSizes({ ...all, requests })
+    this.results.set(
+      'bounds',
+      key,
+      short(await fluidBound(await this.fleet(fleet), sizes, targets)),
+    )
+    return this.boundAlone(fleet, trace, model)
+  }
+
   /**
    * What came in the measured time of all seeds, and how much of just that the fleet could take at
    * most with so large a part in time: what was asked for may differ from both, since a window has
@@ -101,6 +115,7 @@ export class Bench {
     const known = this.results.get<Window>('windows', key)
     if (known !== undefined) return known
     const workload = await this.workload(trace)
+    const { durationMs, warmUpMs } = workload.times
     const ratePerSecond = load * (await this.bound(fleet, trace))
     const came = seeds.flatMap((seed) => {
       const played = playedTrace({ trace: workload.trace, ratePerSecond, seed, how, durationMs })
@@ -147,18 +162,11 @@ export class Bench {
     return figures
   }
 
-  /** Whether a run that is kept would come out the same today; true when there is none. */
-  async isCurrent(policy: string): Promise<boolean> {
-    for (const fleet of fleetNames) {
+  /** Whether a run that is kept of a trace would come out the same today; true when there is none. */
+  async isCurrent(policy: string, trace: TraceName): Promise<boolean> {
+    for (const fleet of fleetsOf(trace)) {
       for (const load of loads.toReversed()) {
-        const point = {
-          fleet,
-          trace: 'azure-conv',
-          policy,
-          how: 'superpose',
-          load,
-          seed: 1,
-        } as const
+        const point = { fleet, trace, policy, how: 'superpose', load, seed: 1 } as const
         const kept = this.results.get<Figures>(policy, keyOf(point))
         if (kept === undefined) continue
         return isDeepStrictEqual(await this.#run(await this.#limited(point)), kept)
@@ -214,7 +222,7 @@ export class Bench {
     const policy = policyOf(point.policy)
     if (policy === null) throw new Error(`There is no policy ${point.policy}.`)
     const fleet = await this.fleet(point.fleet)
-    const { trace, targets } = await this.workload(point.trace)
+    const { trace, targets, times } = await this.workload(point.trace)
     const bound = await this.bound(point.fleet, point.trace)
     const startedAt = process.cpuUsage().user
     // A run takes a second or two without a pause: signals are heard between runs.
@@ -227,8 +235,7 @@ export class Bench {
       ratePerSecond: point.load * bound,
       seed: point.seed,
       how: point.how,
-      durationMs,
-      warmUpMs,
+      ...times,
       ...(goByReports.includes(point.policy) && { reportEveryMs: 50 }),
       ...(disturbance !== null && disturbanceOf(disturbance).options({ fleet, trace, targets })),
     })

@@ -54,7 +54,7 @@ function runOf(results: Results, policy: string, { fleet, trace, load }: At, see
 }
 
 /** Another policy, and `fastest` on the seeds that both were run on. */
-interface Pair {
+export interface Pair {
   readonly policy: string
   readonly own: Cell
   readonly cell: Cell
@@ -74,21 +74,35 @@ const sameAttainment = 0.0005
 const sameTtftRatio = 1.01
 const attainmentEnough = 0.95
 
-export function verdictOf(results: Results, at: At): Verdict | null {
-  const fastest = cellOf(results, 'fastest', at)
-  if (fastest === null) return null
-  const others = rivals.flatMap(({ name: policy }) => {
+/** The policy that comes nearest to `fastest`, or is furthest ahead of it; null while there is none. */
+export function nearest(
+  pairs: readonly Pair[],
+  measure: (cell: Cell) => number = ({ attainment }) => attainment.mean,
+): Pair | null {
+  const ahead = ({ own, cell }: Pair) => measure(cell) - measure(own)
+  return pairs.toSorted((a, b) => ahead(b) - ahead(a))[0] ?? null
+}
+
+export function pairsOf(results: Results, at: At): readonly Pair[] {
+  return rivals.flatMap(({ name: policy }) => {
     const pair = policy === 'fastest' ? null : pairOf(results, 'fastest', policy, at)
     return pair === null ? [] : [{ policy, ...pair }]
   })
-  // The one that comes nearest, or is furthest ahead.
-  const best = others.toSorted(
-    (a, b) =>
-      b.cell.attainment.mean -
-      b.own.attainment.mean -
-      (a.cell.attainment.mean - a.own.attainment.mean),
-  )[0]
-  if (best === undefined) return null
+}
+
+/** Attainment of one of several models. */
+export const modelAttainment = ({ runs }: Cell, model: string) =>
+  estimate(runs.flatMap(({ models }) => models?.[model] ?? []))
+
+/** Whether so large a part of requests in time is as good as another, as far as is shown. */
+export const isAsGood = (own: number, other: number) => own >= other - sameAttainment
+
+export function verdictOf(results: Results, at: At): Verdict | null {
+  const fastest = cellOf(results, 'fastest', at)
+  if (fastest === null) return null
+  const others = pairsOf(results, at)
+  const best = nearest(others)
+  if (best === null) return null
   const quickest =
     others
       .filter(({ cell }) => cell.attainment.mean >= attainmentEnough)
@@ -100,7 +114,7 @@ export function verdictOf(results: Results, at: At): Verdict | null {
   return {
     fastest,
     best,
-    goodputHolds: best.own.attainment.mean >= best.cell.attainment.mean - sameAttainment,
+    goodputHolds: isAsGood(best.own.attainment.mean, best.cell.attainment.mean),
     quickest,
     ttftHolds:
       quickest === null ||

@@ -1,50 +1,34 @@
 /** docs/benchmarks.md and its plots, from the kept results alone. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Bench } from './bench.ts'
-import { type Cell, cellOf, pairOf, verdictOf } from './comparison.ts'
+import { cellOf, pairOf } from './comparison.ts'
 import { disturbanceNames, disturbanceOf } from './disturbance.ts'
+import { fixedLoads } from './fixed-loads.ts'
+import { docs, percent, plot, table, verdict, whole } from './markdown.ts'
 import { maxRateOf } from './max-rate.ts'
 import type { Figures, Results } from './results.ts'
 import { rivals, tunedRival } from './rivals.ts'
 import { type Estimate, estimate } from './statistics.ts'
-import { barPlot, linePlot } from './svg.ts'
+import { barPlot } from './svg.ts'
 import {
-  durationMs,
   type FleetName,
   fleetNames,
+  fleetsOf,
+  isPlayedOn,
   loads,
   seeds,
   type TraceName,
   traceNames,
-  warmUpMs,
 } from './workload.ts'
 
-const docs = fileURLToPath(new URL('../../docs/', import.meta.url))
 const notes = fileURLToPath(new URL('./notes.md', import.meta.url))
-
-const colours = [
-  '#d1480c',
-  '#e8a33d',
-  '#1f6feb',
-  '#57a0f5',
-  '#2da44e',
-  '#8b949e',
-  '#86d19b',
-  '#bf8700',
-  '#8250df',
-  '#cf62b9',
-  '#a475f9',
-  '#0b7285',
-  '#66c2cd',
-  '#6e7781',
-]
 
 /**
  * Goals for the highest load with 90 % in time: parts of a bound that an earlier program came to,
  * requests per second. Its results differ by some percent from those of `src/simulator/bound`.
  */
-const goals90: Readonly<Record<FleetName, { readonly part: number; readonly bound: number }>> = {
+const goals90: Readonly<Record<MaxRateFleet, { readonly part: number; readonly bound: number }>> = {
   lab: { part: 0.9, bound: 27.1 },
   edge: { part: 0.65, bound: 12.4 },
   vend: { part: 0.87, bound: 51.7 },
@@ -52,8 +36,10 @@ const goals90: Readonly<Record<FleetName, { readonly part: number; readonly boun
   homog: { part: 0.98, bound: 60.6 },
 }
 
+const maxRateFleets = fleetsOf('azure-conv')
+type MaxRateFleet = (typeof maxRateFleets)[number]
+
 export async function writePage(bench: Bench): Promise<void> {
-  mkdirSync(`${docs}benchmarks`, { recursive: true })
   const { results } = bench
   const parts = [
     readFileSync(notes, 'utf8').split('<!-- after the tables -->')[0]?.trim() ?? '',
@@ -63,29 +49,20 @@ export async function writePage(bench: Bench): Promise<void> {
     prefixHits(results),
     await robustness(bench),
     control(results),
-    legend(results),
+    await legend(bench),
     readFileSync(notes, 'utf8').split('<!-- after the tables -->')[1]?.trim() ?? '',
   ]
   writeFileSync(`${docs}benchmarks.md`, `${parts.filter((part) => part !== '').join('\n\n')}\n`)
-}
-
-function plot(name: string, svg: string, alt: string): string {
-  writeFileSync(`${docs}benchmarks/${name}.svg`, svg)
-  return `![${alt}](benchmarks/${name}.svg)`
 }
 
 async function boundsTable(bench: Bench): Promise<string> {
   const rows: string[][] = []
   for (const trace of traceNames) {
     const { title, targets } = await bench.workload(trace)
-    const bounds = fleetNames.map((fleet) =>
-      bench.results.get<number>('bounds', `${fleet} ${trace}`),
+    const bounds = onFleets(trace, (fleet) =>
+      bench.results.get<number>('bounds', `${fleet} ${trace}`)?.toFixed(1),
     )
-    rows.push([
-      title,
-      `${targets.ttftMs / 1000} s / ${targets.tpotMs} ms`,
-      ...bounds.map((bound) => bound?.toFixed(1) ?? '–'),
-    ])
+    rows.push([title, `${targets.ttftMs / 1000} s / ${targets.tpotMs} ms`, ...bounds])
   }
   return `## The bound
 
@@ -94,6 +71,10 @@ Requests per second that no policy can exceed within the targets: a linear progr
 
 ${table(['Trace', 'TTFT / TPOT target', ...fleetNames], rows)}`
 }
+
+/** A cell for each fleet, empty where the trace is not played on it. */
+const onFleets = (trace: TraceName, cell: (fleet: FleetName) => string | undefined) =>
+  fleetNames.map((fleet) => (isPlayedOn(trace, fleet) ? (cell(fleet) ?? '–') : ''))
 
 /** The highest load of a policy, as what came then. */
 interface MaxRate {
@@ -119,7 +100,7 @@ async function maxRateAs(
 async function maxRates(bench: Bench): Promise<string> {
   const found = new Map<string, MaxRate | null>()
   for (const attainment of maxRateAttainments)
-    for (const fleet of fleetNames)
+    for (const fleet of maxRateFleets)
       for (const { name } of rivals) {
         const rate = await maxRateAs(bench, fleet, name, attainment)
         found.set(`${attainment} ${fleet} ${name}`, rate)
@@ -128,7 +109,7 @@ async function maxRates(bench: Bench): Promise<string> {
     found.get(`${attainment} ${fleet} ${policy}`) ?? null
   const summary: string[][] = []
   for (const attainment of maxRateAttainments)
-    for (const fleet of fleetNames) {
+    for (const fleet of maxRateFleets) {
       const one = { fleet, trace: 'azure-conv', policy: 'fastest' } as const
       const load = maxRateOf(bench.results, one, 'compress', attainment)
       const own = rate(fleet, 'fastest', attainment)
@@ -151,7 +132,7 @@ async function maxRates(bench: Bench): Promise<string> {
       ])
     }
   const rows = maxRateAttainments.flatMap((attainment) =>
-    fleetNames.map((fleet) => [
+    maxRateFleets.map((fleet) => [
       `${attainment * 100} %`,
       fleet,
       ...rivals.map(({ name }) => {
@@ -161,12 +142,12 @@ async function maxRates(bench: Bench): Promise<string> {
     ]),
   )
   const isRun = ({ name }: { name: string }) =>
-    fleetNames.some((fleet) => rate(fleet, name, 0.9) !== null)
+    maxRateFleets.some((fleet) => rate(fleet, name, 0.9) !== null)
   const image = plot(
     'max-rate',
     barPlot(
       'Highest load within the targets, requests per second (Azure conversations, compressed)',
-      fleetNames.map((fleet) => ({
+      maxRateFleets.map((fleet) => ({
         title: fleet,
         bars: rivals.filter(isRun).map(({ name }) => ({
           name,
@@ -211,7 +192,7 @@ ${table(['In time', 'Fleet', ...rivals.map(({ short }) => short)], rows)}`
 const maxRateAttainments = [0.9, 0.99] as const
 
 function goalOf(
-  fleet: FleetName,
+  fleet: MaxRateFleet,
   attainment: number,
   rate: { readonly came: number; readonly asked: number },
   best: number,
@@ -225,115 +206,9 @@ function goalOf(
     : verdict(false, goal)
 }
 
-async function fixedLoads(bench: Bench, trace: TraceName): Promise<string> {
-  const { results } = bench
-  const { title } = await bench.workload(trace)
-  const cases = fleetNames.flatMap((fleet) => loads.map((load) => ({ fleet, trace, load })))
-  const came = await Promise.all(cases.map((at) => partThatCame(bench, at)))
-  const verdicts = cases.map((at, index) => [
-    at.fleet,
-    `${at.load * 100} %`,
-    came[index] ?? '–',
-    ...verdictCells(results, at),
-  ])
-  const all = cases.map((at) => [
-    at.fleet,
-    `${at.load * 100} %`,
-    ...rivals.map(({ name }) => {
-      const cell = cellOf(results, name, at)
-      if (cell === null) return '–'
-      return `${percent(cell.attainment.mean)} / ${seconds(cell.ttftP99Ms.mean)}`
-    }),
-  ])
-  const isRun = (policy: string) => cases.some((at) => cellOf(results, policy, at) !== null)
-  const image = plot(
-    trace,
-    linePlot(
-      `${title}, superposed: requests that keep both targets`,
-      fleetNames.map((fleet) => ({
-        title: fleet,
-        series: rivals.flatMap(({ name }, index) =>
-          isRun(name)
-            ? {
-                name,
-                colour: colours[index] ?? '#000000',
-                bold: name === 'fastest',
-                points: loads.flatMap((load) => {
-                  const cell = cellOf(results, name, { fleet, trace, load })
-                  return cell === null ? [] : [[load * 100, cell.attainment.mean * 100] as const]
-                }),
-              }
-            : [],
-        ),
-      })),
-      { title: 'load, % of the bound', from: 48, to: 82, ticks: [50, 60, 70, 80], unit: '' },
-      { title: '', from: 0, to: 100, ticks: [0, 25, 50, 75, 90, 100], unit: ' %' },
-    ),
-    `Attainment by load, ${title}`,
-  )
-  return `## ${title}, superposed
-
-${image}
-
-${table(
-  [
-    'Fleet',
-    'Load',
-    'Came',
-    'fastest keeps',
-    'Best other policy',
-    'Goodput',
-    'fastest TTFT p99',
-    'Best other with ≥ 95 %',
-    'TTFT p99',
-  ],
-  verdicts,
-)}
-
-<details><summary>All policies: percent of requests that keep both targets / TTFT p99</summary>
-
-${table(['Fleet', 'Load', ...rivals.map(({ short }) => short)], all)}
-
-</details>`
-}
-
-/** What came of a load, in parts of the bound of just that; the whole is what was asked for. */
-async function partThatCame(
-  bench: Bench,
-  at: { fleet: FleetName; trace: TraceName; load: number },
-): Promise<string> {
-  if (cellOf(bench.results, 'fastest', at) === null) return '–'
-  const { perSecond, bound } = await bench.window({ ...at, how: 'superpose' }, 1)
-  return `${whole((100 * perSecond) / bound)} %`
-}
-
-function verdictCells(
-  results: Results,
-  at: { fleet: FleetName; trace: TraceName; load: number },
-): string[] {
-  const found = verdictOf(results, at)
-  if (found === null) return ['–', '–', '–', '–', '–', '–']
-  const { fastest, best, goodputHolds, quickest, ttftHolds } = found
-  // Means of other seeds are of other requests: then both are told of those that they share.
-  const beside = (own: Cell, shown: string) =>
-    own.attainment.count === fastest.attainment.count ? '' : ` (there: ${shown})`
-  const own99 = (cell: Cell) => seconds(cell.ttftP99Ms.mean)
-  return [
-    percentWithin(fastest.attainment),
-    `${percentWithin(best.cell.attainment)} ${best.policy}` +
-      beside(best.own, percent(best.own.attainment.mean)),
-    verdict(goodputHolds, 'highest'),
-    own99(fastest),
-    quickest === null
-      ? 'none'
-      : `${own99(quickest.cell)} ${quickest.policy}${beside(quickest.own, own99(quickest.own))}`,
-    verdict(ttftHolds, 'lowest'),
-  ]
-}
-
 function prefixHits(results: Results): string {
   const load = 0.7
-  const rows = fleetNames.map((fleet) => {
+  const rows = fleetsOf('mooncake').map((fleet) => {
     const at = { fleet, trace: 'mooncake', load } as const
     const pair = pairOf(results, 'fastest', 'prefix', at)
     const holds =
@@ -365,6 +240,7 @@ ${table(['Fleet', ...rivals.map(({ short }) => short), 'Goal'], rows)}`
 async function robustness(bench: Bench): Promise<string> {
   const { results } = bench
   const load = 0.7
+  const fleets = fleetsOf('azure-conv')
   const measured = (
     policy: string,
     fleet: FleetName,
@@ -382,7 +258,7 @@ async function robustness(bench: Bench): Promise<string> {
   for (const name of disturbanceNames) {
     const { title, policy } = disturbanceOf(name)
     const trace = name === 'cold' ? 'mooncake' : 'azure-conv'
-    const cells = fleetNames.flatMap((fleet) => {
+    const cells = fleets.flatMap((fleet) => {
       const own = measured('fastest', fleet, trace, name)
       const usual = measured('fastest', fleet, trace, 'none')
       const rival = measured(tunedRival, fleet, trace, name)
@@ -393,7 +269,7 @@ async function robustness(bench: Bench): Promise<string> {
     })
     rows.push([title, ...cells])
     if (policy !== undefined || disturbanceOf(name).left === undefined) continue
-    const left = await Promise.all(fleetNames.map((fleet) => bench.left(fleet, load, name)))
+    const left = await Promise.all(fleets.map((fleet) => bench.left(fleet, load, name)))
     leftRows.push([
       title,
       ...left.map((one) =>
@@ -401,7 +277,7 @@ async function robustness(bench: Bench): Promise<string> {
       ),
     ])
   }
-  const heads = fleetNames.flatMap((fleet) => [`${fleet} fastest`, 'leastconn + maxconn'])
+  const heads = fleets.flatMap((fleet) => [`${fleet} fastest`, 'leastconn + maxconn'])
   return `## When something goes wrong
 
 Azure's conversations, superposed, ${load * 100} % of the bound of the whole fleet: percent of requests from 120 s on that
@@ -413,7 +289,7 @@ ${table(['What goes wrong', ...heads], rows)}
 An endpoint that is lost or slow takes its part of the bound along. What is left of the fleet is then asked for so many
 percent of its own bound, and of these requests at most so many percent could be in time, whatever the policy:
 
-${table(['What goes wrong', ...fleetNames], leftRows)}`
+${table(['What goes wrong', ...fleets], leftRows)}`
 }
 
 const controlMetrics = [
@@ -429,9 +305,9 @@ const controlMetrics = [
 ]
 
 function control(results: Results): string {
-  const cases = traceNames.flatMap((trace) =>
-    loads.map((load) => ({ fleet: 'homog', trace, load }) as const),
-  )
+  const cases = traceNames
+    .filter((trace) => isPlayedOn(trace, 'homog'))
+    .flatMap((trace) => loads.map((load) => ({ fleet: 'homog', trace, load }) as const))
   const rows = cases.map((at) => {
     const pair = pairOf(results, 'fastest', 'even-round-robin', at)
     if (pair === null) return [at.trace, `${at.load * 100} %`, '–', '–']
@@ -453,11 +329,18 @@ attainment, goodput, TTFT, TPOT and time per token (mean, p50, p95, p99).
 ${table(['Trace', 'Load', 'In time: fastest / round robin', 'Worse by more than 2 %'], rows)}`
 }
 
-function legend(results: Results): string {
+async function legend(bench: Bench): Promise<string> {
+  const { results } = bench
   const rows = rivals.map(({ name, standsFor }) => [`\`${name}\``, standsFor])
+  const times = await Promise.all(
+    traceNames.map(async (trace) => {
+      const { durationMs, warmUpMs } = (await bench.workload(trace)).times
+      return [trace, String(durationMs / 1000), String(warmUpMs / 1000)]
+    }),
+  )
   const limits = traceNames.map((trace) => [
     trace,
-    ...fleetNames.map((fleet) => String(results.get<number>('limits', `${fleet} ${trace}`) ?? '–')),
+    ...onFleets(trace, (fleet) => results.get<number>('limits', `${fleet} ${trace}`)?.toString()),
   ])
   return `## The policies
 
@@ -470,17 +353,9 @@ load on a phase of the trace that is not judged:
 
 ${table(['Trace', ...fleetNames], limits)}
 
-Every run has ${durationMs / 1000} s of arrivals, the first ${warmUpMs / 1000} s not counted; seeds ${seeds.join(', ')}, paired: all policies meet the same requests.`
-}
+Runs have so many seconds of arrivals, the first of which are not counted; where answers are longer, both are, too:
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(heads), `|${heads.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
-}
+${table(['Trace', 'Seconds', 'Not counted'], times)}
 
-const verdict = (holds: boolean, goal: string) => (holds ? 'holds' : `**does not hold** (${goal})`)
-const percent = (ratio: number) => (ratio * 100).toFixed(1)
-const percentWithin = ({ mean, within, count }: Estimate) =>
-  count < 2 ? `${percent(mean)} (1 seed)` : `${percent(mean)} ± ${percent(within)}`
-const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 9_950 ? 2 : 0)} s`
-const whole = (value: number) => String(Math.round(value))
+Seeds ${seeds.join(', ')}, paired: all policies meet the same requests.`
+}

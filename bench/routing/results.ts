@@ -19,6 +19,8 @@ export interface Figures {
   readonly hits: number
   readonly preemptions: number
   readonly rejected: number
+  /** Attainment of each model, where a trace asks for several. */
+  readonly models?: Readonly<Record<string, number>>
 }
 
 const folder = fileURLToPath(new URL('./results/', import.meta.url))
@@ -71,6 +73,9 @@ export function figuresOf(metrics: Metrics): Figures {
     short(p95),
     short(p99),
   ]
+  const models = Object.entries(metrics.attainmentByModel)
+    .map(([model, attainment]) => [model, short(attainment)] as const)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
   return {
     requests: metrics.requests,
     attainment: short(metrics.attainment),
@@ -81,6 +86,7 @@ export function figuresOf(metrics: Metrics): Figures {
     hits: short(metrics.prefixHitRatio),
     preemptions: metrics.preemptions,
     rejected: metrics.rejected,
+    ...(models.length > 1 && { models: Object.fromEntries(models) }),
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The whole comparison of routing policies: `npm run bench:routing`. Writes docs/benchmarks.md and
  * its plots from results that are kept in bench/routing/results; only what is missing there is run,
- * after one run of each policy has shown that what is there still holds.
+ * after one run of each policy on each trace has shown that what is there still holds.
  * Options: `--part max,fixed,disturbed`, `--fleets`, `--traces`, `--policies`, `--seeds` (lists),
  * `--fresh` (runs again what the policies of the list have), `--minutes N` (stops after so many
  * minutes of CPU), `--page` (only writes the page).
@@ -13,7 +13,7 @@ import { measureMaxRate } from './max-rate.ts'
 import { writePage } from './page.ts'
 import { Results } from './results.ts'
 import { rivals, tunedRival } from './rivals.ts'
-import { fleetNames, loads, seeds, traceNames } from './workload.ts'
+import { fleetNames, isPlayedOn, loads, seeds, type TraceName, traceNames } from './workload.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -48,6 +48,7 @@ const policies = chosen(
 )
 const parts = chosen(options.part, ['max', 'fixed', 'disturbed'])
 const someSeeds = chosen(options.seeds, seeds.map(String)).map(Number)
+const fleetsFor = (trace: TraceName) => fleets.filter((fleet) => isPlayedOn(trace, fleet))
 const cpuSecondsMax = Number(options.minutes) * 60
 
 const results = new Results(options.fresh ? [...policies, 'disturbed'] : [])
@@ -71,7 +72,7 @@ function stop(why: string): never {
 async function measureFixed(): Promise<void> {
   for (const seed of someSeeds)
     for (const trace of traces)
-      for (const fleet of fleets)
+      for (const fleet of fleetsFor(trace))
         for (const load of loads)
           for (const policy of policies)
             await bench.point({ fleet, trace, how: 'superpose', load, policy, seed })
@@ -79,14 +80,14 @@ async function measureFixed(): Promise<void> {
 
 async function measureMaxRates(): Promise<void> {
   for (const policy of policies)
-    for (const fleet of fleets)
+    for (const fleet of fleetsFor('azure-conv'))
       for (const attainment of [0.9, 0.99])
         await measureMaxRate(bench, { fleet, trace: 'azure-conv', policy }, 'compress', attainment)
 }
 
 async function measureDisturbed(): Promise<void> {
   for (const seed of someSeeds)
-    for (const fleet of fleets)
+    for (const fleet of fleetsFor('azure-conv'))
       for (const disturbance of disturbanceNames)
         for (const policy of policies) {
           if (policy !== 'fastest' && policy !== tunedRival) continue
@@ -99,11 +100,14 @@ async function measureDisturbed(): Promise<void> {
 
 if (!options.page) {
   process.once('SIGINT', () => stop('interrupted'))
-  for (const policy of policies) {
-    if (await bench.isCurrent(policy)) continue
-    console.error(`What is kept of ${policy} is not what it does today: run it with --fresh.`)
-    process.exit(1)
-  }
+  for (const trace of traces)
+    for (const policy of policies) {
+      if (await bench.isCurrent(policy, trace)) continue
+      console.error(
+        `What is kept of ${policy} on ${trace} is not what it does today: run it with --fresh.`,
+      )
+      process.exit(1)
+    }
   const measures = { max: measureMaxRates, fixed: measureFixed, disturbed: measureDisturbed }
   for (const part of parts) await measures[part as keyof typeof measures]()
   results.write()

@@ -14,42 +14,82 @@ import { seededChance } from '#std/seeded-chance.ts'
 
 export type How = 'superpose' | 'compress'
 
-export const fleetNames = ['lab', 'edge', 'vend', 'dc', 'homog'] as const
-export type FleetName = (typeof fleetNames)[number]
+/** Fleets whose endpoints all serve the same model. */
+const oneModel = ['lab', 'edge', 'vend', 'dc', 'homog'] as const
 
-export const traceNames = ['azure-conv', 'azure-code', 'mooncake'] as const
-export type TraceName = (typeof traceNames)[number]
-
-export interface Workload {
-  readonly trace: Trace
-  readonly targets: { readonly ttftMs: number; readonly tpotMs: number }
-  readonly title: string
-}
-
-/** Below what every one of these fleets can take: an 8B model on cards with 32,000 tokens of room. */
+/** Below what every fleet can take: an 8B model on cards with 32,000 tokens of room. */
 const promptTokensMax = 8_192
 
-/** Mooncake's clock ticks every three seconds; nobody knows when in the tick a request came. */
-const mooncakeTickMs = 3_000
+interface Play {
+  /** What its section is called. */
+  readonly title: string
+  readonly file: string
+  readonly targets: { readonly ttftMs: number; readonly tpotMs: number }
+  /** The fleets that it is played on. */
+  readonly fleets: readonly string[]
+  /** Of a clock that ticks so coarsely that nobody knows when in the tick a request came. */
+  readonly tickMs?: number
+  readonly times?: Times
+}
 
-const files: Readonly<
-  Record<TraceName, { readonly file: string; readonly targets: Workload['targets']; title: string }>
-> = {
+/** How long requests come, and how they are counted. */
+interface Times {
+  readonly durationMs: number
+  /** Those that come earlier are served and not counted. */
+  readonly warmUpMs: number
+  /** How long answers may take after the last arrival. */
+  readonly drainMs: number
+}
+
+const usualTimes: Times = { durationMs: 300_000, warmUpMs: 60_000, drainMs: 200_000 }
+
+const plays = {
   'azure-conv': {
+    title: 'Azure 2023 conversations',
     file: 'azure2023-conv.csv.gz',
     targets: { ttftMs: 2_000, tpotMs: 100 },
-    title: 'Azure 2023 conversations',
+    fleets: oneModel,
   },
   'azure-code': {
+    title: 'Azure 2023 code',
     file: 'azure2023-code.csv.gz',
     targets: { ttftMs: 5_000, tpotMs: 100 },
-    title: 'Azure 2023 code',
+    fleets: oneModel,
   },
   mooncake: {
+    title: 'Mooncake conversations',
     file: 'mooncake-conversation.jsonl.gz',
     targets: { ttftMs: 5_000, tpotMs: 100 },
-    title: 'Mooncake conversations',
+    fleets: oneModel,
+    tickMs: 3_000,
   },
+  servegen: {
+    title: 'Several models at once',
+    file: 'servegen-multimodel.csv.gz',
+    targets: { ttftMs: 2_000, tpotMs: 100 },
+    fleets: ['multi'],
+    // The longest answer has 18,046 tokens: at the target for each it takes half an hour, and the
+    // few like it hold most of the cache once they are there.
+    times: { durationMs: 1_800_000, warmUpMs: 600_000, drainMs: 1_800_000 },
+  },
+} as const satisfies Readonly<Record<string, Play>>
+
+export type TraceName = keyof typeof plays
+export const traceNames = Object.keys(plays) as readonly TraceName[]
+
+type FleetsOf<Name extends TraceName> = (typeof plays)[Name]['fleets']
+export type FleetName = FleetsOf<TraceName>[number]
+
+export const fleetsOf = <Name extends TraceName>(trace: Name): FleetsOf<Name> => plays[trace].fleets
+
+export const isPlayedOn = (trace: TraceName, fleet: FleetName): boolean =>
+  fleetsOf(trace).some((name) => name === fleet)
+
+export const fleetNames: readonly FleetName[] = [...new Set(traceNames.flatMap(fleetsOf))]
+
+export interface Workload extends Pick<Play, 'title' | 'targets'> {
+  readonly trace: Trace
+  readonly times: Times
 }
 
 /** The loads at which policies are compared, in parts of the LP bound. */
@@ -61,9 +101,6 @@ export const seeds = [1, 2, 3, 4, 5] as const
 /** The phase on which the limits of the strongest rival are tuned, for each fleet and trace. */
 export const tuningSeed = 101
 
-export const durationMs = 300_000
-export const warmUpMs = 60_000
-
 const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
 export async function loadFleet(name: string): Promise<readonly FleetEndpoint[]> {
@@ -71,10 +108,10 @@ export async function loadFleet(name: string): Promise<readonly FleetEndpoint[]>
 }
 
 export async function loadWorkload(name: TraceName): Promise<Workload> {
-  const { file, targets, title } = files[name]
+  const { file, title, targets, tickMs, times = usualTimes }: Play = plays[name]
   const trace = withinContext(await loadTrace(root(`traces/${file}`)), promptTokensMax)
-  if (name !== 'mooncake') return { trace, targets, title }
-  return { trace: spreadTicks(trace, mooncakeTickMs, seededChance(1)), targets, title }
+  const played = tickMs === undefined ? trace : spreadTicks(trace, tickMs, seededChance(1))
+  return { title, targets, times, trace: played }
 }
 
 /** Requests a second that no policy can exceed, with every prefix that came before in a cache. */
