@@ -4,7 +4,7 @@ import { agoText } from '#cli/ago-text.ts'
 import { replicaAnswer } from '#cli/fleet-text.ts'
 import { pastOf } from '#cli/last-end-text.ts'
 import type { Placement } from '#cli/placement-question.ts'
-import { blockerLines, counted } from '#cli/plan-text.ts'
+import { counted, unplacedBecause } from '#cli/plan-text.ts'
 import { scoreLines } from '#cli/score-text.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -173,7 +173,7 @@ function unplacedOf(plan: KeptPlan | undefined, deployment: string): string[] {
   return (plan?.unplaced ?? [])
     .filter((one) => one.deployment === deployment)
     .flatMap(({ because, waitsFor }) => [
-      ...because.flatMap((one) => blockerLines(one)),
+      ...unplacedBecause(because, deployment),
       ...waitsFor.flatMap((what) => indented(`waits for ${what}`)),
     ])
 }

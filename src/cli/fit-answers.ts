@@ -7,7 +7,7 @@ import type { KvCacheType } from '#core/engine-memory.ts'
 import { engineCatalog } from '#engines/index.ts'
 import { speedReferences } from '#hardware/speed-references.ts'
 import { compatibleWays } from '#placement/compatibility/solve-compatibility.ts'
-import { type Fit, type FitQuestion, noLimits } from '#placement/fit.ts'
+import { type Blocker, type Fit, type FitQuestion, noLimits } from '#placement/fit.ts'
 import { createFitReplica } from '#placement/fit-replica.ts'
 import type { Inventory, PlacementDevice, PlacementNode } from '#placement/inventory.ts'
 import { deviceRoom } from '#placement/memory/device-room.ts'
@@ -39,9 +39,13 @@ export interface FitAnswer {
 
 const fitReplica = createFitReplica(speedReferences)
 
-/** Each kind of device of each node once, and all of a kind together. */
+/**
+ * Each kind of device of each node once, and all of a kind together. A recording runs nothing, and is
+ * looked at only where there is nothing else.
+ */
 export function fitPlaces({ nodes, replicas }: Inventory): readonly FitPlace[] {
-  return nodes.flatMap((node) => {
+  const machines = nodes.filter(({ isRecording }) => isRecording !== true)
+  return (machines.length > 0 ? machines : nodes).flatMap((node) => {
     const promised = promisedOn(node.id, replicas)
     const usable = node.devices.filter(({ device }) => device.schedulable)
     const kinds = new Map<string, PlacementDevice[]>()
@@ -84,7 +88,10 @@ const bitsWorth = 4
 
 /** The one to take where nothing else is asked for; null where none fits. */
 export function bestFit(answers: readonly FitAnswer[]): FitAnswer | null {
-  const fitting = answers.filter(({ fit }) => fit.kind === 'fits')
+  // Layers on the CPU cost more speed than bits are worth: as few of them as there must be.
+  const fitting = answers
+    .filter(({ fit }) => fit.kind === 'fits')
+    .toSorted((one, other) => layersOnHost(one) - layersOnHost(other))
   const good = fitting.find(
     ({ fit, variant }) =>
       fit.kind === 'fits' &&
@@ -94,13 +101,28 @@ export function bestFit(answers: readonly FitAnswer[]): FitAnswer | null {
   return good ?? fitting.at(0) ?? null
 }
 
-/** Engines that would run it there, and that only have to be installed first. */
-export function missingEngines(answers: readonly FitAnswer[]): readonly string[] {
-  const uninstalled = answers.filter(
-    ({ fit }) => fit.kind === 'no' && fit.blockers.every(({ check }) => check === 'installed'),
-  )
-  return [...new Set(uninstalled.map(({ engine }) => engine.id))]
+/** A part of the layers, as models differ in how many they have. */
+function layersOnHost({ fit }: FitAnswer): number {
+  const offload = fit.kind === 'fits' ? fit.setting.offload : null
+  if (offload === null) return 0
+  const { layersOnHost: whole, expertLayersOnHost: experts, layerCount } = offload
+  return (whole + experts) / layerCount
 }
+
+/** Software that would run it there, and that only has to be installed first. */
+export function missingSoftware(answers: readonly FitAnswer[]): readonly string[] {
+  const names = answers.flatMap(({ engine, fit }) => {
+    if (fit.kind === 'fits' || !fit.blockers.every(isMissing)) return []
+    return fit.blockers.some(({ check }) => check === 'installed') ? [engine.id] : [containers]
+  })
+  return [...new Set(names)]
+}
+
+const containers = 'Docker or Podman'
+
+/** What a person can install, and no device. */
+const isMissing = ({ check, code }: Blocker) =>
+  check === 'installed' || code === 'no-container-software'
 
 function bestAnswer(
   model: FitModel,
@@ -151,10 +173,15 @@ function needOf({ memory }: Fit): number {
   return sum((memory?.devices ?? []).map(({ needBytes }) => needBytes))
 }
 
-/** What fits comes first, then what would with more memory, then what cannot run there at all. */
+/**
+ * What fits comes first, then what would with more memory, then what no engine does, as a context
+ * that nobody trained it for, then what only has to be installed, then what cannot run there at all.
+ */
 function rankOf({ fit }: FitAnswer): number {
   if (fit.kind === 'fits') return 0
-  return fit.blockers.every(({ check }) => check === 'memory') ? 1 : 2
+  if (fit.blockers.every(({ check }) => check === 'memory')) return 1
+  if (fit.blockers.every(({ check }) => check === 'context')) return 2
+  return fit.blockers.every(isMissing) ? 3 : 4
 }
 
 function deploymentOf(model: FitModel, wish: FitWish): Deployment {

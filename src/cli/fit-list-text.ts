@@ -11,7 +11,7 @@ export interface ListedModel {
   readonly model: string
   /** The best that fits; null where nothing does. */
   readonly best: FitAnswer | null
-  /** Engines that would run it, where all that is missing is that one of them is installed. */
+  /** Software that would run it, where all that is missing is that it is installed. */
   readonly missing: readonly string[]
 }
 
@@ -35,6 +35,7 @@ export function fitListText(
     const others = models.filter(({ best }) => best === null)
     const waiting = others.filter(({ missing }) => missing.length > 0)
     const engines = [...new Set(waiting.flatMap(({ missing }) => missing))].join(' or ')
+    const byMissing = Map.groupBy(waiting, ({ missing }) => missing.join(' or '))
     const names = (some: readonly ListedModel[]) => some.map(({ model }) => model).join(', ')
     const tooLarge = others.filter(({ missing }) => missing.length === 0)
     const title = `${placeName(place)}: ${usableText(place)}`
@@ -46,9 +47,9 @@ export function fitListText(
             columns,
             fitting.map((each) => row(each, place)),
           ).map((line) => `  ${line}`)),
-      ...(waiting.length === 0
-        ? []
-        : indented(`would fit, with ${engines} installed there: ${names(waiting)}`)),
+      ...[...byMissing].flatMap(([software, some]) =>
+        indented(`would fit, with ${software} installed there: ${names(some)}`),
+      ),
       ...(tooLarge.length === 0 ? [] : indented(`not: ${names(tooLarge)}`)),
     ].join('\n')
   })
@@ -59,7 +60,7 @@ export function fitListText(
 function nothingText(waiting: number, engines: string): string {
   return waiting === 0
     ? 'nothing of the catalogue fits'
-    : `nothing of the catalogue runs there yet: no engine for it is installed (${engines})`
+    : `nothing of the catalogue runs there yet: what runs it is not installed (${engines})`
 }
 
 function indented(text: string): string[] {

@@ -1,6 +1,6 @@
 /** What `motley fit` answers, in the words of the story of the desk and the homelab. */
 import { expect, test } from 'vitest'
-import { bestFit, fitAnswers, fitPlaces, missingEngines } from '#cli/fit-answers.ts'
+import { bestFit, fitAnswers, fitPlaces, missingSoftware } from '#cli/fit-answers.ts'
 import { placesThatFit } from '#cli/fit-elsewhere.ts'
 import { fitFleet, namedNode } from '#cli/fit-fleet.ts'
 import { fitListText } from '#cli/fit-list-text.ts'
@@ -43,6 +43,12 @@ test.each([
     'rtx-4090',
     { contextTokens: 131_072, slots: 4, kvCacheTypes: null, offload: false },
   ],
+  [
+    '70B on a 4090 with layers on the CPU and fewer bits for its KV cache',
+    'llama-3.3-70b',
+    'rtx-4090',
+    { contextTokens: 32_768, slots: null, kvCacheTypes: ['f16', 'q8_0'], offload: true },
+  ],
   ['speech to text beside it', 'whisper-large-v3-turbo', 'rtx-2070', open],
 ] as const)('%s', async (title, name, device, wish) => {
   const text = textOf(device, name, wish)
@@ -71,11 +77,11 @@ test('a machine on which no engine is installed is not called too small', () => 
   if (place === undefined) throw new Error('no place')
   const models = ['llama-3.1-8b', 'llama-3.1-405b'].map((model) => {
     const answers = fitAnswers(modelNamed(model), place, inventory, open)
-    return { model, best: bestFit(answers), missing: missingEngines(answers) }
+    return { model, best: bestFit(answers), missing: missingSoftware(answers) }
   })
   const text = fitListText([{ place, models }]).replace(/\s+/g, ' ')
   expect(text).toMatch(
-    /nothing of the catalogue runs there yet: no engine for it is installed \(.*llama-server/,
+    /nothing of the catalogue runs there yet: what runs it is not installed \(.*llama-server/,
   )
   expect(text).toMatch(/would fit, with .* installed there: llama-3\.1-8b not: llama-3\.1-405b/)
 })
@@ -89,6 +95,29 @@ test('what is allowed to make a model fit is taken, and what would is named as o
   const small = { ...open, kvCacheTypes: ['f16', 'q8_0'] as const }
   const [shrunk] = answersOn('rtx-4090', 'llama-3.1-70b:IQ2_XXS', small)
   expect(shrunk?.answers[0]?.fit).toMatchObject({ kind: 'fits', setting: { kvCacheType: 'q8_0' } })
+})
+
+test('a machine without software for containers is told of that, and of no other device', () => {
+  const node = {
+    ...namedNode('rtx-4090'),
+    ...{ engines: [], containers: { kind: 'none' as const } },
+  }
+  const inventory = { nodes: [node], replicas: [], memory: [], speeds: [] }
+  const [place] = fitPlaces(inventory)
+  const answers = fitAnswers(modelNamed('kokoro-82m'), place!, inventory, open)
+  expect(missingSoftware(answers)).toEqual(['Docker or Podman'])
+  expect(fitText(modelNamed('kokoro-82m'), [{ place: place!, answers }])).toMatch(
+    /no software for containers; to change that:\s+install Docker or Podman/,
+  )
+})
+
+test('a recording is looked at only where there is no machine', () => {
+  const box = namedNode('rtx-4090')
+  const recorded = { ...namedNode('h200'), isRecording: true }
+  const nodesOf = (...nodes: (typeof box)[]) =>
+    fitPlaces({ nodes, replicas: [], memory: [], speeds: [] }).map(({ node }) => node.name)
+  expect(nodesOf(recorded, box)).toEqual(['rtx-4090'])
+  expect(nodesOf(recorded)).toEqual(['h200'])
 })
 
 test('an alias says of what', () => {

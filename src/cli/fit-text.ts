@@ -1,16 +1,16 @@
 /** What `motley fit` prints: a table for each place, and why nothing fits where nothing does. */
-import type { FitAnswer, FitPlace } from '#cli/fit-answers.ts'
+import { bestFit, type FitAnswer, type FitPlace } from '#cli/fit-answers.ts'
 import type { FitModel } from '#cli/fit-model.ts'
 import { memoryBar, memoryLegend } from '#cli/memory-bar.ts'
 import { durationText, memoryCell, parametersText } from '#cli/quantity.ts'
 import { type Column, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
+import { kvCacheTypesOn } from '#core/engine-memory.ts'
 import { memoryText } from '#core/memory-text.ts'
 import type { Fit, MemoryNeed, MemoryTerm } from '#placement/fit.ts'
 
 const width = 80
-const barWidth = 16
 
 export interface PlaceAnswers {
   readonly place: FitPlace
@@ -55,14 +55,19 @@ function placeLines({ place, answers }: PlaceAnswers): string[] {
     return [paint('bold', title), '  no engine reads any of its files for this task there']
   }
   const possible = shown.filter(({ fit }) => fit.kind === 'fits' || isMemory(fit))
-  const rows = possible.map((answer) => row(answer, place))
-  const lines = tableLines(columns, rows)
-  const best = shown.find(({ fit }) => fit.kind === 'fits')
+  const extras = extraColumns.filter(({ cell }) => possible.some((one) => cell(one) !== ''))
+  const barWidth = extras.reduce((left, { takes }) => left - takes, barWidthMax)
+  const rows = possible.map((answer) => [
+    ...row(answer, place, barWidth),
+    ...extras.map(({ cell }) => cell(answer)),
+  ])
+  const lines = tableLines([...columns, ...extras.map(({ column }) => column)], rows)
+  const best = bestFit(shown)
   return [
     paint('bold', title),
     ...(possible.length === 0 ? [] : lines.map((line) => `  ${line}`)),
     ...shown.flatMap((answer) => (possible.includes(answer) ? [] : blockedLines(answer))),
-    ...(best === undefined ? refusalLines(answers) : sumLines(best)),
+    ...(best === null ? refusalLines(answers) : sumLines(best)),
   ]
 }
 
@@ -73,7 +78,13 @@ function isMemory(fit: Fit): boolean {
 function blockedLines({ variant, fit }: FitAnswer): string[] {
   const [first] = fit.kind === 'no' ? fit.blockers.filter(({ check }) => check !== 'memory') : []
   const files = variant.facts?.quantization ?? variant.format
-  return first === undefined ? [] : noteLines(`${files} cannot run there: ${first.what}`)
+  if (first === undefined) return []
+  // What only has to be installed is no fault of the device.
+  const mend =
+    first.code === 'no-container-software' && first.unlockedBy !== null
+      ? `; to change that: ${first.unlockedBy}`
+      : ''
+  return noteLines(`${files} cannot run there: ${first.what}${mend}`)
 }
 
 /** Few bits only where nothing better fits, and then the most of them. */
@@ -88,7 +99,7 @@ function shownAnswers(answers: readonly FitAnswer[]): readonly FitAnswer[] {
 
 const columns: readonly Column[] = [
   { title: 'FILES', maxWidth: 12 },
-  { title: 'ENGINE', maxWidth: 15 },
+  { title: 'ENGINE', maxWidth: 12 },
   { title: 'CONTEXT', align: 'right' },
   { title: 'SLOTS', align: 'right' },
   { title: 'MEMORY' },
@@ -96,17 +107,51 @@ const columns: readonly Column[] = [
   { title: 'TOK/S', align: 'right' },
 ]
 
-function row({ variant, engine, fit }: FitAnswer, place: FitPlace): string[] {
+/** As wide as the other columns leave of 80, and less where a row has something else to say. */
+const barWidthMax = 18
+
+interface ExtraColumn {
+  readonly column: Column
+  /** Columns of text that it costs, with the gap before it. */
+  readonly takes: number
+  /** Empty where a row has what is usual. */
+  readonly cell: (answer: FitAnswer) => string
+}
+
+/** What was given up so that it fits, where it was allowed. */
+const extraColumns: readonly ExtraColumn[] = [
+  {
+    column: { title: 'KV', maxWidth: 4 },
+    takes: 6,
+    cell: ({ engine, backend, fit }) => {
+      if (fit.kind === 'no' || fit.memory.kvCacheTokens === null) return ''
+      const { kvCacheType } = fit.setting
+      return kvCacheType === kvCacheTypesOn(engine.memory, backend)[0] ? '' : kvCacheType
+    },
+  },
+  {
+    column: { title: 'ON CPU', align: 'right', maxWidth: 6 },
+    takes: 8,
+    cell: ({ fit }) => {
+      const offload = fit.kind === 'fits' ? fit.setting.offload : null
+      if (offload === null) return ''
+      return `${offload.layersOnHost + offload.expertLayersOnHost}/${offload.layerCount}`
+    },
+  },
+]
+
+function row({ variant, engine, fit }: FitAnswer, place: FitPlace, barWidth: number): string[] {
   const files = variant.facts?.quantization ?? variant.format
   const need = neededBytes(fit.memory)
   const bar = fit.memory === null ? '' : memoryBar(allTerms(fit.memory), place.totalBytes, barWidth)
   const needs = fit.memory === null ? '?' : memoryCell(need)
-  if (fit.kind === 'no') return [files, engine.id, '-', '-', bar, needs, 'no']
+  const name = engine.id.replace('motley-', '')
+  if (fit.kind === 'no') return [files, name, '-', '-', bar, needs, 'no']
   const { setting, speed } = fit
   const hasContext = fit.memory.kvCacheTokens !== null
   return [
     files,
-    engine.id,
+    name,
     hasContext ? tokensText(setting.contextTokens) : '-',
     String(setting.slots),
     bar,
@@ -231,7 +276,9 @@ function byName(terms: readonly MemoryTerm[]): readonly (readonly [string, numbe
   return [...sums]
 }
 
+/** `96k` as it can be written, too; in full where it is no round number of them. */
 export function tokensText(tokens: number): string {
+  if (tokens >= 1_024 && tokens % 1_024 === 0) return `${tokens / 1_024}k`
   return String(tokens).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 

@@ -259,13 +259,16 @@ export function unplacedLines({ deployment, missing, because, waitsFor }: Unplac
 const blockersShown = 5
 
 /** A recording is no machine: it is only told of where there is nothing else. */
-function unplacedBecause(because: readonly Blocker[], deployment: string): string[] {
+export function unplacedBecause(
+  because: readonly Parameters<typeof blockerLines>[0][],
+  deployment: string,
+): string[] {
   const real = because.filter(({ check }) => check !== 'recording')
   const told = real.length > 0 ? real : because
   // A line that says "1 more" takes the place of the one.
-  if (told.length <= blockersShown + 1) return told.flatMap(blockerLines)
+  if (told.length <= blockersShown + 1) return told.flatMap((one) => blockerLines(one))
   const more = `and ${told.length - blockersShown} more: "motley why-not ${deployment} <node>" tells all of a node`
-  return [...told.slice(0, blockersShown).flatMap(blockerLines), ...indented(more)]
+  return [...told.slice(0, blockersShown).flatMap((one) => blockerLines(one)), ...indented(more)]
 }
 
 /** What stands in the file and does nothing. */

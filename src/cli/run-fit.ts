@@ -9,7 +9,7 @@ import {
   type FitWish,
   fitAnswers,
   fitPlaces,
-  missingEngines,
+  missingSoftware,
 } from '#cli/fit-answers.ts'
 import { placesThatFit } from '#cli/fit-elsewhere.ts'
 import { type FleetOptions, fitFleet } from '#cli/fit-fleet.ts'
@@ -44,7 +44,12 @@ export async function answerFit(text: string, options: FitOptions): Promise<void
       model: { name, aliasOf, parameterCount, contextTokens },
       places: places.map(placeJson),
     })
-  } else console.log(fitText(model, places, somewhere ? [] : placesThatFit(model, wish)))
+  } else {
+    // No other device helps where software is missing.
+    const isDevice = !places.some(({ answers }) => missingSoftware(answers).length > 0)
+    const elsewhere = somewhere || !isDevice ? [] : placesThatFit(model, wish)
+    console.log(fitText(model, places, elsewhere))
+  }
   if (!somewhere) process.exitCode = 1
 }
 
@@ -59,7 +64,7 @@ export async function listFits(options: FitOptions): Promise<void> {
     models: models.map((name) => {
       const model = catalogFitModel(name)
       const answers = model === null ? [] : fitAnswers(model, place, inventory, wish)
-      return { model: name, best: bestFit(answers), missing: missingEngines(answers) }
+      return { model: name, best: bestFit(answers), missing: missingSoftware(answers) }
     }),
   }))
   if (places.length === 0) throw new CommandFailure('no', noDevice)

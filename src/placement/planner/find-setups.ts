@@ -253,7 +253,7 @@ function weightsBlocker(
   const shortBytes = facts.tensorBytes - room
   return {
     check: 'memory',
-    what: `${source} is ${memoryText(facts.tensorBytes)}, and ${on} hold ${memoryText(room)}`,
+    what: `${source} is ${memoryText(facts.tensorBytes)}, and ${on} ${devices.length === 1 ? 'holds' : 'hold'} ${memoryText(room)}`,
     unlockedBy: `${memoryText(shortBytes)} more, or a smaller variant`,
     short: [{ device: on, neededBytes: facts.tensorBytes, freeBytes: room, shortBytes }],
     excess: { of: on, ratio: facts.tensorBytes / Math.max(1, room) },
