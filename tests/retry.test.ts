@@ -16,11 +16,15 @@ test('what has not failed is not retried, and what is not there is named', {
   )
   expect(await motley(['retry', 'chat', '--url', url])).toMatchObject({
     code: 0,
-    out: 'No start of chat has failed.\n',
+    out: 'No start of chat has failed: "motley why chat" says what it waits for.\n',
   })
   expect(await motley(['retry', 'chat', '--url', url, '--json'])).toMatchObject({
     code: 0,
     out: expect.stringMatching(/"nodes": \[\]/),
+  })
+  expect(await motley(['why', 'chta', '--url', url])).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('did you mean "chat"?'),
   })
   expect(await motley(['retry', 'chta', '--url', url])).toMatchObject({
     code: 1,

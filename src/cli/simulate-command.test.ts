@@ -139,6 +139,8 @@ test.each([
   },
   { args: ['compare', '--trace', 'nowhere'], error: 'one of azure2023-conv' },
   { args: ['compare', '--policies', 'fastet'], error: 'did you mean "fastest"?' },
+  { args: ['compare', '--fleet', 'labb'], error: 'homog, multi; did you mean "lab"?' },
+  { args: ['compare', '--load', '0.2,50%'], error: 'not "50%"; did you mean "0.5"?' },
   { args: ['compare', '--load', '80'], error: '--load takes numbers up to 5, not "80"' },
   { args: ['compare', '--slo', 'ttft=2s'], error: '--slo takes ttft and tpot here' },
   { args: ['compare', '--context', 'short'], error: '--context takes a whole number from 64' },

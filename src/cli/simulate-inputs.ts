@@ -36,7 +36,7 @@ export async function fleetOf(given: string): Promise<readonly FleetEndpoint[]> 
     const allowed = `a file, or one of ${ownFleets.join(', ')}`
     throw new CommandFailure(
       'wrong',
-      `--fleet ${given}: there is no such file; it takes ${allowed}`,
+      `--fleet ${given}: there is no such file; it takes ${allowed}${didYouMean(given, ownFleets)}`,
     )
   }
 }
@@ -50,7 +50,10 @@ export async function traceOf(given: string): Promise<Trace> {
   } catch (error) {
     if (!(error instanceof TraceError)) throw error
     const known = Object.keys(ownTraces).join(', ')
-    const hint = /no such file/.test(error.message) ? `; it takes a file, or one of ${known}` : ''
+    const meant = didYouMean(given, Object.keys(ownTraces))
+    const hint = /no such file/.test(error.message)
+      ? `; it takes a file, or one of ${known}${meant}`
+      : ''
     throw new CommandFailure('wrong', `--trace ${error.message}${hint}`, { cause: error })
   }
 }
@@ -68,7 +71,7 @@ export function policiesOf(list: string): readonly Policy[] {
     const meant = didYouMean(name.split(':', 1)[0] ?? '', policyNames)
     throw new CommandFailure(
       'wrong',
-      `--policies: there is no "${name}"${meant}; there are ${policyNames.join(', ')}`,
+      `--policies: there is no "${name}"; there are ${policyNames.join(', ')}${meant}`,
     )
   })
 }
@@ -79,6 +82,14 @@ const loadMax = 5
 /** @throws {CommandFailure} */
 export function loadsOf(list: string, option: string): readonly number[] {
   return list.split(',').map((text) => {
+    const [, percent] = /^(\d+(?:\.\d+)?) ?%$/.exec(text.trim()) ?? []
+    if (percent !== undefined) {
+      const part = Number(percent) / 100
+      throw new CommandFailure(
+        'wrong',
+        `${option} takes parts, as 0.5 for a half, not "${text}"; did you mean "${part}"?`,
+      )
+    }
     const load = numberOf(text, option)
     if (load <= loadMax) return load
     throw new CommandFailure('wrong', `${option} takes numbers up to ${loadMax}, not "${text}"`)

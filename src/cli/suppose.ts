@@ -1,5 +1,6 @@
 /** What somebody supposes of a fleet, in a few words: `add rtx-3090 24GiB to khelben`, `lose khelben`. */
 import { CommandFailure } from '#cli/command-failure.ts'
+import { thereIs } from '#cli/there-is.ts'
 import { deviceIds } from '#core/device-ids.ts'
 import { namedDevices } from '#hardware/probe-named-device.ts'
 import type { Inventory, PlacementNode } from '#placement/inventory.ts'
@@ -50,9 +51,9 @@ function newNode(text: string, device: string): PlacementNode {
 }
 
 function unknownNode({ nodes }: Inventory, text: string, name: string): never {
-  const there = nodes.map((node) => node.name).join(', ')
+  const names = nodes.map((node) => node.name)
   throw new CommandFailure(
     'no',
-    `--what-if "${text}": there is no node "${name}"; there is ${there || 'none'}`,
+    `--what-if "${text}": there is no node "${name}"${thereIs(name, names)}`,
   )
 }

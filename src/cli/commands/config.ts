@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { ConfigError } from '#cli/config-error.ts'
+import { ConfigError, pathText } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, problemAt, readConfig } from '#cli/config-file.ts'
+import { problemLines } from '#cli/plan-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { publicSchema } from '#core/config/json-schema.ts'
+import { strayModels } from '#core/config/stray-models.ts'
 
 export function addConfigCommand(program: Command): void {
   const config = program.command('config').description('Check motley.yaml, or print its schema.')
@@ -26,8 +28,15 @@ export function addConfigCommand(program: Command): void {
         const read = readConfig(request)
         await checkModelFile(read, request)
         await checkRoutingScript(read, request)
-        if (json) printJson({ file, valid: true, problems: [] })
-        else console.log(`${file} is valid: ${summaryOf(read)}`)
+        const remarks = strayModels(read).map(
+          ({ path, name, meant }) =>
+            `${pathText(path)}: nothing here is called "${name}"; did you mean "${meant}"?`,
+        )
+        if (json) printJson({ file, valid: true, problems: [], remarks })
+        else {
+          const lines = [`${file} is valid: ${summaryOf(read)}`, ...problemLines(remarks)]
+          console.log(lines.join('\n'))
+        }
       } catch (error) {
         if (!json || !(error instanceof ConfigError)) throw error
         printJson({ file, valid: false, problems: error.problems })

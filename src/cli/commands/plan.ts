@@ -19,6 +19,7 @@ import { supposedHeading, supposedLines } from '#cli/supposed-text.ts'
 import { survivalText } from '#cli/survival-text.ts'
 import { targetProblems } from '#cli/target-problems.ts'
 import { printJson } from '#cli/terminal.ts'
+import { thereIs } from '#cli/there-is.ts'
 import { whyNotText } from '#cli/why-not-text.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
@@ -210,14 +211,14 @@ function namesIn(
 ): { readonly deployment: string; readonly node: string } {
   const { deployments, inventory } = input
   if (!deployments.some(({ name }) => name === deployment)) {
-    const there = deployments.map(({ name }) => name).join(', ')
+    const names = deployments.map(({ name }) => name)
     throw new CommandFailure(
       'no',
-      `there is no deployment "${deployment}"; there is ${there || 'none'}`,
+      `there is no deployment "${deployment}"${thereIs(deployment, names)}`,
     )
   }
   const found = inventory.nodes.find(({ id, name }) => name === node || id === node)
   if (found !== undefined) return { deployment, node: found.id }
-  const there = inventory.nodes.map(({ name }) => name).join(', ')
-  throw new CommandFailure('no', `there is no node "${node}"; there is ${there || 'none'}`)
+  const names = inventory.nodes.map(({ name }) => name)
+  throw new CommandFailure('no', `there is no node "${node}"${thereIs(node, names)}`)
 }

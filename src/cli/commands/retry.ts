@@ -15,7 +15,8 @@ export function addRetryCommand(program: Command): void {
       const path = `/admin/v1/deployments/${encodeURIComponent(name)}/retry`
       const answer = retried.parse(await askController(path, gateway, { method: 'POST' }))
       if (json) printJson(answer)
-      else if (answer.nodes.length === 0) console.log(`No start of ${name} has failed.`)
-      else console.log(`${name} is planned again, ${answer.nodes.join(', ')} included.`)
+      else if (answer.nodes.length === 0) {
+        console.log(`No start of ${name} has failed: "motley why ${name}" says what it waits for.`)
+      } else console.log(`${name} is planned again, ${answer.nodes.join(', ')} included.`)
     })
 }

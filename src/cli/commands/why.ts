@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { didYouMean } from '#cli/config-error.ts'
 import {
   deploymentOf,
   deploymentWhyText,
@@ -9,7 +10,7 @@ import {
 import { replicasAnswer } from '#cli/fleet-text.ts'
 import { folded } from '#cli/folded.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
-import { askPlacement } from '#cli/placement-question.ts'
+import { askPlacement, placementOf } from '#cli/placement-question.ts'
 import { byHandAnswer, replicaWhyText } from '#cli/replica-why-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { requestRecord, whyText } from '#cli/why-text.ts'
@@ -33,7 +34,7 @@ export function addWhyCommand(program: Command): void {
       if (answer === null) {
         throw new CommandFailure(
           'no',
-          `there is no request, deployment or replica "${id}" here; the latest 1000 requests are kept`,
+          `there is no request, deployment or replica "${id}" here; the latest 1000 requests are kept${didYouMean(id, await namesAt(gateway))}`,
         )
       }
       const record = requestRecord.safeParse(answer)
@@ -46,6 +47,16 @@ export function addWhyCommand(program: Command): void {
       if (json) printJson(answer)
       else console.log(folded(whyText(record.data), process.stdout))
     })
+}
+
+/** Deployments and replicas that could be meant; none where there is no controller. */
+async function namesAt(gateway: GatewayOptions): Promise<string[]> {
+  const ask = (path: string) => askGateway(`/admin/v1/${path}`, gateway, 'an admin key')
+  const [placement, all] = [await ask('placement'), await ask('replicas')]
+  if (placement === null || all === null) return []
+  const { page } = placementOf(placement)
+  const replicas = replicasAnswer.parse(all).replicas.map(({ spec }) => spec.id)
+  return [...page.deployments.map(({ name }) => name), ...replicas]
 }
 
 /** False where there is none of that name, or no controller. */

@@ -34,7 +34,7 @@ function unknownModel(
   if (catalog === null || typeof model !== 'string' || isReference(model)) return []
   const written = Object.hasOwn(models, model)
   if (catalog.has(model) || (written && variantsOf(models, model).length > 0)) return []
-  const meant = closest(model, [...catalog, ...Object.keys(models)])
+  const meant = closest(model, [...Object.keys(models), ...catalog])
   const hint = meant === null || written ? '' : `; did you mean "${meant}"?`
   const why = written
     ? `"${model}" stands under "models" without variants, so nobody knows where its weights are; add models["${model}"].variants`

@@ -1,0 +1,41 @@
+/**
+ * Names of models that nothing in the file has and that are nearly those of one that it has. No
+ * error, as an endpoint may serve a model of that name, and worth saying, as most are slips.
+ */
+import type { MotleyConfig } from '#core/config/document.ts'
+import { closest } from '#std/closest.ts'
+
+export interface StrayModel {
+  readonly path: readonly (string | number)[]
+  readonly name: string
+  readonly meant: string
+}
+
+export function strayModels(config: MotleyConfig): readonly StrayModel[] {
+  const known = namesIn(config)
+  return askedIn(config).flatMap(({ path, name }) => {
+    const meant = known.has(name) ? null : closest(name, known)
+    return meant === null ? [] : [{ path, name, meant }]
+  })
+}
+
+function namesIn({ models, deployments, endpoints, embedded }: MotleyConfig): ReadonlySet<string> {
+  return new Set([
+    ...Object.entries(models).flatMap(([name, { aliases }]) => [name, ...aliases]),
+    ...Object.values(deployments).map(({ model }) => model),
+    ...endpoints.flatMap(({ models: served = [] }) =>
+      Array.isArray(served) ? served : Object.keys(served),
+    ),
+    ...(embedded?.name === undefined ? [] : [embedded.name]),
+  ])
+}
+
+function askedIn({ models, gateway }: MotleyConfig): Omit<StrayModel, 'meant'>[] {
+  const fallbacks = Object.entries(models).flatMap(([model, { fallback }]) =>
+    fallback.map((name, at) => ({ path: ['models', model, 'fallback', at], name })),
+  )
+  const allowed = gateway.keys.flatMap(({ models: names = [] }, key) =>
+    names.map((name, at) => ({ path: ['gateway', 'keys', key, 'models', at], name })),
+  )
+  return [...fallbacks, ...allowed]
+}
