@@ -153,6 +153,19 @@ describe('a reload', () => {
     expect(world.last).toMatchObject({ atMs: 1_000, models: [{ servedName: 'llama' }] })
   })
 
+  test('asks for the context of a model that was added to those that the user gave', async () => {
+    world.pages = vllmPages
+    const watcher = world.watch(endpoint({ models: ['a'] }))
+    await world.clock.pass(0)
+    watcher.update([endpoint({ models: ['a', 'b'] })])
+    await world.clock.pass(0)
+    const contextTokens = 8_192
+    expect(world.last.models).toMatchObject([
+      { servedName: 'a', contextTokens },
+      { servedName: 'b', contextTokens },
+    ])
+  })
+
   test('stops what was removed, and what is new starts at once', async () => {
     world.pages = vllmPages
     const watcher = world.watch(endpoint())

@@ -189,8 +189,9 @@ class EndpointWatch {
 }
 
 /** All that decides what is asked of an endpoint, and how; its weight, say, does not. */
-function questions({ url, engine, models, apiKey, health }: EndpointConfig): string {
+function questions(config: EndpointConfig): string {
+  const { url, engine, models, contextTokens, apiKey, health } = config
   const { path, intervalMs, timeoutMs, enabled } = health
-  const given = models !== undefined
-  return JSON.stringify([url, engine, given, apiKey, path, intervalMs, timeoutMs, enabled])
+  const what = [url, engine, models, contextTokens, apiKey, path, intervalMs, timeoutMs, enabled]
+  return JSON.stringify(what)
 }

@@ -102,9 +102,9 @@ export class Scaler {
   /** Throws `StoreError`. */
   #look(): void {
     const { fleet } = this.#options
+    this.#predicted = new StartPrediction(fleet)
     // While most of the fleet is lost, who asks says little, and nothing is stopped.
     if (fleet.isFrozen) return
-    this.#predicted = new StartPrediction(fleet)
     const nowMs = fleet.clock.nowMs()
     const demands = new Map(this.#options.demand().map((demand) => [demand.model, demand]))
     for (const name of this.#memories.keys()) {

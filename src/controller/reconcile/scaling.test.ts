@@ -121,6 +121,12 @@ describe('down', () => {
     expect(changeAfter(600, { ...two, inFlight: 3 })).toBeNull()
   })
 
+  test('not while somebody waits for long, also where max allows no more', () => {
+    const calm = { wanted: 4, ready: 4, inFlight: 1, waiting: 1 }
+    expect(changeAfter(600, { ...calm, oldestWaitMs: 2_000 })).toBeNull()
+    expect(changeAfter(600, calm)?.wanted).toBe(3)
+  })
+
   test('never below min', () => {
     expect(changeAfter(600, { min: 2, wanted: 2, ready: 2 })).toBeNull()
   })

@@ -89,7 +89,8 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
   const waitMs = Math.max(oldestWaitMs, waiting > 0 ? (view.expectedWaitMs ?? 0) : 0)
   const isLong = seen.busySinceMs !== null && nowMs - seen.busySinceMs >= busyForMs
   // Those on their way are the answer to what was seen before them.
-  const mayGrow = isBusy && ready >= wanted && wanted < max
+  const needsMore = isBusy && ready >= wanted
+  const mayGrow = needsMore && wanted < max
   const startMs = mayGrow && !isLong && waitMs >= longWaitMs ? view.startMs() : null
   const dearMs = startMs === null ? Number.POSITIVE_INFINITY : Math.max(longWaitMs, startMs)
   if (mayGrow && (isLong || waitMs >= dearMs)) {
@@ -105,7 +106,9 @@ export function nextScale(view: ScaleView, memory: ScaleMemory, nowMs: number): 
       : `${wait}, and another replica starts in ${seconds(startMs ?? 0)}`
     return to(next, words)
   }
-  if (seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs && wanted > min) {
+  // Somebody may wait though slots are free, as for the one replica that he may use: fewer do not help.
+  const isCalmForLong = seen.calmSinceMs !== null && nowMs - seen.calmSinceMs >= calmForMs
+  if (isCalmForLong && !needsMore && wanted > min) {
     return to(wanted - 1, `${load} requests for ${wanted * slots} slots over 5 min`)
   }
   return stay

@@ -117,6 +117,7 @@ export class EndpointGroup {
       if (this.#firstBucket >= noRoom) {
         // None has room for a usual request; a short prompt may still fit into one of some.
         this.#takeFrom(noRoom, this.#looked.length + moreLooks, moreLooks, chance)
+        this.#takeIdleWithoutRoom(asked)
         return this.#looked
       }
     }
@@ -164,6 +165,21 @@ export class EndpointGroup {
     for (let at = this.#firstBucket; at < noRoom && this.#looked.length < until; at++) {
       if (!only.idle) this.#takeFrom(at, until, looksOfBucket, chance)
       this.#takeFrom(bucketCount + at, until, looksOfBucket, chance)
+    }
+  }
+
+  /**
+   * Those that are down, and those that are too small for a usual prompt. Of the small ones none may
+   * be missed by chance: they have no work whose end would have the request compared with them again.
+   */
+  #takeIdleWithoutRoom(asked: RouteRequest): void {
+    const looked = this.#looked
+    const end = looked.length + moreLooks
+    for (const model of this.#buckets[bucketCount + noRoom] as EndpointModel[]) {
+      if (looked.length >= end) return
+      if (firstRefusal(asked, model.told.view) === null && !looked.includes(model)) {
+        looked.push(model)
+      }
     }
   }
 

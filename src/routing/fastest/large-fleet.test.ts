@@ -100,6 +100,19 @@ test('in a fleet that is full for usual requests, a short one finds where it fit
   expect(send('short', 50)).toMatchObject({ kind: 'send' })
 })
 
+test('in an idle fleet that is too small for usual requests, a short one finds where it fits', () => {
+  const small = (name: string, view: Partial<EndpointView> = {}) => ({
+    ...endpoint(name, 0.3, view),
+    limits: { seats: 8, kvTokens: 900, batchTokens: 2048 },
+  })
+  const dispatcher = fastest([
+    ...some(60, (at) => small(`down${at}`, { state: 'failed' })),
+    small('up'),
+  ])
+  dispatcher.arrive(dispatchRequest('short', { promptTokens: 50 }), 0)
+  expect(dispatcher.next(0)).toMatchObject({ kind: 'send', endpoint: 'up' })
+})
+
 test('a prefix that many hold hides nobody who has room', () => {
   const dispatcher = fastest(some(60, (at) => endpoint(`e${at}`, 0.3)))
   const shared = { prefixBlocks: [1], prefixBlockTokens: 100 }
