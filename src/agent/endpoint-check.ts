@@ -221,9 +221,9 @@ function known(given: readonly string[], models: readonly EngineModel[]): Report
   return found.length === 0 ? null : found
 }
 
-const modelNamed = (servedName: string, contextTokens: number): ReportedModel => ({
-  ...{ servedName, contextTokens, tasks: null },
-})
+function modelNamed(servedName: string, contextTokens: number): ReportedModel {
+  return { servedName, contextTokens, tasks: null }
+}
 
 function servedNames(models: NonNullable<EndpointConfig['models']>): readonly string[] {
   return Array.isArray(models) ? models : Object.values(models)
