@@ -3,6 +3,7 @@
  * controller wants, and lets gateways in to them. When it dies its engines run on; when it comes
  * back it finds them.
  */
+
 import { join } from 'node:path'
 import { answerAsk } from '#agent/answer-ask.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'
@@ -21,6 +22,7 @@ import {
   type JoinWish,
   rememberController,
 } from '#agent/joined-controller.ts'
+import { machineMark } from '#agent/machine-mark.ts'
 import { type FoundSoftware, NodeReport } from '#agent/node-report.ts'
 import { bringWeights, type WeightsContext } from '#agent/node-weights.ts'
 import { PeerNodes } from '#agent/peer-nodes.ts'
@@ -213,6 +215,7 @@ async function runAgent(parts: AgentParts): Promise<Agent> {
     supervisor,
     findEngines: () => findSoftware(options, osNames[inventory.os]),
     clock,
+    machine: options.runsEngines ? await machineMark(process.platform) : null,
     isRecording: !options.runsEngines,
     onReplicasMoved: () => looks.soon(),
   })

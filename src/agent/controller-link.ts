@@ -245,7 +245,7 @@ export class ControllerLink {
     const start = `What answers at ${this.#address} is not the controller that`
     return this.#token === null
       ? `${start} this machine belongs to: its certificate is another. Somebody may be in between; to join that one, give a token of it.`
-      : `${start} made the token: its certificate is another. Somebody may be in between.`
+      : `${start} made the token: its certificate is another. Copy the token again, it may have changed on the way; if it has not, somebody may be in between.`
   }
 
   #giveUp(): void {

@@ -19,6 +19,8 @@ export interface NodeReportOptions {
   readonly supervisor: Pick<Supervisor, 'onChange' | 'specOf'>
   readonly findEngines: () => Promise<FoundSoftware>
   readonly clock: Clock
+  /** See `machine-mark.ts`; null where nobody can tell. */
+  readonly machine?: string | null
   /** That a recording of a machine is shown in place of one. */
   readonly isRecording?: boolean
   /** Called when a replica has come or gone: then memory is used in another way. */
@@ -85,6 +87,7 @@ export class NodeReport {
       freeDiskBytes: this.#freeDiskBytes,
       diskBytesPerSecond: this.#diskBytesPerSecond,
       networkBytesPerSecond: this.#networkBytesPerSecond,
+      ...(this.#options.machine == null ? {} : { machine: this.#options.machine }),
       ...(this.#options.isRecording ? { isRecording: true } : {}),
     }
   }

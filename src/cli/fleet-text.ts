@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { agoText } from '#cli/ago-text.ts'
 import { lastEnd, lastEndText } from '#cli/last-end-text.ts'
 import { bytesText, memoryCell } from '#cli/quantity.ts'
+import { sharedMachines } from '#cli/shared-machines.ts'
 import { tableLines } from '#cli/table.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
@@ -30,7 +31,11 @@ const shownNode = z.object({
   draining: z.boolean(),
   silentMs: z.number().nullable(),
   inventory: z
-    .object({ devices: z.array(shownDevice), isRecording: z.boolean().default(false) })
+    .object({
+      devices: z.array(shownDevice),
+      isRecording: z.boolean().default(false),
+      machine: z.string().optional(),
+    })
     .nullable(),
   /** A controller of before this could be seen says nothing. */
   found: z.array(shownFound).default([]),
@@ -82,7 +87,12 @@ export function nodesText({ nodes, frozen }: z.infer<typeof nodesAnswer>): strin
   const warning = 'More than half of the nodes are lost at once: nothing is deleted or moved.'
   const recordings = nodes.some(({ inventory }) => inventory?.isRecording === true)
   const meaning = 'A recording shows what was recorded of a machine; nothing runs on it.'
-  return [...table, ...(recordings ? ['', meaning] : []), ...(frozen ? ['', warning] : [])].join(
+  const remarks = [
+    ...(recordings ? [meaning] : []),
+    ...sharedMachines(nodes).map((text) => `! ${text}`),
+    ...(frozen ? [warning] : []),
+  ]
+  return [...table, ...remarks.flatMap((text) => ['', ...wrapped(text, terminalWidth, '  ')])].join(
     '\n',
   )
 }

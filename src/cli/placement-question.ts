@@ -11,6 +11,7 @@ import { findConfigFile, hasSection, readConfig } from '#cli/config-file.ts'
 import { fleetHeaders } from '#cli/fleet-headers.ts'
 import type { GatewayOptions } from '#cli/gateway-client.ts'
 import { withHeaders } from '#cli/read-headers.ts'
+import { sharedMachines } from '#cli/shared-machines.ts'
 import { suppose } from '#cli/suppose.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import type { Wishes } from '#controller/deploying.ts'
@@ -197,7 +198,11 @@ export function questionOf(
     frozen: picture.frozen,
   }
   return {
-    problems: [...namingProblems(statements, wanted, inventory), ...aliasProblems(wanted)],
+    problems: [
+      ...namingProblems(statements, wanted, inventory),
+      ...aliasProblems(wanted),
+      ...sharedMachines(picture.nodes),
+    ],
     input: { ...input, inventory: supposed.reduce<Inventory>(suppose, inventory) },
     unsupposed: supposed.length === 0 ? null : input,
   }

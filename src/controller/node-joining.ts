@@ -110,7 +110,8 @@ function refused(code: RefusalCode, message: string): HelloOutcome {
 }
 
 const refusalTexts = {
-  token_unknown: 'This token is not known here: make one with "motley token create".',
+  token_unknown:
+    'This token is not known here: copy it again, or make another with "motley token create".',
   token_used:
     'This token was used already, and each lets one machine in: make another with "motley token create".',
   token_expired: 'This token has expired: make another with "motley token create".',

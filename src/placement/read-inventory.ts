@@ -70,6 +70,7 @@ const nodeInventory = z.object({
   freeDiskBytes: rate,
   diskBytesPerSecond: rate,
   networkBytesPerSecond: rate,
+  machine: z.string().optional().catch(undefined),
   isRecording: z.boolean().catch(false),
 })
 

@@ -224,6 +224,8 @@ export const reportedInventory = z.looseObject({
   /** How fast weights came into memory and over the network, as it was last seen there. */
   diskBytesPerSecond: rate.optional(),
   networkBytesPerSecond: rate.optional(),
+  /** The same of all agents on one machine; left out where nobody can tell. */
+  machine: z.string().max(64).optional(),
   /** That what was recorded of a machine is shown, which runs nothing. */
   isRecording: z.boolean().optional(),
 })

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { fleetStatus } from '#cli/fleet-status.ts'
 import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
+import { sharedMachines } from '#cli/shared-machines.ts'
 import {
   deploymentLines,
   deploymentsAnswer,
@@ -10,7 +11,8 @@ import {
 } from '#cli/status-deployments.ts'
 import { statusText, takesRequests } from '#cli/status-text.ts'
 import { printJson } from '#cli/terminal.ts'
-import { widthOf } from '#cli/width.ts'
+import { terminalWidth, widthOf } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 
 export function addStatusCommand(program: Command): void {
   withGatewayOptions(program.command('status'))
@@ -44,7 +46,13 @@ Ends with 1 when no endpoint is ready.`,
       if (json) printJson({ ...status.data, ...(answer as object), deployments })
       else {
         const recordings = recordingsAnswer.parse(placement ?? {})
-        const below = [...deploymentLines(deployments), ...recordingLines(recordings)]
+        const { nodes } = (placement ?? {}) as { readonly nodes?: unknown }
+        const shared = sharedMachines(nodes).map((text) => `! ${text}`)
+        const below = [
+          ...deploymentLines(deployments),
+          ...recordingLines(recordings),
+          ...shared.flatMap((text) => ['', ...wrapped(text, terminalWidth, '  ')]),
+        ]
         console.log([statusText(status.data, width), ...below].join('\n'))
       }
       if (!status.data.endpoints.some(({ state }) => takesRequests(state))) {
