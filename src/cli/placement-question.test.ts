@@ -71,6 +71,6 @@ test('a file that wants nothing says so; one that does not speak of it is no wis
   }
   await expect(written('deployments: {}')).resolves.toMatchObject({ deployments: [] })
   await expect(written('gateway: { pingMs: 0 }')).rejects.toThrow(
-    /has no "deployments".*nothing is "deployments: {}"/,
+    /has no "deployments".*if nothing should, write "deployments: {}"/,
   )
 })

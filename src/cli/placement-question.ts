@@ -264,7 +264,7 @@ export function wishesIn(file: string | undefined): Wishes {
   if (wishes.deployments.length > 0 || hasSection(request, 'deployments')) return wishes
   throw new CommandFailure(
     'wrong',
-    `${findConfigFile(request)} has no "deployments": it does not say what should run; nothing is "deployments: {}"`,
+    `${findConfigFile(request)} has no "deployments": it does not say what should run; if nothing should, write "deployments: {}"`,
   )
 }
 

@@ -72,7 +72,7 @@ function summary({ deployments }: PlanInput, { id, steps, unplaced }: Plan, move
   if (parts.length > 0) return `${paint('bold', id)}: ${parts.join(', ')}.`
   const all = counted(deployments.length, 'deployment')
   return deployments.length === 0
-    ? 'No deployment is wanted, and nothing is to be done: "motley plan FILE" shows what a file would do, and "motley apply FILE" does it.'
+    ? 'No deployment is wanted, and nothing is to be done.'
     : `Nothing is to be done: ${all}, and everything is where it should be.`
 }
 

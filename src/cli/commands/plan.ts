@@ -70,6 +70,7 @@ export function addPlanCommand(program: Command): void {
         const lines = [
           ...supposedHeading(supposed),
           planText(input, plan),
+          ...(file === undefined && input.deployments.length === 0 ? withoutFile : []),
           ...(before === null ? [] : supposedLines(before, now, fitLocally)),
           ...problemLines(all),
         ]
@@ -78,6 +79,12 @@ export function addPlanCommand(program: Command): void {
       if (plan.unplaced.length > 0) process.exitCode = 1
     })
 }
+
+const withoutFile = [
+  '',
+  'The controller was told of none. "motley plan FILE" shows what a file would',
+  '  change, and "motley apply FILE" does it.',
+]
 
 export function addApplyCommand(program: Command): void {
   withGatewayOptions(program.command('apply'))
