@@ -46,6 +46,8 @@ export class EndpointModel {
   contextTokens = 0
   /** Whole prompts of the prefilling ones: what they take of the KV cache. */
   promptTokens = 0
+  /** What the answers there are expected to come to, those that have begun included. */
+  answerTokens = 0
   /** What is to be computed of them. */
   prefillTokens = 0
   prefillPairs = 0
@@ -208,6 +210,7 @@ export class EndpointModel {
     this.prefilling.push(stream)
     this.#prefills++
     this.promptTokens += stream.request.promptTokens
+    this.answerTokens += stream.expectedTokens
     this.prefillTokens += stream.newTokens
     this.prefillPairs += stream.pairs
   }
@@ -273,6 +276,8 @@ export class EndpointModel {
   /** `answerTokens` as the engine counted them; null where it did not, or did not answer. */
   end(stream: Stream, answerTokens: number | null, nowMs: number): void {
     this.inFlight--
+    // Sums of fractions leave a rest.
+    this.answerTokens = this.inFlight === 0 ? 0 : this.answerTokens - stream.expectedTokens
     if (stream.request.streams) {
       this.#heard--
       this.#progressAtMs = nowMs

@@ -31,12 +31,12 @@ import { EndpointGroups } from '#routing/fastest/endpoint-groups.ts'
 import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 import { mightHaveTaken, predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
 import { isTooSlow, type Judgement, lossLimit, type Urgency } from '#routing/fastest/judge.ts'
-import { LateTurns } from '#routing/fastest/late-turns.ts'
 import { OutputLengths } from '#routing/fastest/output-lengths.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
 import { usualCostMs } from '#routing/fastest/usual-cost.ts'
-import { type Waiting, WaitingRoom } from '#routing/fastest/waiting-room.ts'
+import type { Waiting } from '#routing/fastest/waiting-line.ts'
+import { WaitingRoom } from '#routing/fastest/waiting-room.ts'
 import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
@@ -61,11 +61,10 @@ export class Fastest implements Dispatcher {
   readonly name = 'fastest'
   readonly #tuning: FastestTuning
   readonly #chance: () => number
-  readonly #lateTurns: LateTurns
   readonly #explain: boolean
   readonly #endpoints = new Map<EndpointId, EndpointModel>()
   readonly #groups = new EndpointGroups()
-  readonly #room = new WaitingRoom()
+  readonly #room: WaitingRoom
   readonly #sent = new ChurnMap<RequestId, Sent>()
   /** Work that is not counted in tokens. */
   readonly #jobs = new ChurnMap<RequestId, { readonly model: EndpointModel; readonly job: Job }>()
@@ -81,7 +80,7 @@ export class Fastest implements Dispatcher {
     this.#chance = chance
     this.#explain = explain
     this.#tuning = { ...defaultTuning, ...tuning }
-    this.#lateTurns = new LateTurns(this.#tuning.lateShare)
+    this.#room = new WaitingRoom(this.#tuning.lateShare)
     this.#choice = new Choice(chance, this.#tuning.hold)
   }
 
@@ -139,28 +138,24 @@ export class Fastest implements Dispatcher {
       return null
     }
     room.expire(nowMs)
-    const { live, late } = room
     const { liveWindow, lateWindow } = this.#tuning
-    if (this.#lateTurns.isDue && late[0] !== undefined) {
-      const dispatch = this.#try(late[0], 'late-turn', nowMs)
-      if (dispatch !== null) {
-        this.#lateTurns.taken()
-        return dispatch
-      }
+    for (const { late, lateTurns } of room.lines) {
+      const [first] = late
+      if (first === undefined || !lateTurns.isDue) continue
+      const dispatch = this.#try(first, 'late-turn', nowMs)
+      if (dispatch === null) continue
+      lateTurns.taken()
+      return dispatch
     }
-    for (let at = 0; at < live.length && at < liveWindow; at++) {
-      const waiting = live[at] as Waiting
+    for (const waiting of room.first('live', liveWindow)) {
       const urgency = waiting.request.service === 'batch' ? 'leftover' : 'live'
       const dispatch = this.#try(waiting, urgency, nowMs)
-      if (dispatch !== null) {
-        this.#lateTurns.liveSent()
-        return dispatch
-      }
-      // It was found to be late already.
-      if (live[at] !== waiting) at--
+      if (dispatch === null) continue
+      waiting.line.lateTurns.liveSent()
+      return dispatch
     }
-    for (let at = 0; at < late.length && at < lateWindow; at++) {
-      const dispatch = this.#try(late[at] as Waiting, 'leftover', nowMs)
+    for (const waiting of room.first('late', lateWindow)) {
+      const dispatch = this.#try(waiting, 'leftover', nowMs)
       if (dispatch !== null) return dispatch
     }
     const refused = this.#refuseOld(nowMs)
@@ -255,8 +250,8 @@ export class Fastest implements Dispatcher {
       ? group.candidates(request, asked, this.#prefixes, this.#chance)
       : this.#touched
     const isHeld = this.#prefixes.isHeld(request.prefixBlocks)
-    const facts = this.#factsOf(request, urgency, nowMs)
-    const lossMax = this.#lossMax(request, urgency, nowMs)
+    const facts = this.#factsOf(waiting, urgency, nowMs)
+    const lossMax = this.#lossMax(waiting, urgency, nowMs)
     const choice = this.#choice
     choice.clear()
     let mayWait = false
@@ -281,13 +276,13 @@ export class Fastest implements Dispatcher {
   }
 
   /** All that is judged by beside the endpoint; what it holds of the prompt is for each to say. */
-  #factsOf(request: DispatchRequest, urgency: Urgency, nowMs: number) {
+  #factsOf({ request, line }: Waiting, urgency: Urgency, nowMs: number) {
     const group = this.#groupOf(request, nowMs)
     return {
       heldTokens: 0,
       expectedTokens: this.#lengths.mean(request),
       urgency,
-      isAlone: this.#room.size === 1,
+      isAlone: line.size === 1,
       isOnly: group.all.length === 1,
       kvTokensMax: group.kvTokensMax,
       nowMs,
@@ -295,8 +290,8 @@ export class Fastest implements Dispatcher {
     }
   }
 
-  #lossMax(request: DispatchRequest, urgency: Urgency, nowMs: number): number {
-    const overloaded = this.#room.late.length > 0
+  #lossMax({ request, line }: Waiting, urgency: Urgency, nowMs: number): number {
+    const overloaded = line.late.length > 0
     return overloaded ? this.#tuning.lossMax : lossLimit(request, urgency, nowMs, this.#tuning)
   }
 
@@ -315,7 +310,7 @@ export class Fastest implements Dispatcher {
     nowMs: number,
   ): Dispatch {
     const { request } = waiting
-    const record = this.#explain ? this.#record(request, model, urgency, nowMs) : null
+    const record = this.#explain ? this.#record(waiting, model, urgency, nowMs) : null
     if (request.workUnits !== null) {
       this.#room.send(waiting)
       this.#jobs.set(request.id, { model, job: model.beginWork(request, nowMs) })
@@ -343,7 +338,7 @@ export class Fastest implements Dispatcher {
       tokens: 0,
       place: -1,
     }
-    if (waiting.late) this.#lateTurns.lateSent(nowMs)
+    if (waiting.late) waiting.line.lateTurns.lateSent(nowMs)
     this.#room.send(waiting)
     this.#sent.set(request.id, stream)
     model.begin(stream, nowMs)
@@ -381,54 +376,62 @@ export class Fastest implements Dispatcher {
     for (const model of candidates) {
       if (!isTooSlow(model, request, this.#heldTokens(model, request), nowMs)) return
     }
-    this.#room.giveUp(waiting)
+    waiting.line.giveUp(waiting)
   }
 
   /** Late requests that waited as long as they may. */
   #refuseOld(nowMs: number): Dispatch | null {
     if (nowMs < this.#nextCapCheckMs) return null
-    for (const { request } of this.#room.late) {
-      const capMs = this.#tuning.lateCapRatio * (request.targets.ttftMs ?? Number.POSITIVE_INFINITY)
-      if (nowMs - request.arrivedAtMs < capMs) continue
+    for (const line of this.#room.lines) {
+      const old = line.late.find((waiting) => this.#isOld(waiting, nowMs))
+      if (old === undefined) continue
+      const { request } = old
       this.#room.remove(request.id)
-      const retryAfterMs = this.#lateTurns.retryAfterMs(this.#room.late.length)
+      const retryAfterMs = line.lateTurns.retryAfterMs(line.late.length)
       const because = { kind: 'overload', retryAfterMs } as const
-      const record = this.#explain ? this.#refusalRecord(request, nowMs) : null
+      const record = this.#explain ? this.#refusalRecord(old, nowMs) : null
       return { kind: 'reject', request, because, record }
     }
     this.#nextCapCheckMs = nowMs + capCheckMs
     return null
   }
 
+  #isOld({ request: { arrivedAtMs, targets } }: Waiting, nowMs: number): boolean {
+    const targetMs = targets.ttftMs ?? Number.POSITIVE_INFINITY
+    return nowMs - arrivedAtMs >= this.#tuning.lateCapRatio * targetMs
+  }
+
   #record(
-    request: DispatchRequest,
+    waiting: Waiting,
     chosen: EndpointModel,
     urgency: Urgency,
     nowMs: number,
   ): DecisionRecord {
-    const told = worthTelling(this.#groupOf(request, nowMs), chosen)
-    return this.#recordOf(told, request, chosen, urgency, nowMs)
+    const told = worthTelling(this.#groupOf(waiting.request, nowMs), chosen)
+    return this.#recordOf(told, waiting, chosen, urgency, nowMs)
   }
 
-  #refusalRecord(request: DispatchRequest, nowMs: number): DecisionRecord {
+  #refusalRecord(waiting: Waiting, nowMs: number): DecisionRecord {
+    const { request } = waiting
     const told = mightHaveTaken(this.#groupOf(request, nowMs), request)
-    return this.#recordOf(told, request, null, 'leftover', nowMs)
+    return this.#recordOf(told, waiting, null, 'leftover', nowMs)
   }
 
   #recordOf(
     told: readonly EndpointModel[],
-    request: DispatchRequest,
+    waiting: Waiting,
     chosen: EndpointModel | null,
     urgency: Urgency,
     nowMs: number,
   ): DecisionRecord {
+    const { request } = waiting
     const group = this.#groupOf(request, nowMs)
-    const facts = this.#factsOf(request, urgency, nowMs)
+    const facts = this.#factsOf(waiting, urgency, nowMs)
     return predictionRecord(told, {
       request,
       chosen,
       nowMs,
-      lossMax: this.#lossMax(request, urgency, nowMs),
+      lossMax: this.#lossMax(waiting, urgency, nowMs),
       leftOut: group.all.length - told.length,
       facts: (model) => {
         facts.heldTokens = this.#heldTokens(model, request)

@@ -211,7 +211,7 @@ function neededTokens(
   { promptTokens }: DispatchRequest,
   expectedTokens: number,
 ): number {
-  return model.takenTokens + promptTokens + (model.inFlight + 1) * growthRatio * expectedTokens
+  return model.takenTokens + promptTokens + growthRatio * (model.answerTokens + expectedTokens)
 }
 
 /**

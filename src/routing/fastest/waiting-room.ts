@@ -1,33 +1,24 @@
-/**
- * Requests that are not bound yet: live ones, which may still start in time or have no deadline,
- * in the order of their urgency; and late ones, which missed it, in the order of their turns.
- */
-import type { RequestId } from '#core/ids.ts'
+/** All requests that are not bound yet, in a line for each model and task. */
+import type { ModelName, RequestId } from '#core/ids.ts'
+import type { Task } from '#core/task.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import { FairTurns } from '#routing/fastest/fair-turns.ts'
-import { serviceRank } from '#routing/service-class.ts'
+import { urgencyOrder, type Waiting, WaitingLine } from '#routing/fastest/waiting-line.ts'
 import { ChurnMap } from '#std/churn.ts'
 
-/** Longer than any target that somebody would set. */
-const noTargetMs = 3_600_000
-
-export interface Waiting {
-  readonly request: DispatchRequest
-  /** Among the requests that wait, of all clients; see {@link FairTurns}. */
-  readonly turn: number
-  /** When it turns from live to late; infinite without a TTFT target. */
-  readonly lateAtMs: number
-  /** Whether it has not been compared with every endpoint since one of them changed state. */
-  fresh: boolean
-  late: boolean
-}
-
 export class WaitingRoom {
-  readonly live: Waiting[] = []
-  readonly late: Waiting[] = []
+  /** Those in which somebody waits or waited. */
+  readonly lines: WaitingLine[] = []
+  readonly #lateShare: number
+  readonly #lineOf = new Map<Task, Map<ModelName, WaitingLine>>()
   readonly #byId = new ChurnMap<RequestId, Waiting>()
   readonly #turns = new FairTurns()
+  readonly #first: Waiting[] = []
   #nextLateAtMs = Number.POSITIVE_INFINITY
+
+  constructor(lateShare: number) {
+    this.#lateShare = lateShare
+  }
 
   get size(): number {
     return this.#byId.size
@@ -39,15 +30,17 @@ export class WaitingRoom {
   }
 
   add(request: DispatchRequest, lateAtMs: number): void {
+    const line = this.#line(request)
     const waiting: Waiting = {
       request,
+      line,
       turn: this.#turns.arrive(request.client, request.promptTokens),
       lateAtMs,
       fresh: true,
       late: false,
     }
     this.#byId.set(request.id, waiting)
-    insert(this.live, waiting)
+    line.add(waiting)
     this.#nextLateAtMs = Math.min(this.#nextLateAtMs, lateAtMs)
   }
 
@@ -56,9 +49,7 @@ export class WaitingRoom {
     if (waiting === undefined) return
     this.#byId.delete(id)
     if (this.size === 0) this.#turns.clear()
-    const list = waiting.late ? this.late : this.live
-    if (list.at(-1) === waiting) list.pop()
-    else list.splice(list.indexOf(waiting), 1)
+    waiting.line.remove(waiting)
   }
 
   /** It is sent, and waits no more. */
@@ -67,66 +58,59 @@ export class WaitingRoom {
     this.remove(request.id)
   }
 
-  /** It cannot start in time wherever it goes. */
-  giveUp(waiting: Waiting): void {
-    this.live.splice(this.live.indexOf(waiting), 1)
-    waiting.late = true
-    // Another gate holds for it from now on, and an idle endpoint brings no event that would tell.
-    waiting.fresh = true
-    insert(this.late, waiting)
+  /**
+   * The most urgent ones, live or late, so many of each line, in one order for all: endpoints may
+   * serve several models. Valid until the next call.
+   */
+  first(which: 'live' | 'late', ofLineMax: number): readonly Waiting[] {
+    const first = this.#first
+    first.length = 0
+    let lines = 0
+    for (const line of this.lines) {
+      const list = line[which]
+      const count = Math.min(list.length, ofLineMax)
+      if (count > 0) lines++
+      for (let at = 0; at < count; at++) first.push(list[at] as Waiting)
+    }
+    return lines > 1 ? first.sort(urgencyOrder) : first
   }
 
   /** Moves those whose time is over to the late ones. */
   expire(nowMs: number): void {
     if (nowMs < this.#nextLateAtMs) return
     this.#nextLateAtMs = Number.POSITIVE_INFINITY
-    const expired: Waiting[] = []
-    let kept = 0
-    for (const waiting of this.live) {
-      if (waiting.lateAtMs <= nowMs) expired.push(waiting)
-      else {
-        this.#nextLateAtMs = Math.min(this.#nextLateAtMs, waiting.lateAtMs)
-        this.live[kept++] = waiting
-      }
-    }
-    this.live.length = kept
-    for (const waiting of expired) {
-      waiting.late = true
-      waiting.fresh = true
-      insert(this.late, waiting)
+    for (const line of this.lines) {
+      this.#nextLateAtMs = Math.min(this.#nextLateAtMs, line.expire(nowMs))
     }
   }
 
-  /** Endpoints changed: what was compared has to be compared again. */
+  /** Endpoints changed: what was compared has to be compared again, and models may have gone. */
   refresh(): void {
     for (const waiting of this.#byId.values()) waiting.fresh = true
+    this.#lineOf.clear()
+    const used = this.lines.filter(({ size }) => size > 0)
+    this.lines.length = 0
+    for (const line of used) {
+      const { request } = (line.live[0] ?? line.late[0]) as Waiting
+      this.#keep(request, line)
+    }
   }
-}
 
-function insert(list: Waiting[], waiting: Waiting): void {
-  let low = 0
-  let high = list.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (order(list[middle] as Waiting, waiting) <= 0) low = middle + 1
-    else high = middle
+  #line(request: DispatchRequest): WaitingLine {
+    return (
+      this.#lineOf.get(request.task)?.get(request.model) ??
+      this.#keep(request, new WaitingLine(this.#lateShare))
+    )
   }
-  if (low === list.length) list.push(waiting)
-  else list.splice(low, 0, waiting)
-}
 
-/** Negative when `left` goes first. */
-function order(left: Waiting, right: Waiting): number {
-  return (
-    serviceRank[left.request.service] - serviceRank[right.request.service] ||
-    right.request.priority - left.request.priority ||
-    left.turn - right.turn ||
-    deadlineMs(left.request) - deadlineMs(right.request) ||
-    left.request.arrivedAtMs - right.request.arrivedAtMs
-  )
-}
-
-/** When its first token should come; one without a target is as patient as its arrival is late. */
-function deadlineMs({ arrivedAtMs, targets }: DispatchRequest): number {
-  return arrivedAtMs + (targets.ttftMs ?? noTargetMs)
+  #keep({ task, model }: DispatchRequest, line: WaitingLine): WaitingLine {
+    let ofTask = this.#lineOf.get(task)
+    if (ofTask === undefined) {
+      ofTask = new Map()
+      this.#lineOf.set(task, ofTask)
+    }
+    ofTask.set(model, line)
+    this.lines.push(line)
+    return line
+  }
 }
