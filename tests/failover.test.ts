@@ -292,6 +292,18 @@ test('a fallback model answers when no endpoint of the model can, and says its o
   expect(contentOf(events)).not.toBe('')
 })
 
+test('a fallback and a request name a model with its tag before anybody has said what there is', async () => {
+  const spare = await engine({ models: ['qwen:latest'] })
+  const config = {
+    endpoints: endpointsOf({ spare }),
+    models: { 'of-nobody': { fallback: ['qwen:latest'] } },
+  }
+  for (const model of ['of-nobody', 'qwen:latest']) {
+    const { url } = await fleet(config, { settled: false })
+    expect((await chat(url, { model })).status).toBe(200)
+  }
+})
+
 test('an alias and a longer name of the engine are changed on the way in and out', async () => {
   const one = await engine({ models: ['meta-llama/Llama-3.1-8B-Instruct'] })
   const { url } = await fleet({

@@ -158,6 +158,8 @@ test('another strategy after a reload takes over who waits, and running requests
   const only = await scriptedEngine(({ response }) => open.push(response))
   const config = (strategy: string) => ({
     routing: { strategy },
+    // Sooner than anything but the end of the running one makes room.
+    gateway: { queue: { timeoutMs: 5_000 } },
     endpoints: unchecked({ only }).map((one) => ({ ...one, maxInFlight: 1 })),
   })
   const made = await fleet(config('least-connections'), { watched: false })

@@ -179,7 +179,7 @@ export class DispatchDesk {
           record: dispatch.record,
           dispatcher,
           nowMs: this.#nowMs,
-          changed: (urgent) => this.#changed(endpoint, urgent),
+          changed: (urgent) => this.#changed(endpoint, dispatcher, urgent),
         })
         asking.answer = { kind: 'sent', sent }
       }
@@ -189,10 +189,12 @@ export class DispatchDesk {
   }
 
   /** Something happened at an endpoint, for which somebody may have waited. */
-  #changed(endpoint: Endpoint, urgent: boolean): void {
+  #changed(endpoint: Endpoint, heardBy: Dispatcher, urgent: boolean): void {
     if (urgent) {
       const told = this.#told.get(endpoint.id)
-      if (told !== undefined && told.state !== openness(endpoint)) this.#tellOfFleet()
+      // The dispatcher before this one heard of it: this one has to look anew.
+      const isNews = heardBy !== this.#dispatcher || told?.state !== openness(endpoint)
+      if (told !== undefined && isNews) this.#tellOfFleet()
     }
     if (this.#waiting.size === 0) return
     if (urgent) {

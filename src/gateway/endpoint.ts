@@ -171,13 +171,20 @@ export class Endpoint implements EndpointView {
     if (config.engine !== undefined) this.engine = config.engine
     if (before.url !== config.url) this.#reported = []
     const models = configuredModels(config, this.#reported)
-    if (models !== null || before.models !== undefined) this.models = models
+    // What is not written down any more is served until a check says otherwise.
+    if (models !== null) this.models = models
     if (before.url !== config.url || before.peer?.fingerprint !== config.peer?.fingerprint) {
       void this.#pool.close()
       this.#pool = newPool(config)
       this.#pathPrefix = pathPrefix(config)
       this.health = newHealth(this.#instant.ms)
       if (models === null) this.models = null
+      // What was known is of the engine that was there.
+      this.engine = config.engine ?? null
+      this.engineVersion = null
+      this.supportsStreamUsage = false
+      this.tasks = null
+      this.load = null
     }
     if (before.held !== undefined && config.held === undefined) {
       this.#isNew = true

@@ -22,7 +22,10 @@ function told(none: WhyNone['kind'], refusals: Readonly<Record<string, Refusal>>
   const exchange = {
     asked: { model: modelName('m'), modelText: 'm' },
     route: { task: 'chat' },
-    decisions: [{ candidates, leftOut }],
+    decisions: [
+      { model: 'm', candidates, leftOut },
+      { model: 'its fallback', candidates: [], leftOut: 0 },
+    ],
   } as unknown as Exchange
   return finalError(state, exchange, null, { kind: none } as WhyNone).message
 }

@@ -6,7 +6,7 @@ import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { refusalText } from '#gateway/refusal-text.ts'
-import { explainedMax, type WhyNone } from '#routing/decision.ts'
+import { type DecisionRecord, explainedMax, type WhyNone } from '#routing/decision.ts'
 
 /** An endpoint that is down is checked again within this time. */
 const nextCheckSeconds = 2
@@ -74,9 +74,13 @@ export function attemptsText(exchange: Exchange): string {
   return `No endpoint could answer for "${model}". ${count}: ${tries.join('; ')}.`
 }
 
-/** What the last decision says of each endpoint. */
+/** The last decision about what was asked for: a fallback has endpoints of its own. */
+function lastDecision({ asked, decisions }: Exchange): DecisionRecord | undefined {
+  return decisions.findLast(({ model }) => model === asked?.model)
+}
+
 function constraintText(exchange: Exchange): string {
-  const { candidates = [], leftOut = 0 } = exchange.decisions.at(-1) ?? {}
+  const { candidates = [], leftOut = 0 } = lastDecision(exchange) ?? {}
   const reasons = candidates.flatMap(({ endpoint, refusal }) =>
     refusal === null ? [] : [`${endpoint} ${refusalText(refusal)}`],
   )
@@ -88,10 +92,11 @@ function stateText(state: GatewayState, exchange: Exchange): string {
   const asked = exchange.asked
   const endpoints = asked === null ? [] : state.fleet.serving(asked.model, exchange.route.task)
   const refusals = new Map(
-    exchange.decisions.at(-1)?.candidates.map(({ endpoint, refusal }) => [endpoint, refusal]),
+    lastDecision(exchange)?.candidates.map(({ endpoint, refusal }) => [endpoint, refusal]),
   )
+  const told = endpoints.filter(({ id }) => refusals.size === 0 || refusals.has(id))
   let areAllDown = true
-  const reasons = endpoints.slice(0, explainedMax).map(({ id, state: now, reason }) => {
+  const reasons = told.slice(0, explainedMax).map(({ id, state: now, reason }) => {
     const refusal = refusals.get(id) ?? null
     if (refusal === null || refusal.kind === 'state') {
       return `${id} is ${now}${reason === null ? '' : ` (${reason})`}`

@@ -23,7 +23,8 @@ export function firstReports(state: GatewayState, exchange: Exchange): Promise<v
       {
         model: asked.model,
         tryNow() {
-          const served = state.fleet.serving(asked.model, route.task).length > 0
+          const model = state.fleet.resolve(asked.modelText)
+          const served = state.fleet.serving(model, route.task).length > 0
           const known = !state.fleet.endpoints.some((endpoint) => endpoint.isUnchecked)
           if (served || known) over()
           return served || known

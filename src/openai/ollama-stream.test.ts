@@ -30,6 +30,8 @@ test('usage is read from the counts, of which one may be left out', () => {
     cachedTokens: null,
   })
   expect(ollamaStream.readUsage('{"done":false}')).toBeNull()
+  expect(ollamaStream.readUsage('{"done":true,"eval_count":1e999}')).toBeNull()
+  expect(ollamaStream.readUsage('{"done":true,"eval_count":-7}')).toBeNull()
   expect(ollamaStream.readUsage('no JSON')).toBeNull()
 })
 

@@ -1,15 +1,15 @@
 /** Ollama's native API: lines of JSON, the last one says `done` and carries the counts. */
 import type { StreamShape } from '#openai/stream-shape.ts'
-import type { Usage } from '#openai/usage.ts'
+import { count, type Usage } from '#openai/usage.ts'
 import { jsonObject } from '#std/json-object.ts'
 
 export function readOllamaUsage(field: (name: string) => unknown): Usage | null {
-  const promptTokens = field('prompt_eval_count')
-  const completionTokens = field('eval_count')
-  if (typeof promptTokens !== 'number' && typeof completionTokens !== 'number') return null
+  const promptTokens = count(field('prompt_eval_count'))
+  const completionTokens = count(field('eval_count'))
+  if (promptTokens === null && completionTokens === null) return null
   return {
-    promptTokens: typeof promptTokens === 'number' ? promptTokens : 0,
-    completionTokens: typeof completionTokens === 'number' ? completionTokens : 0,
+    promptTokens: promptTokens ?? 0,
+    completionTokens: completionTokens ?? 0,
     cachedTokens: null,
   }
 }

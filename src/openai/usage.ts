@@ -33,6 +33,7 @@ function cachedOf(usage: Readonly<Record<string, unknown>>): number | null {
   return count(usage['cache_read_input_tokens'])
 }
 
-function count(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null
+/** What no engine can mean is not counted: sums of it would be nonsense for as long as we run. */
+export function count(value: unknown): number | null {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null
 }

@@ -11,7 +11,10 @@
 /** Copying what is there costs nothing beside so many calls, and so many tables are small. */
 const removalsMin = 256
 
-/** Like Map. What is added while somebody iterates may not be seen by that iteration. */
+/**
+ * Like Map, as far as that is needed here. Whoever iterates may remove; once something was added
+ * meanwhile, an iteration may miss that and still come by what was removed since.
+ */
 export class ChurnMap<Key, Value> {
   #map = new Map<Key, Value>()
   #removals = 0
@@ -44,7 +47,7 @@ export class ChurnMap<Key, Value> {
   }
 }
 
-/** Like Set. What is added while somebody iterates may not be seen by that iteration. */
+/** Like Set, with the same promise as {@link ChurnMap}. */
 export class ChurnSet<Value> implements Iterable<Value> {
   readonly #map = new ChurnMap<Value, Value>()
 

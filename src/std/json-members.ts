@@ -35,8 +35,8 @@ const membersMax = 1_000
 /**
  * The members of the object that `body` holds, in the order they stand there. Throws
  * {@link JsonScanError} when the outermost structure is not a JSON object, or has more members than
- * any API. Nested values are only
- * skipped, brackets matched; what is wrong inside them is for their reader to find.
+ * any API. Nested values are only skipped, brackets matched; what is wrong inside them is for their
+ * reader to find.
  */
 export function jsonMembers(body: Buffer): JsonMember[] {
   const members: JsonMember[] = []
@@ -90,9 +90,10 @@ export function memberValue(body: Buffer, member: JsonMember): unknown {
 }
 
 /**
- * The parsed value of the last member of this name; undefined where there is none, or no JSON. It is
- * looked for from the end: in answers the members that matter stand behind the text or the vectors,
- * which may be megabytes. `name` is written without escapes.
+ * The parsed value of the last member of this name in the object that `body` holds; undefined where
+ * there is none. It is looked for from the end: in answers the members that matter stand behind the
+ * text or the vectors, which may be megabytes. What stands before it is not read, and may be no
+ * JSON. `name` is written without escapes.
  */
 export function lastMemberValue(body: Buffer, name: string): unknown {
   const quoted = `"${name}"`

@@ -40,12 +40,16 @@ type ModelEnd =
 
 /** Resolves when the client has its answer or has left; throws what it must be told instead. */
 export async function forward(state: GatewayState, exchange: Exchange): Promise<void> {
-  const asked = modelsAskedFor(state, exchange)
-  if (!isAwake(state, exchange, asked[0])) await waitForWake(state, exchange, asked)
+  let asked = modelsAskedFor(state, exchange)
+  if (!isAwake(state, exchange, asked[0])) {
+    await waitForWake(state, exchange, asked)
+    asked = modelsAskedFor(state, exchange)
+  }
   let models = modelsToTry(state, exchange, asked)
   if (models.length === 0) {
     await firstReports(state, exchange)
-    models = modelsToTry(state, exchange, asked)
+    readNameAgain(state, exchange)
+    models = modelsToTry(state, exchange, modelsAskedFor(state, exchange))
   }
   if (models.length === 0 && !exchange.clientGone) throw notServed(state, exchange)
   let failure: AttemptFailure | null = null
@@ -60,6 +64,14 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
   if (exchange.clientGone) return
   if (failure?.kind === 'refused' || failure?.kind === 'too-large') passRefusal(exchange, failure)
   else throw finalError(state, exchange, failure, none)
+}
+
+/** What a name with a tag means depends on what there is, and that was not known when it came. */
+function readNameAgain(state: GatewayState, exchange: Exchange): void {
+  const { asked, key } = exchange
+  if (asked === null) return
+  const model = state.fleet.resolve(asked.modelText)
+  if (mayUse(key, asked.modelText, model)) exchange.asked = { ...asked, model }
 }
 
 /** Those of them that are served. */
