@@ -48,7 +48,11 @@ test('where nothing was streamed, a token of the prompt counts a twentieth, and 
 test('a gateway adds what no log tells: slots, room, models, and who has answered nothing', () => {
   const { endpoints, unknown } = logFleet(
     [answer()],
-    [known('embedded', { models: ['tiny', 'other'] }), known('idle')],
+    [
+      known('embedded', { models: ['tiny', 'other'] }),
+      known('idle'),
+      known('other', { models: ['x'] }),
+    ],
   )
   expect(endpoints).toMatchObject([
     { engine: 'llama-server', models: ['tiny', 'other'], slots: 4, kvTokens: 4_096 },

@@ -14,13 +14,14 @@ export interface KnownEndpoint {
 
 /**
  * The fleet that gave the answers of a log, whoever runs its engines: an endpoint for each that is
- * named there, as fast as its answers were. `known` is what the gateway has now; what of it answered
- * nothing is not in the fleet, as nobody knows how fast it is.
+ * named there, as fast as its answers were. `known` is what the gateway has now; what of it serves a
+ * model of the log and answered nothing is not in the fleet, as nobody knows how fast it is.
  */
 export function logFleet(
   answers: readonly LoggedAnswer[],
   known: readonly KnownEndpoint[],
 ): InventoryFleet {
+  const asked = new Set(answers.map(({ model }) => model))
   const byEndpoint = Map.groupBy(answers, ({ endpoint }) => endpoint)
   return {
     endpoints: [...byEndpoint].map(([name, own]) =>
@@ -30,7 +31,9 @@ export function logFleet(
         known.find((one) => one.name === name),
       ),
     ),
-    unknown: known.map(({ name }) => name).filter((name) => !byEndpoint.has(name)),
+    unknown: known
+      .filter(({ name, models }) => !byEndpoint.has(name) && models.some((one) => asked.has(one)))
+      .map(({ name }) => name),
   }
 }
 
