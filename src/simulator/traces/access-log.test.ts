@@ -32,6 +32,17 @@ test('requests come when they began, which is not when they were logged', () => 
   })
 })
 
+test('an alias counts as the model that it stands for', () => {
+  const lines = [
+    line({ model: 'gpt-4o', answeredModel: 'llama-3.1-8b', endpoint: 'a' }),
+    line({ endpoint: 'a' }),
+  ]
+  const { trace, answers } = parseAccessLog(lines.join('\n'), 'access.log')
+  expect(new Set([...trace.requests, ...answers].map(({ model }) => model))).toEqual(
+    new Set(['llama-3.1-8b']),
+  )
+})
+
 test('what cannot be replayed is counted, and lines of other logs are passed over', () => {
   const { trace, withoutTokens, failed } = parseAccessLog(
     [

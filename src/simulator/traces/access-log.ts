@@ -112,7 +112,8 @@ function entryOf(line: string): Entry | null {
     endedAtMs,
     totalMs,
     status: number('status'),
-    model: text('model'),
+    // Clients write aliases: only what answered says which model that is.
+    model: text('answeredModel') ?? text('model'),
     client: text('key'),
     promptTokens: number('promptTokens'),
     completionTokens: number('completionTokens'),
