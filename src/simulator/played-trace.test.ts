@@ -35,3 +35,13 @@ test('a recorded trace keeps its order and its length in requests, at the rate t
   )
   expect(spanMs).toBeCloseTo(trace.spanMs / 2)
 })
+
+test.each([1, 3])('a trace of one moment, with %i requests in it, is played and ends', (count) => {
+  const moment = { ...trace.requests[0]!, arrivalMs: 0 }
+  const short = makeTrace('short', Array(count).fill(moment), 512)
+  for (const how of ['superpose', 'compress', 'recorded'] as const) {
+    const played = playedTrace({ trace: short, ratePerSecond: 5, seed: 1, how })
+    expect(played.requests.length).toBeGreaterThan(0)
+    expect(played.spanMs).toBeGreaterThan(0)
+  }
+})

@@ -21,6 +21,9 @@ export interface Trace {
   readonly prefixBlockTokens: number
 }
 
+/** What came in a moment is played again after this time, and not at once and for ever. */
+const spanMsMin = 1_000
+
 export function makeTrace(
   name: string,
   requests: readonly TraceRequest[],
@@ -28,7 +31,7 @@ export function makeTrace(
 ): Trace {
   const sorted = [...requests].sort((a, b) => a.arrivalMs - b.arrivalMs)
   const lastMs = sorted.at(-1)?.arrivalMs ?? 0
-  const spanMs = sorted.length < 2 ? lastMs : lastMs * (1 + 1 / (sorted.length - 1))
+  const spanMs = Math.max(spanMsMin, lastMs * (1 + 1 / Math.max(1, sorted.length - 1)))
   return { name, requests: sorted, spanMs, prefixBlockTokens }
 }
 
