@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { endpointId } from '#core/ids.ts'
 import { afterTest } from './harness/after-test.ts'
 import { chat, endpointsOf, engine, fleet, question, readEvents } from './harness/fleet.ts'
 import { untilTrue } from './harness/until-true.ts'
@@ -29,6 +30,27 @@ test('line 27: a request for a model that is loading waits for it', async () => 
   const response = await chat(url)
   expect(response.status).toBe(200)
   expect(Number(response.headers.get('x-motley-queue-ms'))).toBeGreaterThan(0)
+})
+
+test('an endpoint without checks is judged by its requests, though its pages answer nobody', async () => {
+  const mute = await engine()
+  const endpoints = endpointsOf({ mute }, { models: ['llama-3.1-8b'] }).map((one) => ({
+    ...one,
+    health: { enabled: false, intervalMs: 100, timeoutMs: 200 },
+  }))
+  const { url, rows, gateway } = await fleet({ endpoints }, { watched: false })
+  const detail = 'it did not answer within 200 ms'
+  for (let at = 0; at < 3; at++) {
+    gateway.report({
+      endpoint: endpointId('mute'),
+      atMs: at,
+      check: { status: 'L7TOUT', verdict: 'silent', code: null, durationMs: 200, detail },
+      ...{ engine: null, engineVersion: null, models: null, tasks: null, load: null },
+      supportsStreamUsage: false,
+    })
+    expect((await chat(url)).status).toBe(200)
+  }
+  expect(await rows()).toMatchObject([{ name: 'mute', state: 'ready' }])
 })
 
 test('line 28: an engine too busy for its health page stays while its streams flow', async () => {

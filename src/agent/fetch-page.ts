@@ -4,6 +4,7 @@
  */
 import { Agent, type Dispatcher } from 'undici'
 import type { PageFetcher, PageOutcome, PageRequest } from '#agent/page-fetcher.ts'
+import { basicAuthorization } from '#std/basic-authorization.ts'
 import { peerConnector } from '#std/peer-connector.ts'
 
 /**
@@ -86,10 +87,8 @@ function headersFor(request: PageRequest): Record<string, string> {
   if (request.apiKey !== undefined) {
     return { ...headers, authorization: `Bearer ${request.apiKey}` }
   }
-  const { username, password } = new URL(request.url)
-  if (username === '' && password === '') return headers
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { ...headers, authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
+  const authorization = basicAuthorization(new URL(request.url))
+  return authorization === null ? headers : { ...headers, authorization }
 }
 
 /** `closed`: the connection ended before the first byte of an answer. */

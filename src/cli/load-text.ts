@@ -46,7 +46,7 @@ export function loadText({ report, verdicts, lateRequests, stopped }: LoadWords)
   if (lateRequests > 0) {
     lines.push(
       '',
-      `${lateRequests} requests went out late: this machine, or --max-in-flight, was the limit.`,
+      `${lateRequests} ${lateRequests === 1 ? 'request' : 'requests'} went out late: this machine, or --max-in-flight, was the limit.`,
     )
   }
   if (verdicts.length > 0) lines.push('', ...verdicts.map(verdictLine))

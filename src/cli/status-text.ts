@@ -34,7 +34,7 @@ const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
 export function statusText({ gateway, endpoints }: FleetStatus, width = terminalWidth): string {
   const ready = endpoints.filter(({ state }) => takesRequests(state)).length
   const head = [
-    `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight} requests running, ${gateway.queued} waiting`,
+    `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight - gateway.queued} requests running, ${gateway.queued} waiting`,
     `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds * 1_000)}, strategy ${gateway.strategy}`,
   ].join('\n')
   if (endpoints.length === 0) {

@@ -93,7 +93,11 @@ export function whyText(record: RequestRecord): string {
 /** What its client was told: the reason itself where no endpoint was ever looked for. */
 function refusedText({ refused, decisions }: RequestRecord): string[] {
   if (refused == null) return []
-  const told = wrapped(`Refused (${refused.code}): ${refused.message}`, terminalWidth, '  ')
+  const words =
+    refused.message === ''
+      ? `Broken off (${refused.code}).`
+      : `Refused (${refused.code}): ${refused.message}`
+  const told = wrapped(words, terminalWidth, '  ')
   const none = 'That was before any decision: no endpoint was looked for.'
   return [[...told, ...(decisions.length > 0 ? [] : [none])].join('\n')]
 }
@@ -182,8 +186,10 @@ function refusalText(refusal: Refusal): string {
   const of = (name: 'neededTokens' | 'kvTokens' | 'predictedMs' | 'leftMs' | 'targetMs') =>
     refusal[name] ?? 0
   switch (kind) {
+    case 'untried':
+      return 'is tried with one at first'
     case 'silent':
-      return 'has fallen silent'
+      return 'owes answers'
     case 'kv-cache':
       return `${rounded(of('neededTokens'))}/${rounded(of('kvTokens'))} KV tokens`
     case 'context':

@@ -22,6 +22,7 @@ import { type EndpointId, endpointId, type ModelName, modelName } from '#core/id
 import type { Task } from '#core/task.ts'
 import { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
+import { basicAuthorization } from '#std/basic-authorization.ts'
 import { ewma } from '#std/ewma.ts'
 import { peerConnector } from '#std/peer-connector.ts'
 
@@ -210,11 +211,15 @@ export class Endpoint implements EndpointView {
     if (report.check.verdict !== 'ready' && report.check.verdict !== 'loading') {
       this.stats.failedChecks++
     }
-    this.health = afterCheck(this.health, report.check, {
-      nowMs: this.#instant.ms,
-      inFlight: this.inFlight,
-      progressAtMs: this.progressAtMs,
-    })
+    // Who wants no checks is asked for what is not written down alone: that is no check.
+    const isCheck = this.config.health.enabled || this.models === null
+    if (isCheck || report.check.verdict === 'ready') {
+      this.health = afterCheck(this.health, report.check, {
+        nowMs: this.#instant.ms,
+        inFlight: this.inFlight,
+        progressAtMs: this.progressAtMs,
+      })
+    }
     this.noteState()
   }
 
@@ -320,19 +325,7 @@ function pathPrefix(config: EndpointConfig): string {
 
 function authorization({ apiKey, url }: EndpointConfig): string | null {
   if (apiKey !== undefined) return `Bearer ${apiKey}`
-  const { username, password } = new URL(url)
-  if (username === '' && password === '') return null
-  const pair = `${unescaped(username)}:${unescaped(password)}`
-  return `Basic ${Buffer.from(pair).toString('base64')}`
-}
-
-/** A percent sign that escapes nothing stands for itself. */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return basicAuthorization(new URL(url))
 }
 
 function reportedModels(

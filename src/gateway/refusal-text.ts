@@ -21,8 +21,10 @@ export function refusalText(refusal: Refusal): string {
       return 'asked to be left alone for a while (429)'
     case 'full':
       return `is at its limit of ${refusal.maxInFlight} requests`
+    case 'untried':
+      return 'has one request first, as nothing is known of it'
     case 'silent':
-      return 'has fallen silent'
+      return 'owes answers, and nothing comes'
     case 'kv-cache':
       return 'has no room in its KV cache'
     case 'ttft':

@@ -35,5 +35,5 @@ function cachedOf(usage: Readonly<Record<string, unknown>>): number | null {
 
 /** What no engine can mean is not counted: sums of it would be nonsense for as long as we run. */
 export function count(value: unknown): number | null {
-  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null
 }

@@ -25,7 +25,9 @@ export type Refusal =
   | { readonly kind: 'cooling'; readonly untilMs: number }
   | ConstraintRefusal
   | { readonly kind: 'full'; readonly inFlight: number; readonly maxInFlight: number }
-  /** The rest are predictions of `fastest`. It owes answers, and nothing comes. */
+  /** The rest are predictions of `fastest`. Nothing is known of it, and it is being found out. */
+  | { readonly kind: 'untried' }
+  /** It owes answers, and nothing comes. */
   | { readonly kind: 'silent' }
   | { readonly kind: 'kv-cache'; readonly neededTokens: number; readonly kvTokens: number }
   | { readonly kind: 'ttft'; readonly predictedMs: number; readonly leftMs: number }

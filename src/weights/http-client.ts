@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { basicAuthorization } from '#std/basic-authorization.ts'
 import { type Peer, peerConnector } from '#std/peer-connector.ts'
 import { TransientError } from '#weights/retry.ts'
 import { WeightsError } from '#weights/weights-error.ts'
@@ -111,6 +112,7 @@ async function ask(
   headers: Readonly<Record<string, string>>,
   { method = 'GET', signal }: HttpRequest,
 ): Promise<HttpAnswer> {
+  const authorization = basicAuthorization(url)
   try {
     const answer = await dispatcher.request({
       origin: url.origin,
@@ -120,7 +122,7 @@ async function ask(
         'user-agent': 'motley',
         accept: '*/*',
         'accept-encoding': 'identity',
-        ...basicAuthorization(url),
+        ...(authorization !== null && { authorization }),
         ...headers,
       },
       signal,
@@ -135,13 +137,6 @@ async function ask(
     signal.throwIfAborted()
     throw connectionFailure(error, url.host)
   }
-}
-
-/** `https://name:password@host/…` */
-function basicAuthorization({ username, password }: URL): Record<string, string> {
-  if (username === '' && password === '') return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
 function firstValues(headers: Dispatcher.ResponseData['headers']): HttpHeaders {

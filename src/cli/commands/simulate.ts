@@ -20,6 +20,7 @@ import { comparisonText } from '#cli/simulate-text.ts'
 import { fleetOfLog, realFleet } from '#cli/simulated-fleet.ts'
 import { printJson } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
+import { NoBoundError } from '#simulator/bound/fluid-bound.ts'
 import { type CompareOptions, compare } from '#simulator/compare.ts'
 import { type FleetEndpoint, parseFleetFile } from '#simulator/fleet-file.ts'
 import type { InventoryFleet } from '#simulator/inventory-fleet.ts'
@@ -274,6 +275,13 @@ async function show(of: Shown): Promise<void> {
   const { stderr } = process
   const comparison = await compare({ ...options, fleet, trace, targets }, (done, all) => {
     if (stderr.isTTY) stderr.write(`\r\u001b[K${done} of ${all} runs`)
+  }).catch((error: unknown) => {
+    if (!(error instanceof NoBoundError)) throw error
+    throw new CommandFailure(
+      'wrong',
+      `${traceName}: ${error.message}; take a trace of more requests than ${trace.requests.length}`,
+      { cause: error },
+    )
   })
   if (stderr.isTTY) stderr.write('\r\u001b[K')
   const endpoints = fleet.map(({ name }) => name)

@@ -265,7 +265,9 @@ export function refusalOf(
     case 'none':
       return null
     case 'seats':
-      return { kind: 'full', inFlight: model.inFlight, maxInFlight: model.seats }
+      return model.seats === Number.POSITIVE_INFINITY
+        ? { kind: 'untried' }
+        : { kind: 'full', inFlight: model.inFlight, maxInFlight: Math.floor(model.seats) }
     case 'kv-cache':
       return {
         kind: 'kv-cache',

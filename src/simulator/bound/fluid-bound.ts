@@ -17,6 +17,13 @@ const quarters = [1 / 4, 2 / 4, 3 / 4]
 /** Far more than it takes, so that a solver that goes astray does not hang a run. */
 const iterationsMax = 1_000_000
 
+/** Seen where a trace has a few requests of a dozen tokens: steps and rates are then too far apart. */
+export class NoBoundError extends Error {
+  constructor() {
+    super('the solver found no bound of what is possible')
+  }
+}
+
 /**
  * Requests per second of a mix of which no policy can serve a larger part than `attainment` within
  * the targets; all of them, unless something else is said. Without a prefix cache: where prompts
@@ -56,7 +63,7 @@ async function optimum(
   const solve = await loadLinearSolver({ iterationsMax: () => iterationsMax, gapRatio: 0 })
   const solution = solve(fluidProgram(endpoints, buckets, target, demand))
   if (solution?.kind === 'optimal') return solution.objective
-  throw new Error('The solver found no optimum of the bound')
+  throw new NoBoundError()
 }
 
 /** Models that the same endpoints serve compete for all that these have: to the bound they are one. */
