@@ -2,6 +2,7 @@
  * Who this machine is to a controller: a certificate of its own, made on the first start, and which
  * controller it belongs to. Whoever reads the file can be this machine, so only its owner can.
  */
+import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -62,8 +63,9 @@ export function writeIdentity(directory: string, identity: AgentIdentity): void 
   const file = identityFile(directory)
   const { certificate, privateKey } = identity.certificate
   const text = JSON.stringify({ certificate, privateKey, controller: identity.controller }, null, 2)
-  // Whole or not at all, whenever the machine loses power.
-  const draft = `${file}.new`
+  // Whole or not at all, whenever the machine loses power; and of two that begin here at once,
+  // neither takes away the other's draft.
+  const draft = `${file}.${randomUUID()}`
   writeFileSync(draft, text, { mode: 0o600 })
   const handle = openSync(draft, 'r')
   fsyncSync(handle)
