@@ -3,7 +3,6 @@
  * controller wants, and lets gateways in to them. When it dies its engines run on; when it comes
  * back it finds them.
  */
-
 import { join } from 'node:path'
 import { answerAsk } from '#agent/answer-ask.ts'
 import { chooseLaunch, NoLaunchError, type OwnProgram } from '#agent/choose-launch.ts'

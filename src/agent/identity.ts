@@ -3,7 +3,15 @@
  * controller it belongs to. Whoever reads the file can be this machine, so only its owner can.
  */
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { makeFolderSync } from '#std/make-folder.ts'
@@ -66,11 +74,16 @@ export function writeIdentity(directory: string, identity: AgentIdentity): void 
   // Whole or not at all, whenever the machine loses power; and of two that begin here at once,
   // neither takes away the other's draft.
   const draft = `${file}.${randomUUID()}`
-  writeFileSync(draft, text, { mode: 0o600 })
-  const handle = openSync(draft, 'r')
-  fsyncSync(handle)
-  closeSync(handle)
-  renameSync(draft, file)
+  try {
+    writeFileSync(draft, text, { mode: 0o600 })
+    const handle = openSync(draft, 'r')
+    fsyncSync(handle)
+    closeSync(handle)
+    renameSync(draft, file)
+  } finally {
+    // A full disk is tried again and again, and each try has a draft of its own.
+    rmSync(draft, { force: true })
+  }
 }
 
 function identityFile(directory: string): string {

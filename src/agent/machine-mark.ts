@@ -20,7 +20,7 @@ async function bootId(platform: NodeJS.Platform): Promise<string | null> {
       return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
     case 'darwin': {
       const options = { timeout: askMsMax }
-      const { stdout } = await promisify(execFile)('sysctl', ['-n', name], options)
+      const { stdout } = await promisify(execFile)('sysctl', ['-n', bootSessionName], options)
       return stdout.trim()
     }
     default:
@@ -28,5 +28,5 @@ async function bootId(platform: NodeJS.Platform): Promise<string | null> {
   }
 }
 
-const name = 'kern.bootsessionuuid'
+const bootSessionName = 'kern.bootsessionuuid'
 const askMsMax = 2_000

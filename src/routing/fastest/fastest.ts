@@ -1,6 +1,6 @@
 /**
- * `fastest`: requests wait in one place until an endpoint is predicted to serve them in time, and
- * go to the one that is predicted to be done first.
+ * `fastest`: requests wait in the gateway, in a line for each model, until an endpoint is predicted
+ * to serve them in time, and go to the one that is predicted to be done first.
  *
  *   arrival ──▶ live, by deadline ──fits somewhere──▶ the earliest predicted end
  *                 │ time is over
