@@ -1,4 +1,7 @@
 /** gateway-checklist.md, streaming: lines 8 to 16. */
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import {
   chat,
@@ -351,4 +354,26 @@ test('line 17: usage is counted without showing the event to a client that did n
   expect(JSON.parse(String(sent?.body)).stream_options).toEqual({ include_usage: true })
   const metrics = await (await fetch(`${url}/metrics`)).text()
   expect(metrics).toMatch(/motley_tokens_total\{model="llama-3.1-8b",direction="completion"\} 20/)
+})
+
+test('the access log says how much of a prompt the engine had in its cache', async () => {
+  const usage = {
+    prompt_tokens: 90,
+    completion_tokens: 2,
+    prompt_tokens_details: { cached_tokens: 64 },
+  }
+  const cached = await scriptedEngine(({ response }) => {
+    const usageEvent = `data: ${JSON.stringify({ choices: [], usage })}\n\n`
+    answerStream(response, chatEvent('Hi') + finishEvent() + usageEvent + doneEvent)
+  })
+  const accessLog = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
+  const { url, gateway } = await fleet({
+    gateway: { accessLog },
+    endpoints: endpointsOf({ cached }),
+  })
+  await readEvents(await chat(url, { stream: true }))
+  await gateway.close()
+  expect(JSON.parse(readFileSync(accessLog, 'utf8'))).toMatchObject({
+    ...{ promptTokens: 90, cachedTokens: 64, completionTokens: 2 },
+  })
 })

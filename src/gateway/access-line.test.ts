@@ -17,6 +17,7 @@ const entry: AccessEntry = {
   ttftMs: 40,
   totalMs: 1_234,
   promptTokens: 12,
+  cachedTokens: null,
   completionTokens: 340,
   events: 341,
   bytesOut: 9_000,

@@ -17,6 +17,8 @@ export interface AccessEntry {
   readonly ttftMs: number | null
   readonly totalMs: number
   readonly promptTokens: number | null
+  /** Of the prompt, those that lay in the engine's cache, where it says so. */
+  readonly cachedTokens: number | null
   readonly completionTokens: number | null
   readonly events: number
   readonly bytesOut: number

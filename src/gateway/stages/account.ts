@@ -55,6 +55,7 @@ export function account(state: GatewayState, exchange: Exchange): void {
     ttftMs: exchange.ttftMs === null ? null : Math.round(exchange.ttftMs),
     totalMs: Math.round(totalMs),
     promptTokens: exchange.usage?.promptTokens ?? null,
+    cachedTokens: exchange.usage?.cachedTokens ?? null,
     completionTokens: exchange.usage?.completionTokens ?? null,
     events: exchange.events,
     bytesOut: exchange.bytesOut,
