@@ -1,5 +1,6 @@
 /** The examples say what they promise: planned from their files alone, as anybody can. */
-import { describe, expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { namedNode } from '#cli/fit-fleet.ts'
 import { fitLocally, planLocally } from '#cli/local-planner.ts'
 import { placementQuestion } from '#cli/placement-question.ts'
@@ -9,6 +10,8 @@ import { whyNotText } from '#cli/why-not-text.ts'
 import { wishesOf } from '#cli/wishes-from-config.ts'
 import { motleyConfig } from '#core/config/document.ts'
 import { engineCatalog } from '#engines/index.ts'
+import { openSandbox } from '#gateway/script/sandbox.ts'
+import type { ScriptEndpoint } from '#gateway/script/script-wire.ts'
 import type { Plan, PlanInput } from '#placement/plan.ts'
 import { applyPlan } from '#placement/planner/apply-plan.ts'
 import { nodeLosses } from '#placement/survival.ts'
@@ -197,4 +200,31 @@ test('a model that is made for something else is refused by name, whichever of i
     ['chat', 'task-mismatch'],
     ['stt', 'task-mismatch'],
   ])
+})
+
+test('the routing script of the desk keeps large models for CUDA, and long prompts from the CPU', async () => {
+  const sandbox = await openSandbox(
+    readFileSync(packageFile('examples/desk/routing.js'), 'utf8'),
+    () => 0,
+  )
+  onTestFinished(() => sandbox.close())
+  const vramBytes = 80 * 2 ** 30
+  const all = (
+    [
+      ['rack', 'cuda'],
+      ['studio', 'metal'],
+      ['box', 'cpu'],
+    ] as const
+  ).map(
+    ([name, backend]): ScriptEndpoint => ({
+      ...{ name, backend, vramBytes, state: 'ready', engine: 'vllm', node: null, labels: {} },
+      ...{ weight: 1, inFlight: 0, ttftMs: null },
+    }),
+  )
+  const asked = { model: 'm', task: 'chat', key: null, maxTokens: null, stream: true } as const
+  const namesFor = (parameterCount: number | null, promptTokens: number) =>
+    sandbox.choose({ ...asked, parameterCount, promptTokens }, all)
+  expect(namesFor(70e9, 10)).toEqual({ kind: 'endpoints', names: ['rack'] })
+  expect(namesFor(8e9, 10)).toEqual({ kind: 'endpoints', names: ['rack', 'studio', 'box'] })
+  expect(namesFor(null, 9_000)).toEqual({ kind: 'endpoints', names: ['rack', 'studio'] })
 })

@@ -93,6 +93,7 @@ function story(
       model,
       answeredModel: model,
       decisions: [{ ...record, candidates: [...record.candidates] as Candidates }],
+      scriptFailures: [],
       attempts: [
         {
           endpoint,

@@ -121,10 +121,26 @@ test('a script that fails leaves the decision to the rules, and says so in the l
     expect(await ask(made.url, 'llama-3.1-70b')).toMatchObject({ status: 200, endpoint: 'studio' })
   }
   expect(made.log.filter((line) => line.includes('routing.script'))).toEqual([
-    "routing.script failed, and rules alone decided: ReferenceError: 'nowhere' is not defined (line 2)",
+    "routing.script failed, and rules alone decided: it threw ReferenceError: 'nowhere' is not defined (line 2)",
   ])
   const metrics = await (await fetch(`${made.url}/metrics`)).text()
   expect(metrics).toContain('motley_routing_script_failures_total 3')
+})
+
+test('a request that a script failed for says so in its record, and one after a reload anew in the log', async () => {
+  const made = await desk({})
+  const forgets = 'function route() { return undefined }'
+  await withScript(made, forgets)
+  const { id } = await ask(made.url, 'llama-3.1-8b')
+  const why = 'route() returned no list of endpoints'
+  const record = await (await fetch(`${made.url}/admin/v1/decisions/${id}`)).json()
+  expect(record).toMatchObject({ scriptFailures: [{ model: 'llama-3.1-8b', why }] })
+  const { out } = await motley(['why', id, '--url', made.url])
+  expect(out).toContain(`routing.script failed (${why}): rules alone decided.`)
+  await withScript(made, forgets)
+  await ask(made.url, 'llama-3.1-8b')
+  const line = `routing.script failed, and rules alone decided: ${why}`
+  expect(made.log.filter((each) => each.includes('routing.script'))).toEqual([line, line])
 })
 
 test('a script that leaves nobody is an answer, and is named as the reason', async () => {

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { z } from 'zod'
 import { settingVariables } from '#cli/config-environment.ts'
 import { createProgram, shownCommands } from '#cli/program.ts'
 import {
@@ -14,11 +15,14 @@ import {
   publicSchema,
 } from '#core/config/json-schema.ts'
 import { type ErrorEntry, errorCatalog } from '#core/errors.ts'
+import { scriptLimits } from '#gateway/script/script-limits.ts'
+import { scriptEndpoint, scriptRequest } from '#gateway/script/script-wire.ts'
 
 const folder = fileURLToPath(new URL('../docs/reference/', import.meta.url))
 
 const pages: Readonly<Record<string, () => string>> = {
   'configuration.md': configurationPage,
+  'routing-script.md': routingScriptPage,
   'errors.md': errorsPage,
   'cli.md': commandLinePage,
   'motley.schema.json': () => `${JSON.stringify(publicSchema(), null, 2)}\n`,
@@ -92,6 +96,78 @@ function settingRows(path: string, schema: ConfigSchema, required: boolean): str
 function defaultText(schema: ConfigSchema, required: boolean): string {
   if (schema.default === undefined) return required ? 'required' : ''
   return `\`${typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default)}\``
+}
+
+function routingScriptPage(): string {
+  const { computingMs, loadingMs, memoryBytes, silentMs, waiting, lostThreads } = scriptLimits
+  const example = readFileSync(new URL('../examples/desk/routing.js', import.meta.url), 'utf8')
+  return `# routing.script
+
+${generated}
+
+A JavaScript file with a function \`route(request, endpoints)\`, named by \`routing.script\` in motley.yaml. It is
+asked for each request, once for each model that is tried, and returns those of the endpoints that the
+request may go to, or their names; the strategy picks among them, so that their order means nothing. It sees what
+\`routing.rules\` leave, and may narrow that and never widen it. An empty list is an answer as well: nobody may.
+
+\`\`\`js
+${example.trimEnd()}
+\`\`\`
+
+## request
+
+${fieldsTable(scriptRequest)}
+
+## endpoints
+
+All that serve the model for that task and that the rules allow, whatever their state.
+
+${fieldsTable(scriptEndpoint)}
+
+## What it may do
+
+It is plain JavaScript (ES2023) in a sandbox: no files, network, timers or modules. What it changes is a copy.
+Globals stay from one request to the next, until the file is read again.
+
+| Limit | Value |
+|---|---|
+| computing, for each request | ${computingMs} ms |
+| computing while it is loaded | ${loadingMs / 1_000} s |
+| silent, computing or not | ${silentMs / 1_000} s; then its thread is ended and another begun |
+| memory | ${memoryBytes / 1024 ** 2} MiB |
+| requests that wait for it | ${waiting} |
+
+## When it fails
+
+It fails open: where it throws, takes too long or too much, or returns something else than endpoints that it was given,
+**rules alone decide** about that request. Where something must never happen, as a prompt that leaves the house,
+write a rule with \`require\`, which cannot fail.
+
+- The log says what went wrong and in which line, at most once in ten seconds for a script.
+- \`motley why\` of a request says so above the decisions that were made without it; in the record that is
+  \`scriptFailures\`.
+- \`motley_routing_script_failures_total\` counts them.
+- After ${lostThreads} threads in a row that it hung or broke it is left out, until the file is read again.
+- A file that cannot be loaded is a mistake in the configuration: \`motley config check\` and a start refuse it, and a
+  reload keeps the one before.
+`
+}
+
+/** What a script is given, field by field. */
+function fieldsTable(schema: z.ZodType): string {
+  const { properties = {} } = z.toJSONSchema(schema) as ConfigSchema
+  const rows = Object.entries(properties).map(
+    ([name, field]) => `| \`${name}\` | ${typeText(field)} | ${field.description} |`,
+  )
+  return ['| Field | Holds | Meaning |', '|---|---|---|', ...rows].join('\n')
+}
+
+/** As a person who writes JavaScript says it. */
+function typeText(schema: ConfigSchema): string {
+  if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(', or ')
+  if (schema.enum !== undefined || schema.type === 'boolean') return allowedText(schema)
+  if (schema.type === 'object') return 'an object of strings'
+  return [schema.type].flat().join(' or ')
 }
 
 function errorsPage(): string {

@@ -47,6 +47,7 @@ const record: RequestRecord = {
       ],
     },
   ],
+  scriptFailures: [],
   attempts: [
     { endpoint: 'tried', model: 'llama-3.1-8b', outcome: 'connection reset', durationMs: 12.3 },
     { endpoint: 'h100', model: 'qwen2.5-7b', outcome: 'ok', durationMs: 12_345 },
@@ -59,6 +60,17 @@ const record: RequestRecord = {
 
 test('a decision is told with every candidate, its numbers and why it was not chosen', async () => {
   await expect(`${whyText(record)}\n`).toMatchFileSnapshot('../../fixtures/cli/why.txt')
+})
+
+test('a script that failed is named at the decisions that were made without it', () => {
+  const why = "it threw ReferenceError: 'nowhere' is not defined (line 2)"
+  const scriptFailures = [{ model: 'llama-3.1-8b', why }]
+  const [decision] = record.decisions as [RequestRecord['decisions'][number]]
+  const fallback = { ...decision, model: 'qwen2.5-7b' }
+  const text = whyText({ ...record, decisions: [decision, fallback], scriptFailures })
+  const [, first, second] = text.split(/^Decision \d: /m)
+  expect(first).toContain(`routing.script failed (${why}): rules alone decided.`)
+  expect(second).not.toContain('routing.script')
 })
 
 test('a request that went nowhere says so', () => {

@@ -50,6 +50,8 @@ export const requestRecord = z.object({
       ),
     }),
   ),
+  /** Models that `routing.script` gave no answer about; an earlier gateway does not tell. */
+  scriptFailures: z.array(z.object({ model: z.string(), why: z.string() })).default([]),
   attempts: z.array(
     z.object({
       endpoint: z.string(),
@@ -85,7 +87,7 @@ export function whyText(record: RequestRecord): string {
   return [
     `Request ${paint('bold', requestId)} for ${model}: ${facts.join(', ')}.`,
     ...refusedText(record),
-    ...record.decisions.map(decisionText),
+    ...record.decisions.map((decision, index) => decisionText(decision, index, record)),
     ...(record.refused != null && record.decisions.length === 0 ? [] : [attemptsText(record)]),
   ].join('\n\n')
 }
@@ -105,6 +107,7 @@ function refusedText({ refused, decisions }: RequestRecord): string[] {
 function decisionText(
   { model, strategy, scoreMeaning, candidates, leftOut = 0 }: RequestRecord['decisions'][number],
   index: number,
+  { scriptFailures }: RequestRecord,
 ): string {
   const predicts = candidates.some(({ tpotMs }) => tpotMs != null)
   const chosen = candidates.some(({ verdict }) => verdict === 'chosen')
@@ -141,11 +144,16 @@ function decisionText(
       : 'There was no place for it yet.'
   return [
     `Decision ${index + 1}: ${model} by ${strategy}`,
+    ...scriptFailures.filter((failure) => failure.model === model).map(scriptText),
     meaning,
     '',
     ...lines.map(indented),
     ...(leftOut === 0 ? [] : [indented(`and ${leftOut} more`)]),
   ].join('\n')
+}
+
+function scriptText({ why }: RequestRecord['scriptFailures'][number]): string {
+  return `routing.script failed (${why}): rules alone decided.`
 }
 
 /** Two digits are all that a prediction is worth. */

@@ -15,7 +15,9 @@ import type { Task } from '#core/task.ts'
  *
  *   draining, from any state: takes nothing new and finishes what it has
  */
-export type EndpointState = 'ready' | 'loading' | 'busy' | 'failing' | 'failed' | 'draining'
+export const endpointStates = ['ready', 'loading', 'busy', 'failing', 'failed', 'draining'] as const
+
+export type EndpointState = (typeof endpointStates)[number]
 
 /** One model on one endpoint: what clients call it, and what the engine there calls it. */
 export interface ServedModel {

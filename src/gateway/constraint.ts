@@ -48,7 +48,7 @@ export function constraintFor(
     )
     .then((verdict) => {
       if (verdict.kind === 'failed') {
-        state.scriptFailed(verdict.why)
+        state.scriptFailed(exchange, model, verdict.why)
         return held === null ? null : ofRules(held, endpoints)
       }
       const allowed = new Set(verdict.names)

@@ -16,6 +16,7 @@ function record(id: string, decided: boolean): RequestRecord {
     model: 'm',
     answeredModel: null,
     decisions: decided ? [decision] : [],
+    scriptFailures: [],
     attempts: [],
     queueMs: 0,
     ttftMs: null,

@@ -1,7 +1,7 @@
 /** The decision records of the last requests, by request id, for `motley why`. */
 import type { ErrorCode } from '#core/errors.ts'
 import type { ModelName, RequestId } from '#core/ids.ts'
-import type { AttemptRecord } from '#gateway/exchange.ts'
+import type { AttemptRecord, ScriptFailure } from '#gateway/exchange.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 
 export interface RequestRecord {
@@ -9,6 +9,8 @@ export interface RequestRecord {
   readonly model: string
   readonly answeredModel: ModelName | null
   readonly decisions: readonly DecisionRecord[]
+  /** By model: its decisions were made as if there was no script. */
+  readonly scriptFailures: readonly ScriptFailure[]
   readonly attempts: readonly AttemptRecord[]
   readonly queueMs: number
   readonly ttftMs: number | null

@@ -29,6 +29,16 @@ export interface AttemptRecord {
   readonly predicted: { readonly ttftMs: number; readonly tpotMs: number } | null
 }
 
+/** That `routing.script` gave no answer about a model, so that rules alone decided. */
+export interface ScriptFailure {
+  readonly model: ModelName
+  /** A clause with "it" for the script. */
+  readonly why: string
+}
+
+/** One for all requests, of which hardly any has one. */
+const noFailures: readonly ScriptFailure[] = []
+
 /** A run of bytes of a body; the end is exclusive. */
 export interface Span {
   readonly start: number
@@ -80,6 +90,7 @@ export class Exchange {
   /** Attempts over or under way. */
   attemptsBegun = 0
   readonly decisions: DecisionRecord[] = []
+  scriptFailures = noFailures
   queueMs = 0
   /** The endpoint that answered, and for which model. */
   answeredBy: EndpointId | null = null

@@ -14,14 +14,12 @@ import type { GatewayMetrics } from '#gateway/metrics.ts'
 import { PromptSizes } from '#gateway/prompt-sizes.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import type { RouteScript } from '#gateway/script/route-script.ts'
+import { ScriptFailureLog } from '#gateway/script/script-failure-log.ts'
 import type { Sleepers } from '#gateway/sleepers.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import type { LatencyTargets } from '#routing/dispatcher.ts'
 import { ChurnSet } from '#std/churn.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
-
-/** A script that fails, fails mostly for every request. */
-const scriptQuietMs = 10_000
 
 export class GatewayState {
   config: MotleyConfig
@@ -47,14 +45,13 @@ export class GatewayState {
   readonly sleepers: Sleepers
   readonly demand = new DemandLog()
   /** The user's `routing.script`; null when there is none. */
-  script: RouteScript | null = null
+  #script: RouteScript | null = null
+  readonly #scriptFailures = new ScriptFailureLog()
   draining = false
   /** API requests that are not over. */
   readonly running = new ChurnSet<Exchange>()
   readonly #log: (line: string) => void
   readonly #instant: Instant
-  #scriptFailures = 0
-  #scriptQuietUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(options: {
     readonly config: MotleyConfig
@@ -144,17 +141,21 @@ export class GatewayState {
     if (endpoint.health.draining) this.fleet.forgetLeft()
   }
 
-  /** Rules alone decide then. Told to the operator, but not for every request of a busy minute. */
-  scriptFailed(why: string): void {
+  get script(): RouteScript | null {
+    return this.#script
+  }
+
+  useScript(script: RouteScript | null): void {
+    this.#script = script
+    this.#scriptFailures.begin()
+  }
+
+  /** Rules alone decide then: told to the operator, and in the record of the request. */
+  scriptFailed(exchange: Exchange, model: ModelName, why: string): void {
     this.metrics.scriptFailures.inc()
-    this.#scriptFailures++
-    const nowMs = this.nowMs()
-    if (nowMs < this.#scriptQuietUntilMs) return
-    this.#scriptQuietUntilMs = nowMs + scriptQuietMs
-    const times =
-      this.#scriptFailures === 1 ? '' : ` (${this.#scriptFailures} times since it was said last)`
-    this.#scriptFailures = 0
-    this.#log(`routing.script failed, and rules alone decided: ${why}${times}`)
+    exchange.scriptFailures = [...exchange.scriptFailures, { model, why }]
+    const line = this.#scriptFailures.note(why, this.nowMs())
+    if (line !== null) this.#log(line)
   }
 
   /** A mistake of ours: told to the operator with where it happened, never with what was asked. */

@@ -136,7 +136,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     demand: () => state.demand.demand(state.running, state.nowMs()),
     useScript(script) {
-      state.script = script
+      state.useScript(script)
     },
     async drain() {
       state.draining = true

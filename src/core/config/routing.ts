@@ -38,7 +38,9 @@ export const routingConfig = z.strictObject({
     .optional()
     .describe(
       'A JavaScript file with a function route(request, endpoints) that returns those of the ' +
-        'endpoints that a request may go to; the strategy picks among them. It runs in a sandbox, for 5 ms of computing at most; one that is silent for a second is ended. A relative path ' +
-        'starts at the folder of motley.yaml.',
+        'endpoints that a request may go to; the strategy picks among them. It runs in a sandbox, ' +
+        'within limits. Where it fails, rules alone decide, and the log and `motley why` say so. ' +
+        'What it is given, its limits and an example: docs/reference/routing-script.md. ' +
+        'A relative path starts at the folder of motley.yaml.',
     ),
 })

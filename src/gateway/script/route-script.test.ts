@@ -14,18 +14,20 @@ const request: ScriptRequest = {
   parameterCount: null,
 }
 
-const endpoints: readonly ScriptEndpoint[] = ['one', 'two'].map((name) => ({
-  name,
-  state: 'ready',
-  engine: null,
-  backend: null,
-  vramBytes: null,
-  node: null,
-  labels: {},
-  weight: 1,
-  inFlight: 0,
-  ttftMs: null,
-}))
+const endpoints = ['one', 'two'].map(
+  (name): ScriptEndpoint => ({
+    name,
+    state: 'ready',
+    engine: null,
+    backend: null,
+    vramBytes: null,
+    node: null,
+    labels: {},
+    weight: 1,
+    inFlight: 0,
+    ttftMs: null,
+  }),
+)
 
 async function script(text: string) {
   const started = await startRouteScript(text, systemClock)

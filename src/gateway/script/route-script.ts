@@ -6,6 +6,7 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { scriptLimits } from '#gateway/script/script-limits.ts'
 import type {
   FromScript,
   ScriptEndpoint,
@@ -15,21 +16,10 @@ import type {
 } from '#gateway/script/script-wire.ts'
 import type { Clock } from '#std/clock.ts'
 
-/**
- * The sandbox cuts a run off after 5 ms of computing. What is silent for much longer sits in one long
- * step of it, which nothing else ends; or the machine is busy, and then a script is not to blame for
- * some tenths of a second. So this is the last resort, and what a client can lose to a script at most.
- */
-const silentMsMax = 1_000
-
 /** A thread starts in some 30 ms; on a machine that swaps it may take this. */
 const startMsMax = 10_000
 
-/** A script that costs so many threads in a row costs every one: nobody waits for it any more. */
-const lostThreadsMax = 3
-
-/** Who waits longer than so many others gets no answer in time: rules alone decide then. */
-const waitingMax = 200
+const { silentMs: silentMsMax, lostThreads: lostThreadsMax, waiting: waitingMax } = scriptLimits
 
 /** The file cannot be used: says what is wrong in it, and where. */
 export class RouteScriptError extends Error {}

@@ -90,6 +90,11 @@ test('a script that takes all memory fails, and takes none of ours', async () =>
   const greedy = await script(`function route() { let all = 'x'; for (;;) all += all }`)
   const { kind } = greedy.choose(request, endpoints)
   expect(kind).toBe('failed')
+  const lists = await script(`function route() { return new Array(1e9).fill(0) }`)
+  expect(lists.choose(request, endpoints)).toEqual({
+    kind: 'failed',
+    why: 'it took more than 8 MiB of memory (line 1)',
+  })
 })
 
 test('a deep recursion fails and does not take the gateway along', async () => {
@@ -101,8 +106,11 @@ test.each([
   { text: `function route() { return 'rack' }`, why: 'route() returned no list of endpoints' },
   { text: `function route() { return ['moon'] }`, why: 'returned "moon"' },
   { text: `function route() { return [null] }`, why: 'returned null' },
-  { text: `function route() {\n  return nothing\n}`, why: "'nothing' is not defined (line 2)" },
-  { text: `function route() { throw 'so' }`, why: 'so' },
+  {
+    text: `function route() {\n  return nothing\n}`,
+    why: "it threw ReferenceError: 'nothing' is not defined (line 2)",
+  },
+  { text: `function route() { throw 'so' }`, why: 'it threw so' },
 ])('$why', async ({ text, why }) => {
   const bad = await script(text)
   expect(bad.choose(request, endpoints)).toEqual({
@@ -145,7 +153,7 @@ test.each([
   },
   { thrown: 'Promise.resolve(1)', why: /./ },
   { thrown: 'Symbol("x")', why: 'Symbol(x)' },
-  { thrown: 'new Error("y".repeat(5_000))', why: /^Error: y{200,300}$/ },
+  { thrown: 'new Error("y".repeat(5_000))', why: /^it threw Error: y{200,300}$/ },
 ])('whatever is thrown is a reason in a line, and the next is answered: $thrown', async (of) => {
   const throws = await script(
     `function route({ key }, all) { if (key === 'odd') throw ${of.thrown}; return all }`,

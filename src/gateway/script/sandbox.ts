@@ -14,22 +14,21 @@ import {
   type QuickJSRuntime,
   type QuickJSSyncVariant,
 } from 'quickjs-emscripten-core'
+import { scriptLimits } from '#gateway/script/script-limits.ts'
 import type { ScriptEndpoint, ScriptRequest, ScriptVerdict } from '#gateway/script/script-wire.ts'
 import { parseJson } from '#std/parse-json.ts'
 
-/** A client waits while it runs; a rule that needs longer belongs somewhere else. */
-const timeMsMax = 5
+const {
+  computingMs: timeMsMax,
+  memoryBytes: memoryBytesMax,
+  stackBytes: stackBytesMax,
+} = scriptLimits
 
 /**
  * Without a clock of the processor's time: QuickJS asks every 10,000 steps, which take it a quarter
  * of a millisecond or so, more on slow machines.
  */
 const interruptsMax = 20
-
-/** Room for a thousand endpoints with their labels; the engine itself takes a tenth of it. */
-const memoryBytesMax = 8 * 1024 * 1024
-
-const stackBytesMax = 256 * 1024
 
 /** The file could not be used at all: says what is wrong in it, and where. */
 export class SandboxError extends Error {}
@@ -76,7 +75,7 @@ export class Sandbox {
   /** @throws {SandboxError} */
   define(text: string): void {
     const context = this.#context
-    this.#allow(defineMsMax)
+    this.#allow(scriptLimits.loadingMs)
     const ran = context.evalCode(text, 'routing.js')
     if (ran.error) throw new SandboxError(this.#errorText(ran.error))
     ran.value.dispose()
@@ -101,9 +100,8 @@ export class Sandbox {
     given.dispose()
     if (answered.error) {
       const late = this.#isOver
-      const text = this.#errorText(answered.error)
-      const why = late && /interrupted/.test(text) ? `it ran longer than ${timeMsMax} ms` : text
-      return { kind: 'failed', why }
+      const thrown = this.#errorText(answered.error)
+      return { kind: 'failed', why: failureText(thrown, late) }
     }
     const answer = context.getString(answered.value)
     answered.value.dispose()
@@ -131,7 +129,7 @@ export class Sandbox {
     try {
       return thrownText(this.#context.dump(handle))
     } catch {
-      return 'it threw something that cannot be shown'
+      return 'something that cannot be shown'
     } finally {
       // Of a promise, looking at it has given the handle up already.
       if (handle.alive) handle.dispose()
@@ -139,20 +137,29 @@ export class Sandbox {
   }
 }
 
+/** What ended a run: the sandbox, which ends it with errors of QuickJS, or the script itself. */
+function failureText(thrown: string, late: boolean): string {
+  if (late && /interrupted/.test(thrown)) return `it ran longer than ${timeMsMax} ms`
+  const line = / \(line \d+\)$/.exec(thrown)?.[0] ?? ''
+  if (thrown.startsWith('InternalError: out of memory')) {
+    return `it took more than ${memoryBytesMax / bytesPerMiB} MiB of memory${line}`
+  }
+  return `it threw ${thrown}`
+}
+
+const bytesPerMiB = 1024 * 1024
+
 /** A reason stands in a line of a log and in records of decisions. */
 const whyLettersMax = 300
 
 function thrownText(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error).slice(0, whyLettersMax)
   const { name, message, stack } = error as Record<string, unknown>
-  if (typeof message !== 'string') return 'it threw an object without a message'
+  if (typeof message !== 'string') return 'an object without a message'
   const line = /routing\.js:(\d+)/.exec(String(stack ?? ''))?.[1]
   const where = line === undefined ? '' : ` (line ${line})`
   return `${typeof name === 'string' ? name : 'Error'}: ${message}${where}`.slice(0, whyLettersMax)
 }
-
-/** Tables may be built once; a script that computes for longer is one that hangs. */
-const defineMsMax = 1_000
 
 /** Text crosses the border of the sandbox once each way: cheaper than one handle for each field. */
 const wrapper = `(function (given) {

@@ -28,6 +28,7 @@ export function account(state: GatewayState, exchange: Exchange): void {
       model: asked?.modelText ?? '',
       answeredModel: exchange.answeredModel,
       decisions: exchange.decisions,
+      scriptFailures: exchange.scriptFailures,
       attempts: exchange.attempts,
       queueMs: exchange.queueMs,
       ttftMs: exchange.ttftMs,
