@@ -19,6 +19,7 @@ const entry: AccessEntry = {
   promptTokens: 12,
   cachedTokens: null,
   completionTokens: 340,
+  tokensCounted: false,
   events: 341,
   bytesOut: 9_000,
 }
@@ -36,8 +37,21 @@ test('a refusal is told with its code, and a client that left as that', () => {
   expect(
     after(accessText({ ...entry, ...none, ...usage, status: 404, error: 'model_not_found' })),
   ).toBe('404 8 ms gpt-4o-mini, model_not_found (req-6fwfju-1)')
-  expect(after(accessText({ ...entry, status: 499, attempts: ['a: reset', 'h100: -'] }))).toBe(
-    '499 1.2 s llama-3.1-8b on h100, 2 attempts, client left (req-6fwfju-1)',
+  expect(
+    after(accessText({ ...entry, ...usage, status: 499, attempts: ['a: reset', 'h100: -'] })),
+  ).toBe('499 1.2 s llama-3.1-8b on h100, 2 attempts, client left (req-6fwfju-1)')
+})
+
+test('an answer that was cut is told with how far it came, and what was counted is marked', () => {
+  const counted = { ...entry, completionTokens: 34, tokensCounted: true }
+  expect(after(accessText({ ...counted, status: 499 }))).toBe(
+    '499 1.2 s llama-3.1-8b on h100, client left, ~34 tokens (req-6fwfju-1)',
+  )
+  expect(after(accessText({ ...counted, error: 'stream_interrupted' }))).toBe(
+    '200 1.2 s llama-3.1-8b on…, stream_interrupted, ~34 tokens (req-6fwfju-1)',
+  )
+  expect(after(accessText(counted))).toBe(
+    '200 1.2 s llama-3.1-8b on h100, ~12+34 tokens (req-6fwfju-1)',
   )
 })
 

@@ -20,6 +20,8 @@ export interface AccessEntry {
   /** Of the prompt, those that lay in the engine's cache, where it says so. */
   readonly cachedTokens: number | null
   readonly completionTokens: number | null
+  /** Not all tokens are reported: the prompt is estimated, or events of the answer were counted. */
+  readonly tokensCounted: boolean
   readonly events: number
   readonly bytesOut: number
 }
@@ -38,7 +40,7 @@ export function accessText(entry: AccessEntry): string {
   const head = `${time} ${entry.status} ${durationText(entry.totalMs)} `
   const tail = [
     ...(attempts.length > 1 ? [`, ${attempts.length} attempts`] : []),
-    ...(what === null ? tokensText(entry) : [`, ${what}`]),
+    ...(what === null ? tokensText(entry) : [`, ${what}${cutText(entry)}`]),
     ` (${shortened(entry.requestId, idWidthMax)})`,
   ].join('')
   const name = answeredModel ?? model ?? entry.api
@@ -50,9 +52,16 @@ export function accessText(entry: AccessEntry): string {
 /** What HTTP logs have for a client that left before its answer. */
 export const clientGone = 499
 
-function tokensText({ promptTokens, completionTokens }: AccessEntry): string[] {
+function tokensText(entry: AccessEntry): string[] {
+  const { promptTokens, completionTokens, tokensCounted } = entry
   if (promptTokens === null && completionTokens === null) return []
-  return [`, ${promptTokens ?? 0}+${completionTokens ?? 0} tokens`]
+  return [`, ${tokensCounted ? '~' : ''}${promptTokens ?? 0}+${completionTokens ?? 0} tokens`]
+}
+
+/** How far an answer came that was cut. */
+function cutText({ completionTokens, tokensCounted }: AccessEntry): string {
+  if (completionTokens === null) return ''
+  return `, ${tokensCounted ? '~' : ''}${completionTokens} tokens`
 }
 
 function durationText(ms: number): string {

@@ -8,6 +8,7 @@ import type { Dispatcher } from 'undici'
 import type { ServedModel } from '#core/endpoint.ts'
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
+import { isInWords } from '#core/task.ts'
 import { type AttemptFailure, readRefusal } from '#gateway/attempt-failure.ts'
 import { connectionFailure } from '#gateway/connection-failure.ts'
 import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
@@ -17,6 +18,7 @@ import type { AttemptRecord, Exchange, UnderWay } from '#gateway/exchange.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
+import { spentTokens } from '#gateway/spent-tokens.ts'
 import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
 import type { FailureKind } from '#routing/retry.ts'
 
@@ -228,7 +230,6 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   /** The answer was whole. */
   #complete(): void {
-    const { exchange } = this.#options
     const endpoint = this.#endpoint
     const relay = this.#relay as AnswerRelay
     if (relay.streams && relay.firstByteAtMs !== null) {
@@ -236,11 +237,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       endpoint.noteTtft(ttftMs)
       endpoint.stats.ttftMs.add(ttftMs)
     }
-    exchange.usage = relay.usage()
-    if (exchange.usage !== null) {
-      endpoint.stats.promptTokens += exchange.usage.promptTokens
-      endpoint.stats.completionTokens += exchange.usage.completionTokens
-    }
+    this.#noteTokens(relay, !relay.engineFailed)
     if (relay.engineFailed) {
       this.#close('server-error', { kind: 'failure', detail: 'it failed in mid-stream' }, 'failed')
     } else {
@@ -293,7 +290,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       return
     }
     const relay = this.#relay
-    this.#options.exchange.usage = relay.usage()
+    this.#noteTokens(relay, false)
     this.#close(outcome, evidence, detail)
     this.#abort()
     relay.interrupt(
@@ -325,7 +322,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   clientGone(): void {
     if (this.#over) return
-    this.#options.exchange.usage ??= this.#relay?.usage() ?? null
+    if (this.#relay !== null) this.#noteTokens(this.#relay, false)
     this.#close('client-abort', null, 'the client left')
     this.#abort()
     this.#resolve({ kind: 'client-gone' })
@@ -335,12 +332,28 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     if (this.#over) return
     const relay = this.#relay
     const begun = relay !== null && this.#options.exchange.response.headersSent
-    this.#options.exchange.usage ??= relay?.usage() ?? null
+    if (relay !== null) this.#noteTokens(relay, false)
     this.#close('shutdown', null, 'was cut by the end of the gateway')
     this.#abort()
     if (begun)
       relay.interrupt('draining', 'The gateway is shutting down, and this answer is not whole.')
     this.#resolve({ kind: begun ? 'answered' : 'shut-down' })
+  }
+
+  /** What the answer came to, as far as it went. */
+  #noteTokens(relay: AnswerRelay, isWhole: boolean): void {
+    const { exchange, sent } = this.#options
+    exchange.usage = relay.usage()
+    // Nothing was generated for a request that no engine began to answer.
+    if (exchange.ttftMs === null) return
+    const isReported = isWhole && (exchange.usage?.completionTokens ?? 0) > 0
+    const events = isReported || !isInWords(exchange.route.task) ? null : relay.contentEvents()
+    const { promptTokens } = sent.request
+    const spent = spentTokens(exchange.usage, events, { promptTokens, isWhole })
+    exchange.spent = spent
+    if (spent === null) return
+    this.#endpoint.stats.promptTokens += spent.promptTokens
+    this.#endpoint.stats.completionTokens += spent.completionTokens
   }
 
   /** How fast a stream came that ends now. */

@@ -8,6 +8,7 @@ import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
 import type { ApiRoute } from '#gateway/api-table.ts'
 import type { ApiKey } from '#gateway/key-ring.ts'
 import type { RequestBody } from '#gateway/request-body.ts'
+import type { SpentTokens } from '#gateway/spent-tokens.ts'
 import type { Usage } from '#openai/usage.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type { Splice } from '#std/splice-bytes.ts'
@@ -96,7 +97,10 @@ export class Exchange {
   answeredBy: EndpointId | null = null
   answeredModel: ModelName | null = null
   ttftMs: number | null = null
+  /** As its engine reported it. */
   usage: Usage | null = null
+  /** What it came to, reported or counted; null where nobody knows. */
+  spent: SpentTokens | null = null
   /** Events relayed; near the number of tokens, for streams that report no usage. */
   events = 0
   bytesOut = 0

@@ -51,7 +51,7 @@ export class GatewayMetrics {
     })
     this.tokens = new Counter({
       name: 'motley_tokens_total',
-      help: 'Tokens as engines reported them, by direction.',
+      help: 'Tokens as engines reported them, or as counted where an answer was cut, by direction.',
       labelNames: ['model', 'direction'],
       registers,
     })
@@ -125,9 +125,9 @@ export class GatewayMetrics {
       figures.ttft.observe(exchange.ttftMs / 1000)
     }
     if (exchange.queueMs > 0) figures.queueWait.observe(exchange.queueMs / 1000)
-    if (exchange.usage !== null) {
-      figures.promptTokens += exchange.usage.promptTokens
-      figures.completionTokens += exchange.usage.completionTokens
+    if (exchange.spent !== null) {
+      figures.promptTokens += exchange.spent.promptTokens
+      figures.completionTokens += exchange.spent.completionTokens
     }
   }
 

@@ -36,7 +36,10 @@ export interface AnswerRelay {
   finish(): void
   /** Says in the stream why the answer is incomplete, and breaks the connection. */
   interrupt(code: 'stream_interrupted' | 'draining', message: string): void
+  /** As the engine reported it, so far. */
   usage(): Usage | null
+  /** Events that carried a piece of the answer; null where it is no stream. */
+  contentEvents(): number | null
   /** Lets go of the response; nothing is sent after it but what `finish` or `interrupt` sends. */
   release(): void
 }

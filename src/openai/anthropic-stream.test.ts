@@ -24,6 +24,9 @@ test('usage is read from message_delta', () => {
     cachedTokens: null,
   })
   expect(anthropicStream.readUsage('{"type":"ping"}')).toBeNull()
+  const message = { usage: { input_tokens: 11, output_tokens: 1 } }
+  const begins = JSON.stringify({ type: 'message_start', message })
+  expect(anthropicStream.readUsage(begins)).toMatchObject({ promptTokens: 11 })
 })
 
 test.each([

@@ -40,5 +40,10 @@ export const anthropicStream: StreamShape = {
   errorFrame(error) {
     return `event: error\ndata: ${JSON.stringify(anthropicErrorBody(error))}\n\n`
   },
-  readUsage: (data) => readUsage(jsonObject(data)?.['usage']),
+  isContent: (data) => jsonObject(data)?.['type'] === 'content_block_delta',
+  /** The prompt is told with the message that begins, the answer with the one that ends. */
+  readUsage(data) {
+    const event = jsonObject(data)
+    return readUsage(event?.['usage'] ?? asObject(event?.['message'])?.['usage'])
+  },
 }

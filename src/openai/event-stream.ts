@@ -7,6 +7,7 @@ export const eventStream: StreamShape = {
   framing: 'sse',
   endMarker: null,
   meaning: (data) => (jsonObject(data)?.['error'] ? 'error' : 'complete'),
+  isContent: () => false,
   errorFrame: openAiStream.errorFrame,
   readUsage: openAiStream.readUsage,
 }

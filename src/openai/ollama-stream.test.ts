@@ -3,6 +3,15 @@ import { ollamaChat } from '#openai/ollama-api.ts'
 import { ollamaStream, readOllamaUsage } from '#openai/ollama-stream.ts'
 
 test.each([
+  ['a word of a chat', { message: { role: 'assistant', content: 'a' }, done: false }, true],
+  ['a thought', { message: { role: 'assistant', content: '', thinking: 'a' } }, true],
+  ['a word', { response: 'a', done: false }, true],
+  ['the last line', { message: { role: 'assistant', content: '' }, done: true }, false],
+])('%s is content: %j is %s', (_what, line, isContent) => {
+  expect(ollamaStream.isContent(JSON.stringify(line))).toBe(isContent)
+})
+
+test.each([
   ['{"message":{"content":"a"},"done":false}', 'more'],
   ['{"message":{"content":""},"done":true,"eval_count":5}', 'end'],
   ['{"done":"true"}', 'more'],

@@ -1,7 +1,7 @@
 /** Ollama's native API: lines of JSON, the last one says `done` and carries the counts. */
 import type { StreamShape } from '#openai/stream-shape.ts'
 import { count, type Usage } from '#openai/usage.ts'
-import { jsonObject } from '#std/json-object.ts'
+import { asObject, jsonObject } from '#std/json-object.ts'
 
 export function readOllamaUsage(field: (name: string) => unknown): Usage | null {
   const promptTokens = count(field('prompt_eval_count'))
@@ -23,6 +23,13 @@ export const ollamaStream: StreamShape = {
     return line?.['done'] === true ? 'end' : 'more'
   },
   errorFrame: ({ message }) => `${JSON.stringify({ error: message })}\n`,
+  isContent(data) {
+    const line = jsonObject(data)
+    const { role, ...said } = asObject(line?.['message']) ?? {}
+    return [line?.['response'], line?.['thinking'], ...Object.values(said)].some(
+      (value) => (typeof value === 'string' || Array.isArray(value)) && value.length > 0,
+    )
+  },
   readUsage(data) {
     const line = jsonObject(data)
     return readOllamaUsage((name) => line?.[name])

@@ -66,6 +66,20 @@ test('a frame that cannot end a choice is not parsed', () => {
   expect(parsed).toBe(0)
 })
 
+test.each([
+  ['a word', chunk({ delta: { content: 'a' } }), true],
+  ['a thought', chunk({ delta: { content: null, reasoning_content: 'a' } }), true],
+  ['a tool call', chunk({ delta: { tool_calls: [{ index: 0 }] } }), true],
+  ['a word of completions', chunk({ text: 'a', finish_reason: null }), true],
+  ['a last word', chunk({ delta: { content: 'a' }, finish_reason: 'stop' }), true],
+  ['a role', chunk({ delta: { role: 'assistant', content: '' } }), false],
+  ['an end', chunk({ delta: {}, finish_reason: 'stop' }), false],
+  ['a usage', JSON.stringify({ choices: [], usage }), false],
+  ['the end marker', '[DONE]', false],
+])('%s is content: %s is %s', (_what, data, isContent) => {
+  expect(openAiStream.isContent(data)).toBe(isContent)
+})
+
 test('usage is read from the event that carries it, and from no other', () => {
   expect(openAiStream.readUsage(JSON.stringify({ choices: [], usage }))).toEqual({
     promptTokens: 11,

@@ -2,7 +2,7 @@
 import { openAiErrorBody } from '#openai/error.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import { readUsage } from '#openai/usage.ts'
-import { jsonObject } from '#std/json-object.ts'
+import { asObject, jsonObject } from '#std/json-object.ts'
 
 export const openAiStream: StreamShape = {
   framing: 'sse',
@@ -27,7 +27,25 @@ export const openAiStream: StreamShape = {
   errorFrame({ status, code, message, param }) {
     return `data: ${JSON.stringify(openAiErrorBody(status, message, code, param))}\n\n`
   },
+  isContent(data) {
+    const choices = jsonObject(data)?.['choices']
+    return (
+      Array.isArray(choices) &&
+      choices.some((choice) => isFilled(choice?.text) || says(choice?.delta))
+    )
+  },
   readUsage: (data) => readUsage(jsonObject(data)?.['usage']),
+}
+
+/** Content, reasoning by whatever name, a refusal or tool calls. */
+function says(delta: unknown): boolean {
+  return Object.entries(asObject(delta) ?? {}).some(
+    ([name, value]) => name !== 'role' && isFilled(value),
+  )
+}
+
+function isFilled(value: unknown): boolean {
+  return (typeof value === 'string' || Array.isArray(value)) && value.length > 0
 }
 
 function hasEnded(choice: { readonly finish_reason?: unknown } | null): boolean {

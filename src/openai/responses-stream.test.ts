@@ -15,6 +15,14 @@ test.each([
   expect(responsesStream.meaning(JSON.stringify({ type }))).toBe(meaning)
 })
 
+test('pieces of the answer are its deltas', () => {
+  const isContent = (type: string) => responsesStream.isContent(JSON.stringify({ type }))
+  expect(isContent('response.output_text.delta')).toBe(true)
+  expect(isContent('response.function_call_arguments.delta')).toBe(true)
+  expect(isContent('response.created')).toBe(false)
+  expect(isContent('response.output_text.done')).toBe(false)
+})
+
 test('an end marker, which some engines send, is the end', () => {
   expect(responsesStream.meaning('[DONE]')).toBe('end')
 })

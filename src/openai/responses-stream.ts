@@ -24,6 +24,10 @@ export const responsesStream: StreamShape = {
     const event = { type: 'error', code, message, param, sequence_number: null }
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`
   },
+  isContent(data) {
+    const type = jsonObject(data)?.['type']
+    return typeof type === 'string' && type.endsWith('.delta')
+  },
   readUsage(data) {
     return readUsage(asObject(jsonObject(data)?.['response'])?.['usage'])
   },

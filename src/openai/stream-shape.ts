@@ -37,6 +37,11 @@ export interface StreamShape {
   /** Sent after a complete answer whose engine forgot it; null when there is no such marker. */
   readonly endMarker: string | null
   errorFrame(error: WireError): string
+  /**
+   * Whether a frame carries a piece of the answer, and not only how it begins or ends. Called for the
+   * first and the last few frames of streams whose engine does not report what they came to.
+   */
+  isContent(data: string): boolean
   /** The usage that a frame carries, or null. */
   readUsage(data: string): Usage | null
 }

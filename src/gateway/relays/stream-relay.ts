@@ -16,7 +16,10 @@ import { sseData } from '#std/sse-data.ts'
 
 const streamHeaders = ['cache-control', 'no-cache', 'x-accel-buffering', 'no']
 
-/** How many of the last frames are kept, to see how the answer ended: answer, usage, end marker. */
+/**
+ * How many of the last frames are kept, to see how the answer ended: answer, usage, end marker. And of
+ * the first, where some engines tell what the prompt was, and most begin with events without content.
+ */
 const framesKept = 4
 
 /** A frame longer than this ends the answer: it is held back whole until its end comes. */
@@ -32,6 +35,7 @@ export class StreamRelay implements AnswerRelay {
   readonly #splitter: FrameSplitter
   /** The name to replace in each event, and what with, as JSON. */
   readonly #rename: { readonly from: string; readonly to: string } | null
+  readonly #first: Buffer[] = []
   readonly #last: Buffer[] = []
   /** How many choices must end, and which have. */
   readonly #choices: number
@@ -117,13 +121,19 @@ export class StreamRelay implements AnswerRelay {
   }
 
   usage(): Usage | null {
-    if (this.#usage !== null) return this.#usage
-    for (const frame of this.#last.toReversed()) {
-      const data = this.#dataOf(frame)
-      const usage = data === null ? null : this.#shape.readUsage(data)
-      if (usage !== null) return usage
-    }
-    return null
+    const last = this.#usage ?? this.#usageIn(this.#last.toReversed())
+    if (last !== null && last.promptTokens > 0) return last
+    const first = this.#usageIn(this.#first)
+    return last === null || first === null
+      ? (last ?? first)
+      : { ...first, completionTokens: last.completionTokens }
+  }
+
+  contentEvents(): number {
+    const { events } = this.#options.exchange
+    const both = Math.max(0, this.#first.length + this.#last.length - events)
+    const ends = [...this.#first, ...this.#last.slice(both)]
+    return events - ends.filter((frame) => !this.#isContent(frame)).length
   }
 
   release(): void {
@@ -149,6 +159,7 @@ export class StreamRelay implements AnswerRelay {
     }
     if (this.#choices > 1) this.#noteEnded(frame)
     this.#options.exchange.events++
+    if (this.#first.length < framesKept) this.#first.push(frame)
     this.#last.push(frame)
     if (this.#last.length > framesKept) this.#last.shift()
     this.#out.push(this.#rename === null ? frame : renamed(frame, this.#rename))
@@ -170,6 +181,20 @@ export class StreamRelay implements AnswerRelay {
 
   #dataOf(frame: Buffer): string | null {
     return this.#shape.framing === 'sse' ? sseData(frame) : frame.toString('utf8')
+  }
+
+  #usageIn(frames: readonly Buffer[]): Usage | null {
+    for (const frame of frames) {
+      const data = this.#dataOf(frame)
+      const usage = data === null ? null : this.#shape.readUsage(data)
+      if (usage !== null) return usage
+    }
+    return null
+  }
+
+  #isContent(frame: Buffer): boolean {
+    const data = this.#dataOf(frame)
+    return data !== null && this.#shape.isContent(data)
   }
 
   #isBroken(frame: Buffer): boolean {

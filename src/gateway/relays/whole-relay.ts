@@ -80,6 +80,10 @@ export class WholeRelay implements AnswerRelay {
     return this.#options.exchange.route.api.readUsage((name) => lastMemberValue(body, name))
   }
 
+  contentEvents(): null {
+    return null
+  }
+
   release(): void {
     this.#writer.release()
   }

@@ -55,9 +55,10 @@ export function account(state: GatewayState, exchange: Exchange): void {
     queueMs: Math.round(exchange.queueMs),
     ttftMs: exchange.ttftMs === null ? null : Math.round(exchange.ttftMs),
     totalMs: Math.round(totalMs),
-    promptTokens: exchange.usage?.promptTokens ?? null,
-    cachedTokens: exchange.usage?.cachedTokens ?? null,
-    completionTokens: exchange.usage?.completionTokens ?? null,
+    promptTokens: exchange.spent?.promptTokens ?? null,
+    cachedTokens: exchange.spent?.cachedTokens ?? null,
+    completionTokens: exchange.spent?.completionTokens ?? null,
+    tokensCounted: exchange.spent?.counted ?? false,
     events: exchange.events,
     bytesOut: exchange.bytesOut,
   })

@@ -16,14 +16,11 @@ export function admit(state: GatewayState, exchange: Exchange): Admission {
   return state.keys.admit(key, tokens, state.nowMs())
 }
 
-/** What a request came to: as the engine counted, or guessed from what went back and forth. */
+/** What a request came to: as it was reported or counted, or guessed from what went back and forth. */
 export function usedTokens(exchange: Exchange): number {
-  const { usage } = exchange
-  if (usage !== null) return usage.promptTokens + usage.completionTokens
+  const { asked, spent, ttftMs, events, bytesOut } = exchange
+  if (spent !== null) return spent.promptTokens + spent.completionTokens
   // Nothing was generated for a request that no engine began to answer.
-  if (exchange.ttftMs === null) return 0
-  const answered = exchange.asked?.stream
-    ? exchange.events
-    : Math.ceil(exchange.bytesOut / bytesPerToken)
-  return promptTokens(exchange) + answered
+  if (ttftMs === null) return 0
+  return promptTokens(exchange) + (asked?.stream ? events : Math.ceil(bytesOut / bytesPerToken))
 }

@@ -38,7 +38,7 @@ export function parseAccessLog(text: string, name: string): AccessLog {
   for (const line of text.split('\n')) {
     const entry = entryOf(line)
     if (entry === null) continue
-    if (entry.status >= 400) failed++
+    if (entry.status >= 400 || entry.wasCut) failed++
     else if (entry.promptTokens < 1 || entry.completionTokens < 1) withoutTokens++
     else {
       requests.push({
@@ -85,6 +85,8 @@ interface Entry {
   readonly endedAtMs: number
   readonly totalMs: number
   readonly status: number
+  /** Its stream ended in an error, after a status that was good. */
+  readonly wasCut: boolean
   readonly model: string | null
   readonly client: string | null
   readonly promptTokens: number
@@ -112,6 +114,7 @@ function entryOf(line: string): Entry | null {
     endedAtMs,
     totalMs,
     status: number('status'),
+    wasCut: text('error') !== null,
     // Clients write aliases: only what answered says which model that is.
     model: text('answeredModel') ?? text('model'),
     client: text('key'),
