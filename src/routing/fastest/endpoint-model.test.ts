@@ -62,3 +62,14 @@ test('the first token of a prompt that another one overtook tells nothing of roo
   endpoint.firstToken(first, 5_000)
   expect(endpoint.seats).toBe(Infinity)
 })
+
+test('one that computes a long prompt is not silent until three times its time is over', () => {
+  const endpoint = model()
+  // Ten chunks of 2,048 tokens, each a step of 20 ms and the 205 ms of its tokens.
+  endpoint.begin({ ...stream('long'), newTokens: 20_480 }, 0)
+  expect([2_000, 6_700, 6_800].map((nowMs) => endpoint.isSilent(nowMs))).toEqual([
+    false,
+    false,
+    true,
+  ])
+})

@@ -24,9 +24,13 @@ const chunkTokensMin = 16
 const headDoneRatioMax = 0.9
 /** A report counts for so much of what is thought of others: reports are old, and counts jump. */
 const reportWeight = 0.3
-/** Silent for longer than this, and than ten steps, an endpoint with work is not to be trusted. */
+/**
+ * Silent for longer than this, than ten steps, and than three times what it should need for the
+ * prompt that it is at, an endpoint with work is not to be trusted.
+ */
 const silenceMsMin = 2_000
 const silenceSteps = 10
+const silencePrompts = 3
 
 export class EndpointModel {
   readonly id: EndpointId
@@ -195,8 +199,10 @@ export class EndpointModel {
     if (this.#heard === 0) return false
     const silentMs = nowMs - this.#progressAtMs
     if (silentMs < silenceMsMin) return false
-    const expectedMs = this.#prefills > 0 ? 3 * this.pendingMs(nowMs) : 0
-    return silentMs > Math.max(silenceSteps * this.stepMs(), expectedMs)
+    const head = this.prefilling[0]
+    // All of it, not what is left: an engine that computes a long prompt says nothing until its end.
+    const headMs = head === undefined ? 0 : this.prefillMs(head.newTokens, head.pairs)
+    return silentMs > Math.max(silenceSteps * this.stepMs(), silencePrompts * headMs)
   }
 
   begin(stream: Stream, nowMs: number): void {
