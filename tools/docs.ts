@@ -20,7 +20,7 @@ import { scriptEndpoint, scriptRequest } from '#gateway/script/script-wire.ts'
 
 const folder = fileURLToPath(new URL('../docs/reference/', import.meta.url))
 
-const pages: Readonly<Record<string, () => string>> = {
+const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'configuration.md': configurationPage,
   'routing-script.md': routingScriptPage,
   'errors.md': errorsPage,
@@ -190,8 +190,8 @@ ${rows.join('\n\n')}
 `
 }
 
-function commandLinePage(): string {
-  const program = createProgram()
+async function commandLinePage(): Promise<string> {
+  const program = await createProgram()
   return `# Command line
 
 ${generated}
@@ -221,9 +221,10 @@ function read(file: string): string | null {
 
 const check = process.argv.includes('--check')
 mkdirSync(folder, { recursive: true })
-const stale = Object.entries(pages)
-  .map(([name, write]) => ({ name, text: write() }))
-  .filter(({ name, text }) => read(folder + name) !== text)
+const written = await Promise.all(
+  Object.entries(pages).map(async ([name, write]) => ({ name, text: await write() })),
+)
+const stale = written.filter(({ name, text }) => read(folder + name) !== text)
 for (const { name, text } of check ? [] : stale) writeFileSync(folder + name, text)
 if (check && stale.length > 0) {
   console.error(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { expect, test } from 'vitest'
-import { createProgram, shownCommands } from '#cli/program.ts'
+import { createProgram, programFor, shownCommands } from '#cli/program.ts'
 
 function shownHelp(command: Command): string {
   let text = ''
@@ -16,7 +16,7 @@ function everyCommand(command: Command, parent = ''): { name: string; command: C
 }
 
 test('help tells each command, its options and the exit codes, in 80 columns', async () => {
-  const texts = everyCommand(createProgram()).map(
+  const texts = everyCommand(await createProgram()).map(
     ({ name, command }) => `$ ${name} --help\n\n${shownHelp(command)}`,
   )
   const text = texts.join('\n')
@@ -24,7 +24,7 @@ test('help tells each command, its options and the exit codes, in 80 columns', a
   await expect(text).toMatchFileSnapshot('../../fixtures/cli/help.txt')
 })
 
-test('every command that reads has --json', () => {
+test('every command that reads has --json', async () => {
   const reading = [
     'motley status',
     'motley models',
@@ -40,8 +40,24 @@ test('every command that reads has --json', () => {
     'motley model inspect',
     'motley load',
   ]
-  const withJson = everyCommand(createProgram())
+  const withJson = everyCommand(await createProgram())
     .filter(({ command }) => command.options.some(({ long }) => long === '--json'))
     .map(({ name }) => name)
   expect(withJson).toEqual(expect.arrayContaining(reading))
 })
+
+test('a command that is typed is loaded alone, and is the same as among all', async () => {
+  for (const command of shownCommands(await createProgram())) {
+    const alone = shownCommands(await programFor([command.name(), '--help']))
+    expect(alone.map(shownHelp)).toEqual([shownHelp(command)])
+  }
+})
+
+test.each([[], ['--help'], ['help', 'up'], ['statsu']])(
+  'all are loaded for "%s"',
+  async (...args) => {
+    const all = shownCommands(await createProgram()).map((command) => command.name())
+    const loaded = shownCommands(await programFor(args)).map((command) => command.name())
+    expect(loaded).toEqual(all)
+  },
+)

@@ -5,7 +5,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { keepCompileCache } from '#cli/compile-cache.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { packageFile } from '#cli/package-files.ts'
-import { createProgram, usageExitCode } from '#cli/program.ts'
+import { programFor, usageExitCode } from '#cli/program.ts'
 import { logLine } from '#cli/terminal.ts'
 
 // So that lists of processes show what a person has typed, not how Node was started.
@@ -26,7 +26,8 @@ keepCompileCache({
 })
 
 try {
-  await createProgram().parseAsync()
+  const program = await programFor(process.argv.slice(2))
+  await program.parseAsync()
 } catch (error) {
   process.exit(report(error))
 }

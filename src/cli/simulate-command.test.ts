@@ -28,7 +28,7 @@ async function simulate(...args: string[]): Promise<string> {
   const lines: string[] = []
   const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(line))
   try {
-    await createProgram().parseAsync(['node', 'motley', 'simulate', ...args])
+    await (await createProgram(['simulate'])).parseAsync(['node', 'motley', 'simulate', ...args])
   } finally {
     log.mockRestore()
   }
