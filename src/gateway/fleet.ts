@@ -3,6 +3,7 @@
  * change it between requests; a request looks at it at the moment it needs an endpoint.
  */
 
+import { ByTaskAndModel } from '#core/by-task-and-model.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { endpointName } from '#core/config/endpoints.ts'
 import type { ServedModel } from '#core/endpoint.ts'
@@ -20,7 +21,7 @@ export class Fleet {
   readonly #leaving = new Set<Endpoint>()
   #byModel = new Map<ModelName, Endpoint[]>()
   /** What of `#byModel` serves a task, as far as it was asked for. */
-  readonly #byTask = new Map<Task, Map<ModelName, readonly Endpoint[]>>()
+  readonly #serving = new ByTaskAndModel<readonly Endpoint[]>()
   /** Of each model, the shortest context that is known, where they differ. */
   #shortest = new Map<ModelName, number>()
   #aliases = new Map<string, ModelName>()
@@ -99,17 +100,11 @@ export class Fleet {
   serving(model: ModelName, task: Task): readonly Endpoint[] {
     const endpoints = this.#byModel.get(model)
     if (endpoints === undefined) return []
-    let ofTask = this.#byTask.get(task)
-    if (ofTask === undefined) {
-      ofTask = new Map()
-      this.#byTask.set(task, ofTask)
-    }
-    let serving = ofTask.get(model)
-    if (serving === undefined) {
-      serving = endpoints.filter((endpoint) => endpoint.serves(model, task))
-      ofTask.set(model, serving)
-    }
-    return serving
+    const asked = { model, task }
+    const known = this.#serving.get(asked)
+    if (known !== undefined) return known
+    const serving = endpoints.filter((endpoint) => endpoint.serves(model, task))
+    return this.#serving.set(asked, serving)
   }
 
   /** A prompt up to it may go to any endpoint of the model; null where all hold as much. */
@@ -141,7 +136,7 @@ export class Fleet {
   }
 
   #index(): void {
-    this.#byTask.clear()
+    this.#serving.clear()
     this.#byModel = new Map()
     for (const endpoint of this.#endpoints.values()) {
       for (const model of endpoint.models?.keys() ?? []) {

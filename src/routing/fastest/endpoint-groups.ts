@@ -1,11 +1,12 @@
 /** The endpoints of each model and task, found again when the fleet changed. */
+import { ByTaskAndModel } from '#core/by-task-and-model.ts'
 import type { ModelName } from '#core/ids.ts'
 import type { Task } from '#core/task.ts'
 import { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
 import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
 
 export class EndpointGroups {
-  readonly #groups = new Map<Task, Map<ModelName, EndpointGroup>>()
+  readonly #groups = new ByTaskAndModel<EndpointGroup>()
   /** Those that are too large to be looked at whole. */
   readonly #large: EndpointGroup[] = []
 
@@ -15,23 +16,16 @@ export class EndpointGroups {
   }
 
   of(
-    { model: name, task }: { readonly model: ModelName; readonly task: Task },
+    asked: { readonly model: ModelName; readonly task: Task },
     all: Iterable<EndpointModel>,
     costMs: (model: EndpointModel) => number,
   ): EndpointGroup {
-    let ofTask = this.#groups.get(task)
-    if (ofTask === undefined) {
-      ofTask = new Map()
-      this.#groups.set(task, ofTask)
-    }
-    let group = ofTask.get(name)
-    if (group === undefined) {
-      const serving = [...all].filter(({ told }) => told.serves(name, task))
-      group = new EndpointGroup(serving, costMs)
-      ofTask.set(name, group)
-      if (!group.isSmall) this.#large.push(group)
-    }
-    return group
+    const known = this.#groups.get(asked)
+    if (known !== undefined) return known
+    const serving = [...all].filter(({ told }) => told.serves(asked.model, asked.task))
+    const group = new EndpointGroup(serving, costMs)
+    if (!group.isSmall) this.#large.push(group)
+    return this.#groups.set(asked, group)
   }
 
   /** What a usual request would take there has changed. */

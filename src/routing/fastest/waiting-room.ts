@@ -1,6 +1,6 @@
 /** All requests that are not bound yet, in a line for each model and task. */
-import type { ModelName, RequestId } from '#core/ids.ts'
-import type { Task } from '#core/task.ts'
+import { ByTaskAndModel } from '#core/by-task-and-model.ts'
+import type { RequestId } from '#core/ids.ts'
 import type { DispatchRequest } from '#routing/dispatcher.ts'
 import { FairTurns } from '#routing/fastest/fair-turns.ts'
 import { urgencyOrder, type Waiting, WaitingLine } from '#routing/fastest/waiting-line.ts'
@@ -10,7 +10,7 @@ export class WaitingRoom {
   /** Those in which somebody waits or waited. */
   readonly lines: WaitingLine[] = []
   readonly #lateShare: number
-  readonly #lineOf = new Map<Task, Map<ModelName, WaitingLine>>()
+  readonly #lineOf = new ByTaskAndModel<WaitingLine>()
   readonly #byId = new ChurnMap<RequestId, Waiting>()
   readonly #turns = new FairTurns()
   readonly #first: Waiting[] = []
@@ -97,20 +97,11 @@ export class WaitingRoom {
   }
 
   #line(request: DispatchRequest): WaitingLine {
-    return (
-      this.#lineOf.get(request.task)?.get(request.model) ??
-      this.#keep(request, new WaitingLine(this.#lateShare))
-    )
+    return this.#lineOf.get(request) ?? this.#keep(request, new WaitingLine(this.#lateShare))
   }
 
-  #keep({ task, model }: DispatchRequest, line: WaitingLine): WaitingLine {
-    let ofTask = this.#lineOf.get(task)
-    if (ofTask === undefined) {
-      ofTask = new Map()
-      this.#lineOf.set(task, ofTask)
-    }
-    ofTask.set(model, line)
+  #keep(request: DispatchRequest, line: WaitingLine): WaitingLine {
     this.lines.push(line)
-    return line
+    return this.#lineOf.set(request, line)
   }
 }
