@@ -12,39 +12,59 @@ import {
   judgeWork,
   newJudgement,
   refusalOf,
+  type Urgency,
 } from '#routing/fastest/judge.ts'
+import type { Outlook } from '#routing/fastest/outlook.ts'
+import type { Waiting } from '#routing/fastest/waiting-line.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { firstRefusal, routeRequest } from '#routing/route.ts'
-
-interface Decision {
-  readonly request: DispatchRequest
-  /** Null where nobody takes it. */
-  readonly chosen: EndpointModel | null
-  readonly nowMs: number
-  /** What is judged by, with what the endpoint holds of the prompt. Valid until the next call. */
-  readonly facts: (model: EndpointModel) => Facts
-  readonly lossMax: number
-  /** How many more there are than those told of. */
-  readonly leftOut: number
-}
 
 /** A record whose verdict may still change. */
 type Draft = { -readonly [Field in keyof CandidateRecord]: CandidateRecord[Field] }
 
-/** Made for every request, so it makes nothing but what is kept. */
-export function predictionRecord(
-  models: readonly EndpointModel[],
-  decision: Decision,
+/** Of a request that is sent. Made for every one, so it makes nothing but what is kept. */
+export function decisionRecord(
+  outlook: Outlook,
+  waiting: Waiting,
+  chosen: EndpointModel,
+  urgency: Urgency,
+  nowMs: number,
 ): DecisionRecord {
-  const { request, chosen, nowMs, leftOut } = decision
+  const told = worthTelling(outlook.group(waiting.request, nowMs), chosen)
+  return recordOf(outlook, told, { waiting, chosen, urgency, nowMs })
+}
+
+/** Of one that nobody took in time. */
+export function refusalRecord(outlook: Outlook, waiting: Waiting, nowMs: number): DecisionRecord {
+  const { request } = waiting
+  const told = mightHaveTaken(outlook.group(request, nowMs), request)
+  return recordOf(outlook, told, { waiting, chosen: null, urgency: 'leftover', nowMs })
+}
+
+interface Decided {
+  readonly waiting: Waiting
+  /** Null where nobody takes it. */
+  readonly chosen: EndpointModel | null
+  readonly urgency: Urgency
+  readonly nowMs: number
+}
+
+function recordOf(
+  outlook: Outlook,
+  models: readonly EndpointModel[],
+  { waiting, chosen, urgency, nowMs }: Decided,
+): DecisionRecord {
+  const { request } = waiting
+  const facts = outlook.facts(waiting, urgency, nowMs)
+  const lossMax = outlook.lossMax(waiting, urgency, nowMs)
   const asked = routeRequest(request, nowMs)
   const judgement = newJudgement()
   const candidates: Draft[] = []
   let runnerUp: Draft | null = null
   let runnerUpCostMs = Number.POSITIVE_INFINITY
   for (const model of models) {
-    const facts = decision.facts(model)
-    const refusal = judged(judgement, model, facts, asked, decision)
+    facts.heldTokens = outlook.heldTokens(model, request)
+    const refusal = judged(judgement, model, facts, asked, request, lossMax)
     const candidate = candidateOf(model, judgement, facts.expectedTokens, refusal)
     candidates.push(candidate)
     if (chosen === null) candidate.verdict = 'refused'
@@ -65,15 +85,12 @@ export function predictionRecord(
       'predicted milliseconds until the answer is complete; in the choice, those to its first ' +
       'token and what a prefix hit saves count more',
     candidates,
-    leftOut,
+    leftOut: outlook.group(request, nowMs).all.length - models.length,
   }
 }
 
 /** All of a group, or the one that was chosen and some that might have been. */
-export function worthTelling(
-  group: EndpointGroup,
-  chosen: EndpointModel,
-): readonly EndpointModel[] {
+function worthTelling(group: EndpointGroup, chosen: EndpointModel): readonly EndpointModel[] {
   if (group.all.length <= explainedMax) return group.all
   const others = group.cheapest([], () => 0).filter((model) => model !== chosen)
   return [chosen, ...others.slice(0, explainedMax - 1)]
@@ -83,7 +100,7 @@ export function worthTelling(
  * Of a request that is refused: all of a group, or some of those that rules let it go to, the best
  * first. Asked for every refusal of an overload, so it stops at the first that are enough.
  */
-export function mightHaveTaken(
+function mightHaveTaken(
   group: EndpointGroup,
   { constraint }: DispatchRequest,
 ): readonly EndpointModel[] {
@@ -103,8 +120,10 @@ function judged(
   model: EndpointModel,
   facts: Facts,
   asked: RouteRequest,
-  { request, nowMs, lossMax }: Decision,
+  request: DispatchRequest,
+  lossMax: number,
 ): Refusal | null {
+  const { nowMs } = facts
   if (request.workUnits === null) {
     judge(judgement, model, request, facts)
     if (judgement.gate === 'none') judgeStall(judgement, model, nowMs, lossMax)

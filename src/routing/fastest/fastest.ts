@@ -15,7 +15,6 @@
  */
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId, RequestId } from '#core/ids.ts'
-import type { DecisionRecord } from '#routing/decision.ts'
 import type {
   Dispatch,
   DispatchCounts,
@@ -26,32 +25,23 @@ import type {
   DispatchRequest,
 } from '#routing/dispatcher.ts'
 import { Choice } from '#routing/fastest/choice.ts'
-import type { EndpointGroup } from '#routing/fastest/endpoint-group.ts'
-import { EndpointGroups } from '#routing/fastest/endpoint-groups.ts'
-import { EndpointModel } from '#routing/fastest/endpoint-model.ts'
-import { mightHaveTaken, predictionRecord, worthTelling } from '#routing/fastest/explain.ts'
-import { isTooSlow, type Judgement, lossLimit, type Urgency } from '#routing/fastest/judge.ts'
-import { OutputLengths } from '#routing/fastest/output-lengths.ts'
+import type { EndpointModel } from '#routing/fastest/endpoint-model.ts'
+import { decisionRecord, refusalRecord } from '#routing/fastest/explain.ts'
+import { isTooSlow, type Judgement, type Urgency } from '#routing/fastest/judge.ts'
+import { Outlook } from '#routing/fastest/outlook.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
-import { usualCostMs } from '#routing/fastest/usual-cost.ts'
 import type { Waiting } from '#routing/fastest/waiting-line.ts'
 import { WaitingRoom } from '#routing/fastest/waiting-room.ts'
 import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
-import { PrefixIndex } from '#routing/prefix-index.ts'
 import { firstRefusal, isPassing, routeRequest, whyNone } from '#routing/route.ts'
 import { ChurnMap } from '#std/churn.ts'
-import { ewma } from '#std/ewma.ts'
 
 /** While requests wait, predictions are looked at again at least this often. */
 const wakeEveryMs = 50
 /** How often late requests are looked through for those that waited too long. */
 const capCheckMs = 500
-/** One prompt moves the mean by a hundredth. */
-const meanPromptWeight = 0.01
-/** What an engine of unknown size may hold of prefixes, tokens: that of a large GPU. */
-const unknownKvTokens = 500_000
 
 interface Sent extends Stream {
   readonly endpoint: EndpointModel
@@ -62,24 +52,21 @@ export class Fastest implements Dispatcher {
   readonly #tuning: FastestTuning
   readonly #chance: () => number
   readonly #explain: boolean
-  readonly #endpoints = new Map<EndpointId, EndpointModel>()
-  readonly #groups = new EndpointGroups()
+  readonly #outlook: Outlook
   readonly #room: WaitingRoom
   readonly #sent = new ChurnMap<RequestId, Sent>()
   /** Work that is not counted in tokens. */
   readonly #jobs = new ChurnMap<RequestId, { readonly model: EndpointModel; readonly job: Job }>()
-  readonly #lengths = new OutputLengths()
-  readonly #prefixes = new PrefixIndex()
   /** Endpoints to look at again. */
   readonly #touched = new Set<EndpointModel>()
   readonly #choice: Choice
   #nextCapCheckMs = 0
-  #meanPromptTokens = 1_000
 
   constructor({ chance, explain }: DispatcherOptions, tuning: Partial<FastestTuning> = {}) {
     this.#chance = chance
     this.#explain = explain
     this.#tuning = { ...defaultTuning, ...tuning }
+    this.#outlook = new Outlook(this.#tuning)
     this.#room = new WaitingRoom(this.#tuning.lateShare)
     this.#choice = new Choice(chance, this.#tuning.hold)
   }
@@ -89,29 +76,8 @@ export class Fastest implements Dispatcher {
   }
 
   endpoints(endpoints: readonly DispatchEndpoint[], nowMs: number): void {
-    const names = new Set(endpoints.map(({ view }) => view.id))
-    // What users write is relative: only what it is to the others says something of a speed.
-    const meanWeight =
-      endpoints.reduce((sum, { view }) => sum + view.weight, 0) / Math.max(1, endpoints.length)
-    for (const [id, model] of this.#endpoints) {
-      if (names.has(id)) continue
-      this.#endpoints.delete(id)
-      this.#touched.delete(model)
-      this.#prefixes.forget(id)
-    }
-    for (const told of endpoints) {
-      const { id, state } = told.view
-      const known = this.#endpoints.get(id)
-      if (known === undefined)
-        this.#endpoints.set(
-          id,
-          new EndpointModel(told, told.view.weight / meanWeight, this.#tuning.learn),
-        )
-      else known.tell(told)
-      // What starts anew has nothing in its cache.
-      if (state === 'failed' || state === 'loading') this.#prefixes.forget(id)
-    }
-    this.#groups.clear()
+    this.#outlook.tell(endpoints)
+    for (const model of this.#touched) if (!this.#isThere(model)) this.#touched.delete(model)
     this.#room.refresh()
     this.#nextCapCheckMs = nowMs
   }
@@ -122,7 +88,7 @@ export class Fastest implements Dispatcher {
       ttftMs === null || request.service === 'batch'
         ? Number.POSITIVE_INFINITY
         : request.arrivedAtMs + this.#tuning.ttftRatioMax * ttftMs
-    this.#meanPromptTokens = ewma(this.#meanPromptTokens, request.promptTokens, meanPromptWeight)
+    this.#outlook.notePrompt(request.promptTokens)
     this.#room.add(request, lateAtMs)
   }
 
@@ -196,12 +162,12 @@ export class Fastest implements Dispatcher {
       endpoint.prefixes.learn(request.promptTokens - newTokens, outcome.cachedTokens)
     }
     const tokens = outcome.tokens ?? (stream.request.streams ? stream.tokens : 0)
-    if (isAnswered && tokens > 0) this.#lengths.add(stream.request, tokens)
+    if (isAnswered && tokens > 0) this.#outlook.lengths.add(stream.request, tokens)
     this.#touch(stream.endpoint, nowMs)
   }
 
   report(endpoint: EndpointId, load: EndpointLoad, nowMs: number): void {
-    const model = this.#endpoints.get(endpoint)
+    const model = this.#outlook.endpoint(endpoint)
     if (model === undefined) return
     model.report(load)
     this.#touch(model, nowMs)
@@ -214,7 +180,7 @@ export class Fastest implements Dispatcher {
   }
 
   counts(endpoint: EndpointId): DispatchCounts | null {
-    const model = this.#endpoints.get(endpoint)
+    const model = this.#outlook.endpoint(endpoint)
     if (model === undefined) return null
     const { inFlight, prefillTokens, contextTokens, promptTokens } = model
     return { inFlight, prefillTokens, contextTokens: contextTokens + promptTokens }
@@ -222,20 +188,13 @@ export class Fastest implements Dispatcher {
 
   /** Something happened there: waiting requests may fit now, or fit better elsewhere. */
   #touch(model: EndpointModel, nowMs: number): void {
-    if (!this.#endpoints.has(model.id)) return
+    if (!this.#isThere(model)) return
     if (this.#room.size > 0) this.#touched.add(model)
-    this.#groups.moved(model, () => this.#usualCostMs(model, nowMs))
+    this.#outlook.noteMoved(model, nowMs)
   }
 
-  #usualCostMs(model: EndpointModel, nowMs: number): number {
-    const usual = { promptTokens: this.#meanPromptTokens, answerTokens: this.#lengths.usualMean }
-    return usualCostMs(model, usual, { nowMs, ttftWorth: this.#tuning.ttftWorth })
-  }
-
-  #groupOf(request: DispatchRequest, nowMs: number): EndpointGroup {
-    return this.#groups.of(request, this.#endpoints.values(), (model) =>
-      this.#usualCostMs(model, nowMs),
-    )
+  #isThere(model: EndpointModel): boolean {
+    return this.#outlook.endpoint(model.id) === model
   }
 
   /** Sends it if an endpoint that is worth a look may take it. */
@@ -245,13 +204,13 @@ export class Fastest implements Dispatcher {
     const { fresh } = waiting
     waiting.fresh = false
     const asked = routeRequest(request, nowMs)
-    const group = this.#groupOf(request, nowMs)
+    const group = this.#outlook.group(request, nowMs)
     const candidates = fresh
-      ? group.candidates(request, asked, this.#prefixes, this.#chance)
+      ? group.candidates(request, asked, this.#outlook.prefixes, this.#chance)
       : this.#touched
-    const isHeld = this.#prefixes.isHeld(request.prefixBlocks)
-    const facts = this.#factsOf(waiting, urgency, nowMs)
-    const lossMax = this.#lossMax(waiting, urgency, nowMs)
+    const isHeld = this.#outlook.prefixes.isHeld(request.prefixBlocks)
+    const facts = this.#outlook.facts(waiting, urgency, nowMs)
+    const lossMax = this.#outlook.lossMax(waiting, urgency, nowMs)
     const choice = this.#choice
     choice.clear()
     let mayWait = false
@@ -261,7 +220,7 @@ export class Fastest implements Dispatcher {
         if (firstRefusal(asked, model.told.view) !== null) continue
         mayWait = true
         if (model.isSilent(nowMs)) continue
-        facts.heldTokens = isHeld ? this.#heldTokens(model, request) : 0
+        facts.heldTokens = isHeld ? this.#outlook.heldTokens(model, request) : 0
         choice.compare(model, request, facts, lossMax)
       }
     }
@@ -275,33 +234,6 @@ export class Fastest implements Dispatcher {
     return null
   }
 
-  /** All that is judged by beside the endpoint; what it holds of the prompt is for each to say. */
-  #factsOf({ request, line }: Waiting, urgency: Urgency, nowMs: number) {
-    const group = this.#groupOf(request, nowMs)
-    return {
-      heldTokens: 0,
-      expectedTokens: this.#lengths.mean(request),
-      urgency,
-      isAlone: line.size === 1,
-      isOnly: group.all.length === 1,
-      kvTokensMax: group.kvTokensMax,
-      nowMs,
-      tuning: this.#tuning,
-    }
-  }
-
-  #lossMax({ request, line }: Waiting, urgency: Urgency, nowMs: number): number {
-    const overloaded = line.late.length > 0
-    return overloaded ? this.#tuning.lossMax : lossLimit(request, urgency, nowMs, this.#tuning)
-  }
-
-  #heldTokens(model: EndpointModel, request: DispatchRequest): number {
-    const { prefixBlocks, prefixBlockTokens, promptTokens } = request
-    if (prefixBlocks.length === 0 || !model.prefixes.holds) return 0
-    const held = this.#prefixes.held(model.id, prefixBlocks) * prefixBlockTokens
-    return Math.min(promptTokens - 1, held)
-  }
-
   #send(
     waiting: Waiting,
     model: EndpointModel,
@@ -310,7 +242,9 @@ export class Fastest implements Dispatcher {
     nowMs: number,
   ): Dispatch {
     const { request } = waiting
-    const record = this.#explain ? this.#record(waiting, model, urgency, nowMs) : null
+    const record = this.#explain
+      ? decisionRecord(this.#outlook, waiting, model, urgency, nowMs)
+      : null
     if (request.workUnits !== null) {
       this.#room.send(waiting)
       this.#jobs.set(request.id, { model, job: model.beginWork(request, nowMs) })
@@ -324,7 +258,7 @@ export class Fastest implements Dispatcher {
       sentAtMs: nowMs,
       newTokens,
       pairs,
-      expectedTokens: this.#lengths.mean(request),
+      expectedTokens: this.#outlook.lengths.mean(request),
       predictedTtftMs: ttftMs,
       predictedTpotMs: tpotMs,
       prefillShare: promptMs === 0 ? 0 : 1 - Math.min(1, model.stepMs() / promptMs),
@@ -342,14 +276,7 @@ export class Fastest implements Dispatcher {
     this.#room.send(waiting)
     this.#sent.set(request.id, stream)
     model.begin(stream, nowMs)
-    if (request.prefixBlocks.length > 0) {
-      const kvTokens = model.told.limits.kvTokens ?? unknownKvTokens
-      this.#prefixes.add(
-        model.id,
-        request.prefixBlocks,
-        Math.ceil(kvTokens / request.prefixBlockTokens),
-      )
-    }
+    this.#outlook.noteSent(request, model)
     this.#touch(model, nowMs)
     return { kind: 'send', request, endpoint: model.id, record }
   }
@@ -358,7 +285,7 @@ export class Fastest implements Dispatcher {
   #refuseIfHopeless(waiting: Waiting, asked: RouteRequest, nowMs: number): Dispatch | null {
     const { request } = waiting
     const refusals: Refusal[] = []
-    for (const { told } of this.#groupOf(request, nowMs).all) {
+    for (const { told } of this.#outlook.group(request, nowMs).all) {
       const refusal = firstRefusal(asked, told.view)
       if (refusal === null || isPassing(refusal)) return null
       refusals.push(refusal)
@@ -372,9 +299,9 @@ export class Fastest implements Dispatcher {
   /** A prompt that no endpoint could read in time is late from the start. */
   #giveUpIfTooSlow(waiting: Waiting, candidates: Iterable<EndpointModel>, nowMs: number): void {
     const { request } = waiting
-    if (!this.#groupOf(request, nowMs).isSmall) return
+    if (!this.#outlook.group(request, nowMs).isSmall) return
     for (const model of candidates) {
-      if (!isTooSlow(model, request, this.#heldTokens(model, request), nowMs)) return
+      if (!isTooSlow(model, request, this.#outlook.heldTokens(model, request), nowMs)) return
     }
     waiting.line.giveUp(waiting)
   }
@@ -389,7 +316,7 @@ export class Fastest implements Dispatcher {
       this.#room.remove(request.id)
       const retryAfterMs = line.lateTurns.retryAfterMs(line.late.length)
       const because = { kind: 'overload', retryAfterMs } as const
-      const record = this.#explain ? this.#refusalRecord(old, nowMs) : null
+      const record = this.#explain ? refusalRecord(this.#outlook, old, nowMs) : null
       return { kind: 'reject', request, because, record }
     }
     this.#nextCapCheckMs = nowMs + capCheckMs
@@ -399,44 +326,5 @@ export class Fastest implements Dispatcher {
   #isOld({ request: { arrivedAtMs, targets } }: Waiting, nowMs: number): boolean {
     const targetMs = targets.ttftMs ?? Number.POSITIVE_INFINITY
     return nowMs - arrivedAtMs >= this.#tuning.lateCapRatio * targetMs
-  }
-
-  #record(
-    waiting: Waiting,
-    chosen: EndpointModel,
-    urgency: Urgency,
-    nowMs: number,
-  ): DecisionRecord {
-    const told = worthTelling(this.#groupOf(waiting.request, nowMs), chosen)
-    return this.#recordOf(told, waiting, chosen, urgency, nowMs)
-  }
-
-  #refusalRecord(waiting: Waiting, nowMs: number): DecisionRecord {
-    const { request } = waiting
-    const told = mightHaveTaken(this.#groupOf(request, nowMs), request)
-    return this.#recordOf(told, waiting, null, 'leftover', nowMs)
-  }
-
-  #recordOf(
-    told: readonly EndpointModel[],
-    waiting: Waiting,
-    chosen: EndpointModel | null,
-    urgency: Urgency,
-    nowMs: number,
-  ): DecisionRecord {
-    const { request } = waiting
-    const group = this.#groupOf(request, nowMs)
-    const facts = this.#factsOf(waiting, urgency, nowMs)
-    return predictionRecord(told, {
-      request,
-      chosen,
-      nowMs,
-      lossMax: this.#lossMax(waiting, urgency, nowMs),
-      leftOut: group.all.length - told.length,
-      facts: (model) => {
-        facts.heldTokens = this.#heldTokens(model, request)
-        return facts
-      },
-    })
   }
 }
