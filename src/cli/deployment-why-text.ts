@@ -31,6 +31,8 @@ const candidate = z.looseObject({
   devices: z.array(z.string()),
   verdict: z.string(),
   score: z.record(z.string(), z.number()).nullable(),
+  /** An earlier version does not tell. */
+  speedBasis: z.string().nullish(),
 })
 
 /** What is used of GET /admin/v1/plans. */
@@ -151,8 +153,8 @@ function replicaLines(why: WhyPlacement, replica: ShownReplica, nowMs: number): 
 /** The place that was chosen beside the best of the rest. */
 function scoresOf(why: WhyPlacement, plan: KeptPlan | undefined, deployment: string): string[] {
   const records = (plan?.candidates ?? []).filter((one) => one.deployment === deployment)
-  const places = records.flatMap(({ node, score }) =>
-    score === null ? [] : [{ title: nodeNameOf(why, node), score }],
+  const places = records.flatMap(({ node, score, speedBasis }) =>
+    score === null ? [] : [{ title: nodeNameOf(why, node), score, speedBasis }],
   )
   return places.length === 0 ? [] : scoreLines(places.slice(0, 3))
 }

@@ -87,9 +87,9 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
     err: "motley: unknown option '--port'; address and port are --listen <host:port>; see motley up --help\n",
   },
   {
-    args: ['why'],
+    args: ['why-not', 'chat'],
     code: 2,
-    err: "motley: missing required argument 'what'; see motley why --help\n",
+    err: "motley: missing required argument 'node'; see motley why-not --help\n",
   },
   { args: ['help', 'nope'], code: 2, err: "motley: unknown command 'nope'; see motley --help\n" },
   {

@@ -18,7 +18,9 @@ export function whyNotText(
     case 'there':
       return [
         `${of.deployment} is on ${node}.`,
-        ...(here?.score == null ? [] : ['', ...scoreLines([{ title: node, score: here.score }])]),
+        ...(here?.score == null
+          ? []
+          : ['', ...scoreLines([{ title: node, score: here.score, speedBasis: here.speedBasis }])]),
       ].join('\n')
     case 'refused':
       return [
@@ -46,8 +48,8 @@ export function whyNotText(
           : [
               '',
               ...scoreLines([
-                { title: nameOf(other.node), score: other.score },
-                { title: node, score: here.score },
+                { title: nameOf(other.node), score: other.score, speedBasis: other.speedBasis },
+                { title: node, score: here.score, speedBasis: here.speedBasis },
               ]),
             ]),
       ].join('\n')

@@ -14,6 +14,7 @@ function candidate(endpoint: string, fields: Partial<Candidate>): Candidate {
     inFlight: 0,
     weight: 1,
     slowStartRatio: 1,
+    isGuess: false,
     ...fields,
   }
 }
@@ -24,6 +25,7 @@ const record: RequestRecord = {
   answeredModel: 'qwen2.5-7b',
   decisions: [
     {
+      atMs: 120.4,
       model: 'llama-3.1-8b',
       strategy: 'least-connections',
       scoreMeaning: '(requests in flight + 1) / weight',
@@ -47,10 +49,23 @@ const record: RequestRecord = {
       ],
     },
   ],
+  unserved: [],
   scriptFailures: [],
   attempts: [
-    { endpoint: 'tried', model: 'llama-3.1-8b', outcome: 'connection reset', durationMs: 12.3 },
-    { endpoint: 'h100', model: 'qwen2.5-7b', outcome: 'ok', durationMs: 12_345 },
+    {
+      endpoint: 'tried',
+      model: 'llama-3.1-8b',
+      outcome: 'connection reset',
+      sentAfterMs: 120.4,
+      durationMs: 12.3,
+    },
+    {
+      endpoint: 'h100',
+      model: 'qwen2.5-7b',
+      outcome: 'ok',
+      sentAfterMs: 135,
+      durationMs: 12_345,
+    },
   ],
   queueMs: 120.4,
   ttftMs: 310.2,
@@ -68,9 +83,80 @@ test('a script that failed is named at the decisions that were made without it',
   const [decision] = record.decisions as [RequestRecord['decisions'][number]]
   const fallback = { ...decision, model: 'qwen2.5-7b' }
   const text = whyText({ ...record, decisions: [decision, fallback], scriptFailures })
-  const [, first, second] = text.split(/^Decision \d: /m)
+  const [, first, second] = text.split(/^Decision \d, /m)
   expect(first).toContain(`routing.script failed (${why}): rules alone decided.`)
   expect(second).not.toContain('routing.script')
+})
+
+test.each([
+  [
+    'rules forbid and a context is too short',
+    {
+      a: { kind: 'rule', rule: 1, why: 'is not labelled x=y' },
+      b: { kind: 'context', contextTokens: 2048, neededTokens: 9_000 },
+    },
+    'No endpoint may take it, however long it waits.',
+  ],
+  [
+    'one is only full',
+    { a: { kind: 'script' }, b: { kind: 'full', inFlight: 1, maxInFlight: 1 } },
+    'There was no place for it yet.',
+  ],
+  [
+    'one is being loaded',
+    { a: { kind: 'state', state: 'loading' }, b: { kind: 'tried' } },
+    'There was no place for it yet.',
+  ],
+  [
+    'all are down or were tried',
+    { a: { kind: 'state', state: 'failed' }, b: { kind: 'tried' } },
+    'No endpoint could take it then.',
+  ],
+] as const)('where %s, the decision says so', (_what, refusals, words) => {
+  const candidates = Object.entries(refusals).map(([name, refusal]) => candidate(name, { refusal }))
+  const [decision] = record.decisions as [RequestRecord['decisions'][number]]
+  expect(whyText({ ...record, decisions: [{ ...decision, candidates }] })).toContain(words)
+})
+
+test('a model that only its fallbacks answer for has a word of its own', () => {
+  const unserved = [
+    { model: 'big', isFallback: false },
+    { model: 'middle', isFallback: true },
+  ]
+  const text = whyText({ ...record, model: 'big', unserved })
+  expect(text).toContain('No endpoint serves big itself: only its fallbacks could answer.')
+  expect(text).toContain('No endpoint serves middle, one of its fallbacks.')
+})
+
+test('a first guess is marked in the table and beside what came', () => {
+  const guess = { score: 134.2, ttftMs: 23.31, tpotMs: 22.05, isGuess: true }
+  const known = { score: 131.1, ttftMs: 23.31, tpotMs: 22.05 }
+  const candidates = [
+    candidate('new', { verdict: 'chosen', ...guess }),
+    candidate('old', { verdict: 'runner-up', ...known }),
+  ]
+  const [decision] = record.decisions as [RequestRecord['decisions'][number]]
+  const attempts = [
+    {
+      ...{ endpoint: 'new', model: 'm', outcome: 'ok', sentAfterMs: 0, durationMs: 102 },
+      ...{ ttftMs: 35, tpotMs: 17, predicted: { ttftMs: 23.31, tpotMs: 22.05, isGuess: true } },
+    },
+  ]
+  const text = whyText({ ...record, decisions: [{ ...decision, candidates }], attempts })
+  expect(text).toContain('"~" is a first guess: too little was measured there yet.')
+  expect(text).toMatch(/new +chosen +~130 ms +~23 ms +~22 ms/)
+  expect(text).toMatch(/old +runner-up +131 ms +23.3 ms +22.1 ms/)
+  expect(text).toContain(
+    'first token 35 ms after it was sent (first guess ~23 ms), then 17 ms each (first guess ~22 ms).',
+  )
+})
+
+test('a reason that a newer gateway gives is told by its name', () => {
+  const candidates = [candidate('odd', { refusal: { kind: 'on-holiday' } })]
+  const [decision] = record.decisions as [RequestRecord['decisions'][number]]
+  expect(whyText({ ...record, decisions: [{ ...decision, candidates }] })).toMatch(
+    /odd +refused .* on-holiday/,
+  )
 })
 
 test('a request that went nowhere says so', () => {
@@ -105,6 +191,7 @@ test('what fastest predicted is told beside what came, with the gate that each e
     decisions: [
       {
         model: 'llama-3.1-8b',
+        atMs: 120,
         strategy: 'fastest',
         scoreMeaning: 'predicted milliseconds until the answer is complete',
         candidates: [
@@ -141,10 +228,11 @@ test('what fastest predicted is told beside what came, with the gate that each e
         endpoint: 'rtx-4090',
         model: 'llama-3.1-8b',
         outcome: 'ok',
+        sentAfterMs: 120,
         durationMs: 4_702,
         ttftMs: 198.2,
         tpotMs: 22.6,
-        predicted: { ttftMs: 212.4, tpotMs: 22.1 },
+        predicted: { ttftMs: 212.4, tpotMs: 22.1, isGuess: false },
       },
     ],
     totalMs: 4_822,

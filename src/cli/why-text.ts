@@ -1,35 +1,24 @@
 /** The words of `motley why`: what came of a request, and what every decision looked at. */
 import { z } from 'zod'
+import { clockText } from '#cli/clock-text.ts'
 import { tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
+import { refusalWords } from '#gateway/refusal-text.ts'
+import { printable } from '#std/printable.ts'
+import { roughDuration, roughNumber } from '#std/rough-number.ts'
 
-const refusal = z.looseObject({
-  kind: z.string(),
-  state: z.string().optional(),
-  inFlight: z.number().optional(),
-  maxInFlight: z.number().optional(),
-  rule: z.number().optional(),
-  why: z.string().optional(),
-  neededTokens: z.number().optional(),
-  kvTokens: z.number().optional(),
-  contextTokens: z.number().optional(),
-  predictedMs: z.number().optional(),
-  leftMs: z.number().optional(),
-  targetMs: z.number().optional(),
-  stallMs: z.number().optional(),
-  answersLost: z.number().optional(),
-  aheadMs: z.number().optional(),
-})
-
-/** What is used of GET /admin/v1/decisions/…; a newer gateway may say more. */
+/** What is used of GET /admin/v1/decisions/…; a newer gateway may say more, an earlier one less. */
 export const requestRecord = z.object({
   requestId: z.string(),
+  /** By the clock of the gateway. */
+  arrivedAtMs: z.number().optional(),
   model: z.string(),
   answeredModel: z.string().nullable(),
   decisions: z.array(
     z.object({
+      atMs: z.number().optional(),
       model: z.string(),
       strategy: z.string(),
       scoreMeaning: z.string(),
@@ -38,7 +27,7 @@ export const requestRecord = z.object({
         z.object({
           endpoint: z.string(),
           verdict: z.string(),
-          refusal: refusal.nullable(),
+          refusal: z.looseObject({ kind: z.string() }).nullable(),
           score: z.number().nullable(),
           state: z.string(),
           inFlight: z.number(),
@@ -46,47 +35,59 @@ export const requestRecord = z.object({
           slowStartRatio: z.number(),
           ttftMs: z.number().nullish(),
           tpotMs: z.number().nullish(),
+          isGuess: z.boolean().default(false),
         }),
       ),
     }),
   ),
-  /** Models that `routing.script` gave no answer about; an earlier gateway does not tell. */
+  /** Models that were asked for, the fallbacks as well, and that nobody serves. */
+  unserved: z.array(z.object({ model: z.string(), isFallback: z.boolean() })).default([]),
+  /** Models that `routing.script` gave no answer about. */
   scriptFailures: z.array(z.object({ model: z.string(), why: z.string() })).default([]),
   attempts: z.array(
     z.object({
       endpoint: z.string(),
       model: z.string(),
       outcome: z.string(),
+      sentAfterMs: z.number().optional(),
       durationMs: z.number(),
       ttftMs: z.number().nullish(),
       tpotMs: z.number().nullish(),
-      predicted: z.object({ ttftMs: z.number(), tpotMs: z.number() }).nullish(),
+      predicted: z
+        .object({ ttftMs: z.number(), tpotMs: z.number(), isGuess: z.boolean().default(false) })
+        .nullish(),
     }),
   ),
   queueMs: z.number(),
   ttftMs: z.number().nullable(),
   totalMs: z.number(),
   status: z.number(),
-  /** An earlier gateway does not tell, and keeps no record of one that it never looked for a place for. */
+  /** An earlier gateway keeps no record of one that it never looked for a place for. */
   refused: z.object({ code: z.string(), message: z.string() }).nullish(),
 })
 
 export type RequestRecord = z.output<typeof requestRecord>
-type Candidate = RequestRecord['decisions'][number]['candidates'][number]
+type RecordedDecision = RequestRecord['decisions'][number]
+type Candidate = RecordedDecision['candidates'][number]
 type Refusal = NonNullable<Candidate['refusal']>
 
 export function whyText(record: RequestRecord): string {
-  const { requestId, answeredModel, queueMs, ttftMs, totalMs, status } = record
-  const model = record.model === '' ? 'no model that could be read' : record.model
+  const { requestId, answeredModel, queueMs, ttftMs, totalMs, status, arrivedAtMs } = record
+  const model = record.model === '' ? 'no model that could be read' : printable(record.model)
   const facts = [
     `${status} after ${milliseconds(totalMs)}`,
     ...(ttftMs === null ? [] : [`first token after ${milliseconds(ttftMs)}`]),
     ...(queueMs < 1 ? [] : [`${milliseconds(queueMs)} of it waiting for room`]),
     ...(answeredModel === null || answeredModel === model ? [] : [`answered by ${answeredModel}`]),
   ]
+  const arrived = arrivedAtMs === undefined ? '' : `, at ${clockText(arrivedAtMs)}`
   return [
-    `Request ${paint('bold', requestId)} for ${model}: ${facts.join(', ')}.`,
+    [
+      `Request ${paint('bold', requestId)} for ${model}${arrived}: ${facts.join(', ')}.`,
+      'Times count from its arrival at the gateway, where nothing else is said.',
+    ].join('\n'),
     ...refusedText(record),
+    ...unservedText(record),
     ...record.decisions.map((decision, index) => decisionText(decision, index, record)),
     ...(record.refused != null && record.decisions.length === 0 ? [] : [attemptsText(record)]),
   ].join('\n\n')
@@ -104,11 +105,22 @@ function refusedText({ refused, decisions }: RequestRecord): string[] {
   return [[...told, ...(decisions.length > 0 ? [] : [none])].join('\n')]
 }
 
+/** Why there is no decision about a model that could have answered. */
+function unservedText({ unserved, decisions }: RequestRecord): string[] {
+  if (decisions.length === 0) return []
+  return unserved.map(({ model, isFallback }) =>
+    isFallback
+      ? `No endpoint serves ${model}, one of its fallbacks.`
+      : `No endpoint serves ${model} itself: only its fallbacks could answer.`,
+  )
+}
+
 function decisionText(
-  { model, strategy, scoreMeaning, candidates, leftOut = 0 }: RequestRecord['decisions'][number],
+  decision: RecordedDecision,
   index: number,
   { scriptFailures }: RequestRecord,
 ): string {
+  const { atMs, model, strategy, candidates, leftOut = 0 } = decision
   const predicts = candidates.some(({ tpotMs }) => tpotMs != null)
   const chosen = candidates.some(({ verdict }) => verdict === 'chosen')
   const lines = tableLines(
@@ -124,121 +136,140 @@ function decisionText(
         : ([{ title: 'SCORE', align: 'right' }] as const)),
       { title: 'RUNNING', align: 'right' },
       ...(predicts ? [] : ([{ title: 'WEIGHT', align: 'right' }] as const)),
-      { title: 'WHY NOT' },
     ],
     candidates.map((candidate) => [
       candidate.endpoint,
       candidate.verdict,
       ...(predicts
-        ? [candidate.score, candidate.ttftMs, candidate.tpotMs].map(predictedText)
-        : [candidate.score === null ? '-' : rounded(candidate.score)]),
+        ? [candidate.score, candidate.ttftMs, candidate.tpotMs].map((ms) =>
+            predictedText(ms, candidate.isGuess),
+          )
+        : [candidate.score === null ? '-' : roughNumber(candidate.score)]),
       String(candidate.inFlight),
       ...(predicts ? [] : [weightText(candidate)]),
-      whyNotCell(candidate, chosen),
     ]),
   )
-  const meaning = predicts
-    ? 'Predicted: the whole answer, its first token (counts more), each further one.'
-    : chosen
-      ? `The score is ${scoreMeaning}; the smallest wins.`
-      : 'There was no place for it yet.'
+  const reasons = candidates.map((candidate) => whyNotCell(candidate, chosen))
+  const when = atMs === undefined ? '' : `, after ${milliseconds(atMs)}`
   return [
-    `Decision ${index + 1}: ${model} by ${strategy}`,
+    `Decision ${index + 1}${when}: ${model} by ${strategy}`,
     ...scriptFailures.filter((failure) => failure.model === model).map(scriptText),
-    meaning,
+    ...meaningOf(decision, { predicts, chosen }),
     '',
-    ...lines.map(indented),
+    ...besideEach(lines, ['WHY NOT', ...reasons]),
     ...(leftOut === 0 ? [] : [indented(`and ${leftOut} more`)]),
   ].join('\n')
+}
+
+/** A last column of words, folded where the line is full. */
+function besideEach(lines: readonly string[], words: readonly string[]): string[] {
+  const width = Math.max(...lines.map((line) => line.length))
+  const room = Math.max(wordsWidthMin, terminalWidth - width - indented('  ').length)
+  return lines.flatMap((line, at) =>
+    wrapped(words[at] ?? '', room, '').map((part, row) =>
+      indented(`${(row === 0 ? line : '').padEnd(width)}  ${part}`).trimEnd(),
+    ),
+  )
+}
+
+/** Narrower than this a column of words is no easier to read than a line that is too long. */
+const wordsWidthMin = 16
+
+/** What the table below says. */
+function meaningOf(
+  { scoreMeaning, candidates, leftOut = 0 }: RecordedDecision,
+  { predicts, chosen }: { readonly predicts: boolean; readonly chosen: boolean },
+): string[] {
+  if (predicts) {
+    return [
+      'Predicted: the whole answer, its first token (counts more), each further one.',
+      ...(candidates.some(({ isGuess }) => isGuess)
+        ? ['"~" is a first guess: too little was measured there yet.']
+        : []),
+    ]
+  }
+  if (chosen) return [`The score is ${scoreMeaning}; the smallest wins.`]
+  if (leftOut === 0 && candidates.every(({ refusal }) => isLasting(refusal))) {
+    return ['No endpoint may take it, however long it waits.']
+  }
+  return candidates.some(({ refusal }) => mayPass(refusal)) || leftOut > 0
+    ? ['There was no place for it yet.']
+    : ['No endpoint could take it then.']
+}
+
+/** What the user's rules and script say, and how long a context is, no waiting changes. */
+const lasting: ReadonlySet<string> = new Set(['rule', 'script', 'context'])
+
+function isLasting(refusal: Refusal | null): boolean {
+  return refusal !== null && lasting.has(refusal.kind)
+}
+
+/** Over as soon as others are served or the endpoint is up; null: only a prediction is against it. */
+function mayPass(refusal: Refusal | null): boolean {
+  return (
+    refusal === null ||
+    refusal.kind === 'full' ||
+    refusal.kind === 'probing' ||
+    (refusal.kind === 'state' && refusal['state'] === 'loading')
+  )
 }
 
 function scriptText({ why }: RequestRecord['scriptFailures'][number]): string {
   return `routing.script failed (${why}): rules alone decided.`
 }
 
-/** Two digits are all that a prediction is worth. */
-function predictedText(ms: number | null | undefined): string {
+/** Three digits are more than a prediction is worth; of a guess, two. */
+function predictedText(ms: number | null | undefined, isGuess: boolean): string {
   if (ms == null) return '-'
-  return ms < 1_000 ? `${rounded(ms)} ms` : `${rounded(ms / 1_000)} s`
+  return isGuess ? `~${roughDuration(Number(ms.toPrecision(2)))}` : roughDuration(ms)
 }
 
 function attemptsText({ attempts }: RequestRecord): string {
   if (attempts.length === 0) return 'No endpoint was asked.'
-  const lines = attempts.map(
-    ({ endpoint, model, outcome, durationMs }, index) =>
-      `Attempt ${index + 1}: ${model} on ${endpoint}: ${outcome}, after ${milliseconds(durationMs)}.`,
-  )
-  attempts.forEach((attempt, index) => {
-    const pace = paceText(attempt)
-    if (pace !== null) lines[index] += `\n${indented(pace)}`
-  })
-  return lines.join('\n')
+  return attempts
+    .map((attempt, index) => {
+      const { endpoint, model, outcome, sentAfterMs, durationMs } = attempt
+      const when =
+        sentAfterMs === undefined
+          ? `${outcome}, after ${milliseconds(durationMs)}`
+          : `sent after ${milliseconds(sentAfterMs)}; ${outcome}, after ${milliseconds(sentAfterMs + durationMs)}`
+      const pace = paceText(attempt)
+      return [
+        `Attempt ${index + 1}: ${model} on ${endpoint}: ${printable(when)}.`,
+        ...(pace === null ? [] : [indented(pace)]),
+      ].join('\n')
+    })
+    .join('\n')
 }
 
 /** What was predicted of an answer, and what came; null where nothing was predicted or came. */
 function paceText({ ttftMs, tpotMs, predicted }: RequestRecord['attempts'][number]): string | null {
   if (predicted == null || ttftMs == null) return null
-  const first = `first token after ${milliseconds(ttftMs)} (predicted ${milliseconds(predicted.ttftMs)})`
+  const said = (ms: number) =>
+    predicted.isGuess ? `first guess ${predictedText(ms, true)}` : `predicted ${roughDuration(ms)}`
+  const first = `first token ${milliseconds(ttftMs)} after it was sent (${said(predicted.ttftMs)})`
   if (tpotMs == null) return `${first}.`
-  return `${first}, then ${rounded(tpotMs)} ms each (predicted ${rounded(predicted.tpotMs)} ms).`
+  return `${first}, then ${roughNumber(tpotMs)} ms each (${said(predicted.tpotMs)}).`
 }
 
 /** Where nobody was chosen and nothing is against an endpoint, its predictions are. */
 function whyNotCell({ refusal, verdict }: Candidate, chosen: boolean): string {
-  if (refusal !== null) return refusalText(refusal)
+  if (refusal !== null) return refusalCell(refusal)
   return chosen || verdict !== 'refused' ? '' : 'could not start it in time'
 }
 
-function refusalText(refusal: Refusal): string {
-  const { kind, state, inFlight, maxInFlight, rule, why } = refusal
-  const of = (name: 'neededTokens' | 'kvTokens' | 'predictedMs' | 'leftMs' | 'targetMs') =>
-    refusal[name] ?? 0
-  switch (kind) {
-    case 'untried':
-      return 'is tried with one at first'
-    case 'silent':
-      return 'owes answers'
-    case 'kv-cache':
-      return `${rounded(of('neededTokens'))}/${rounded(of('kvTokens'))} KV tokens`
-    case 'context':
-      return `holds ${refusal.contextTokens} tokens, of ~${rounded(of('neededTokens'))}`
-    case 'ttft':
-      return `late: ${predictedText(Math.max(0, of('leftMs')))} left`
-    case 'tpot':
-      return `slow: ${predictedText(of('targetMs'))} wanted`
-    case 'stall':
-      return `stalls others ${predictedText(refusal.stallMs)}`
-    case 'work':
-      return `${predictedText(refusal.aheadMs)} of other work`
-    case 'tried':
-      return 'has failed this request already'
-    case 'state':
-      return `is ${state}`
-    case 'rule':
-      return `${why} (rule ${rule})`
-    case 'script':
-      return 'was left out by routing.script'
-    case 'probing':
-      return 'is failing, and its one probe is under way'
-    case 'weight-zero':
-      return 'weight 0 takes nothing new'
-    case 'cooling':
-      return 'asked to be left alone for a while (429)'
-    case 'full':
-      return `is at its limit: ${inFlight} of ${maxInFlight}`
-    default:
-      return kind
-  }
+/** A newer gateway may refuse for reasons that this version has no words for. */
+function refusalCell(refusal: Refusal): string {
+  const words: { readonly cell: string } | undefined = refusalWords(
+    refusal as unknown as Parameters<typeof refusalWords>[0],
+  )
+  return words?.cell ?? refusal.kind
 }
 
 function weightText({ weight, slowStartRatio }: Candidate): string {
   return slowStartRatio === 1
-    ? rounded(weight)
-    : `${rounded(weight * slowStartRatio)}/${rounded(weight)}`
-}
-
-function rounded(value: number): string {
-  return String(Number(value.toPrecision(3)))
+    ? roughNumber(weight)
+    : `${roughNumber(weight * slowStartRatio)}/${roughNumber(weight)}`
 }
 
 function milliseconds(value: number): string {

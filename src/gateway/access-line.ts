@@ -1,4 +1,5 @@
 /** What the log says of one request: as JSON for programs, and as a short line for a terminal. */
+import { printable } from '#std/printable.ts'
 
 /** A field that is not known is null. No prompt, answer or key is in it. */
 export interface AccessEntry {
@@ -70,7 +71,6 @@ function durationText(ms: number): string {
 
 /** Clients write names and ids as they like: nothing of theirs moves the cursor of a terminal. */
 function shortened(text: string, widthMax: number): string {
-  // Controls, what turns the direction of a line, and what ends one.
-  const plain = [...text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')]
+  const plain = [...printable(text)]
   return plain.length > widthMax ? `${plain.slice(0, widthMax - 1).join('')}…` : plain.join('')
 }

@@ -386,6 +386,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       model,
       outcome: words,
       loggedOutcome: this.#errorBody === null ? words : String(this.#status),
+      sentAfterMs: this.#startedMs - exchange.startedMs,
       durationMs,
       ...this.#paceAt(nowMs),
       predicted: sent.predicted,

@@ -13,6 +13,14 @@ import type { Usage } from '#openai/usage.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type { Splice } from '#std/splice-bytes.ts'
 
+/** What a strategy expects of an answer. */
+export interface PredictedPace {
+  readonly ttftMs: number
+  readonly tpotMs: number
+  /** Nothing was measured of the endpoint yet. */
+  readonly isGuess: boolean
+}
+
 /** One try on one endpoint, as the final error and the log name it. */
 export interface AttemptRecord {
   readonly endpoint: EndpointId
@@ -21,13 +29,15 @@ export interface AttemptRecord {
   readonly outcome: string
   /** The same without the engine's words, which may quote what was asked. */
   readonly loggedOutcome: string
+  /** How long after the arrival of the request it was sent there. */
+  readonly sentAfterMs: number
   readonly durationMs: number
   /** From sending it to the first byte of a stream; null where no stream began. */
   readonly ttftMs: number | null
   /** Of each further token of a whole stream. */
   readonly tpotMs: number | null
   /** The same as the strategy predicted them; null where it predicts nothing. */
-  readonly predicted: { readonly ttftMs: number; readonly tpotMs: number } | null
+  readonly predicted: PredictedPace | null
 }
 
 /** That `routing.script` gave no answer about a model, so that rules alone decided. */
@@ -37,8 +47,15 @@ export interface ScriptFailure {
   readonly why: string
 }
 
+/** A model that could have answered, and that no endpoint serves. */
+export interface UnservedModel {
+  readonly model: ModelName
+  readonly isFallback: boolean
+}
+
 /** One for all requests, of which hardly any has one. */
 const noFailures: readonly ScriptFailure[] = []
+const allServed: readonly UnservedModel[] = []
 
 /** A run of bytes of a body; the end is exclusive. */
 export interface Span {
@@ -92,6 +109,7 @@ export class Exchange {
   attemptsBegun = 0
   readonly decisions: DecisionRecord[] = []
   scriptFailures = noFailures
+  unserved = allServed
   queueMs = 0
   /** The endpoint that answered, and for which model. */
   answeredBy: EndpointId | null = null

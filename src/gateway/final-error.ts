@@ -5,7 +5,7 @@ import { apiRoutes } from '#gateway/api-table.ts'
 import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
-import { refusalText } from '#gateway/refusal-text.ts'
+import { refusalWords } from '#gateway/refusal-text.ts'
 import { type DecisionRecord, explainedMax, type WhyNone } from '#routing/decision.ts'
 
 /** An endpoint that is down is checked again within this time. */
@@ -82,7 +82,7 @@ function lastDecision({ asked, decisions }: Exchange): DecisionRecord | undefine
 function constraintText(exchange: Exchange): string {
   const { candidates = [], leftOut = 0 } = lastDecision(exchange) ?? {}
   const reasons = candidates.flatMap(({ endpoint, refusal }) =>
-    refusal === null ? [] : [`${endpoint} ${refusalText(refusal)}`],
+    refusal === null ? [] : [`${endpoint} ${refusalWords(refusal).clause}`],
   )
   return `No endpoint may take this request for "${exchange.asked?.modelText}": ${listed(reasons, leftOut)}.`
 }
@@ -102,7 +102,7 @@ function stateText(state: GatewayState, exchange: Exchange): string {
       return `${id} is ${now}${reason === null ? '' : ` (${reason})`}`
     }
     areAllDown = false
-    return `${id} ${refusalText(refusal)}`
+    return `${id} ${refusalWords(refusal).clause}`
   })
   const which = areAllDown ? 'is ready' : 'can take this request'
   return `No endpoint that serves "${asked?.modelText}" ${which}: ${listed(reasons, endpoints.length - reasons.length)}.`

@@ -1,39 +1,80 @@
+/** Why an endpoint may not take a request, in words: for whoever asked, and for a table. */
 import type { Refusal } from '#routing/filter.ts'
+import { roughDuration, roughNumber } from '#std/rough-number.ts'
 
-/** Why an endpoint may not take a request: the clause after its name, for whoever asked. */
-export function refusalText(refusal: Refusal): string {
+interface RefusalWords {
+  /** The clause after its name. */
+  readonly clause: string
+  /** The same where letters are few. */
+  readonly cell: string
+}
+
+export function refusalWords(refusal: Refusal): RefusalWords {
   switch (refusal.kind) {
     case 'rule':
-      return `${refusal.why} (rule ${refusal.rule})`
+      return alike(`${refusal.why} (rule ${refusal.rule})`)
     case 'script':
-      return 'was left out by routing.script'
-    case 'context':
-      return `has a context of ${refusal.contextTokens} tokens, and about ${refusal.neededTokens} are needed`
+      return alike('was left out by routing.script')
+    case 'context': {
+      const { contextTokens, neededTokens } = refusal
+      return {
+        clause: `has a context of ${contextTokens} tokens, and about ${neededTokens} are needed`,
+        cell: `holds ${contextTokens} tokens, of ~${roughNumber(neededTokens)}`,
+      }
+    }
     case 'tried':
-      return 'has failed this request already'
+      return alike('has failed this request already')
     case 'state':
-      return `is ${refusal.state}`
+      return alike(`is ${refusal.state}`)
     case 'probing':
-      return 'is failing, and its one probe is under way'
+      return alike('is failing, and its one probe is under way')
     case 'weight-zero':
-      return 'has weight 0 and takes nothing new'
+      return {
+        clause: 'has weight 0 and takes nothing new',
+        cell: 'weight 0 takes nothing new',
+      }
     case 'cooling':
-      return 'asked to be left alone for a while (429)'
+      return alike('asked to be left alone for a while (429)')
     case 'full':
-      return `is at its limit of ${refusal.maxInFlight} requests`
+      return {
+        clause: `is at its limit of ${refusal.maxInFlight} requests`,
+        cell: `is at its limit: ${refusal.inFlight} of ${refusal.maxInFlight}`,
+      }
     case 'untried':
-      return 'has one request first, as nothing is known of it'
+      return {
+        clause: 'has one request first, as nothing is known of it',
+        cell: 'is tried with one at first',
+      }
     case 'silent':
-      return 'owes answers, and nothing comes'
+      return { clause: 'owes answers, and nothing comes', cell: 'owes answers' }
     case 'kv-cache':
-      return 'has no room in its KV cache'
+      return {
+        clause: 'has no room in its KV cache',
+        cell: `${roughNumber(refusal.neededTokens)}/${roughNumber(refusal.kvTokens)} KV tokens`,
+      }
     case 'ttft':
-      return 'would begin its answer too late'
+      return {
+        clause: 'would begin its answer too late',
+        cell: `late: ${roughDuration(Math.max(0, refusal.leftMs))} left`,
+      }
     case 'tpot':
-      return 'would write its answer too slowly'
+      return {
+        clause: 'would write its answer too slowly',
+        cell: `slow: ${roughDuration(refusal.targetMs)} wanted`,
+      }
     case 'stall':
-      return 'would hold up answers that are being written there'
+      return {
+        clause: 'would hold up answers that are being written there',
+        cell: `stalls others ${roughDuration(refusal.stallMs)}`,
+      }
     case 'work':
-      return 'has other work to do first'
+      return {
+        clause: 'has other work to do first',
+        cell: `${roughDuration(refusal.aheadMs)} of other work`,
+      }
   }
+}
+
+function alike(text: string): RefusalWords {
+  return { clause: text, cell: text }
 }

@@ -1,5 +1,6 @@
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
+import type { PredictedPace } from '#gateway/exchange.ts'
 import type { Usage } from '#openai/usage.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type { Dispatcher, DispatchRequest } from '#routing/dispatcher.ts'
@@ -43,10 +44,10 @@ export class SentRequest {
   }
 
   /** What its dispatcher predicts; null where it predicts nothing. */
-  get predicted(): { readonly ttftMs: number; readonly tpotMs: number } | null {
+  get predicted(): PredictedPace | null {
     const chosen = this.record?.candidates.find(({ verdict }) => verdict === 'chosen')
     if (chosen == null || chosen.ttftMs === null || chosen.tpotMs === null) return null
-    return { ttftMs: chosen.ttftMs, tpotMs: chosen.tpotMs }
+    return { ttftMs: chosen.ttftMs, tpotMs: chosen.tpotMs, isGuess: chosen.isGuess }
   }
 
   /** So many events of a stream came, each about a token. */

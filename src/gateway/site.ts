@@ -3,8 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MotleyError } from '#core/errors.ts'
 import { modelName } from '#core/ids.ts'
 import { sendError } from '#gateway/client-error.ts'
+import { recordsKept } from '#gateway/decision-log.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { type ApiKey, mayUse } from '#gateway/key-ring.ts'
+import { decisionPage, decisionRow } from '#gateway/pages/decisions.ts'
 import { endpointRows } from '#gateway/pages/endpoint-rows.ts'
 import { healthPage, isReady } from '#gateway/pages/health.ts'
 import { modelList, modelPage, ollamaTags } from '#gateway/pages/models.ts'
@@ -15,7 +17,7 @@ import { presentedKey } from '#gateway/stages/authenticate.ts'
 interface Page {
   /** `open` to all, `key` for whoever may use the API, `admin` for operators. */
   readonly access: 'open' | 'key' | 'admin'
-  answer(state: GatewayState, key: ApiKey | null, path: string): Answer | Promise<Answer>
+  answer(state: GatewayState, key: ApiKey | null, query: URLSearchParams): Answer | Promise<Answer>
 }
 
 interface Answer {
@@ -71,6 +73,13 @@ const pages: Readonly<Record<string, Page>> = {
     access: 'admin',
     answer: (state) => json(200, endpointRows(state)),
   },
+  '/admin/v1/decisions': {
+    access: 'admin',
+    answer: (state, _key, query) => {
+      const decisions = state.decisions.newest(limitOf(query)).map(decisionRow)
+      return json(200, { decisions })
+    },
+  },
   '/': { access: 'open', answer: (state) => json(200, home(state)) },
   // Where people look first whose client wants a base URL.
   '/v1': { access: 'open', answer: (state) => json(200, home(state)) },
@@ -102,10 +111,10 @@ function pageAt(path: string): Page | null {
         if (record === null) {
           throw new MotleyError(
             'not_found',
-            `No decision is kept for the request "${id.slice(0, 100)}"; only the last 1000 requests are.`,
+            `No decision is kept for the request "${id.slice(0, 100)}"; only the last ${recordsKept} requests are.`,
           )
         }
-        return json(200, record)
+        return json(200, decisionPage(record))
       },
     }
   }
@@ -153,7 +162,7 @@ export async function servePage(
       `The key "${key.name}" may not read ${path}: it has no "admin: true".`,
     )
   }
-  const { status, type, body } = await page.answer(state, key, path)
+  const { status, type, body } = await page.answer(state, key, queryOf(request.url ?? ''))
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
@@ -163,6 +172,25 @@ export async function servePage(
   })
   response.end(request.method === 'HEAD' ? undefined : body)
   return true
+}
+
+function queryOf(target: string): URLSearchParams {
+  const question = target.indexOf('?')
+  return new URLSearchParams(question === -1 ? '' : target.slice(question))
+}
+
+/** A screen of them, where nobody says how many. */
+const decisionsShown = 20
+
+function limitOf(query: URLSearchParams): number {
+  const limit = query.get('limit') ?? String(decisionsShown)
+  if (/^\d{1,4}$/.test(limit) && Number(limit) >= 1 && Number(limit) <= recordsKept) {
+    return Number(limit)
+  }
+  throw new MotleyError(
+    'invalid_request',
+    `limit is "${limit.slice(0, 100)}"; allowed: a whole number from 1 to ${recordsKept}.`,
+  )
 }
 
 function healthAnswer(state: GatewayState): Answer {

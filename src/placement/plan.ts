@@ -76,6 +76,8 @@ export interface CandidateRecord {
   readonly blockers: readonly Blocker[]
   /** Terms of the score by name; the lowest sum wins. In seconds where they are times. */
   readonly score: Readonly<Record<string, number>> | null
+  /** What the speed in its score rests on; null where there is no score. */
+  readonly speedBasis: SpeedEstimate['basis'] | null
   readonly setting: ReplicaSetting | null
   readonly memory: MemoryNeed | null
 }

@@ -43,6 +43,8 @@ export interface CandidateRecord {
   readonly ttftMs: number | null
   /** Predicted time of each further token; null where the strategy predicts nothing. */
   readonly tpotMs: number | null
+  /** What is predicted rests on nothing that was measured there, or said of it. */
+  readonly isGuess: boolean
 }
 
 /** Every candidate of one decision with the numbers that decided, as they were then. */

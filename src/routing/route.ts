@@ -168,6 +168,7 @@ export function recordOf(
       slowStartRatio: endpoint.slowStartRatio,
       ttftMs: endpoint.ttftMs,
       tpotMs: null,
+      isGuess: false,
     })
   })
   return {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { didYouMean } from '#cli/config-error.ts'
+import { decisionList, decisionListText } from '#cli/decision-list-text.ts'
 import {
   deploymentOf,
   deploymentWhyText,
@@ -14,6 +15,7 @@ import { askPlacement, placementOf } from '#cli/placement-question.ts'
 import { byHandAnswer, replicaWhyText } from '#cli/replica-why-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { requestRecord, whyText } from '#cli/why-text.ts'
+import { widthOf } from '#cli/width.ts'
 import { logPage } from '#protocol/agent-messages.ts'
 
 export function addWhyCommand(program: Command): void {
@@ -21,32 +23,61 @@ export function addWhyCommand(program: Command): void {
     .description(
       'Say why a request went where it went, or why a deployment or replica is where it is.',
     )
-    .argument('<what>', 'the x-request-id of an answer, a deployment or a replica')
+    .argument('[what]', 'the x-request-id of an answer, a deployment or a replica')
+    .option('--limit <count>', 'without a name: how many requests, the newest first (default 20)')
     .option('--json', 'print the decision record')
-    .action(async (id: string, { json, ...gateway }: GatewayOptions & { json?: boolean }) => {
+    .addHelpText('after', '\nWithout a name it lists the newest requests.')
+    .action(async (what: string | undefined, { json = false, limit, ...gateway }: WhyOptions) => {
+      if (what === undefined) return tellOfNewest(limit, gateway, json)
+      if (limit !== undefined) {
+        throw new CommandFailure('wrong', '--limit is for the list of requests: leave the name out')
+      }
       const answer = await askGateway(
-        `/admin/v1/decisions/${encodeURIComponent(id)}`,
+        `${decisionsPath}/${encodeURIComponent(what)}`,
         gateway,
         'an admin key',
       )
-      if (answer === null && (await tellOfDeployment(id, gateway, json === true))) return
-      if (answer === null && (await tellOfReplica(id, gateway, json === true))) return
+      if (answer === null && (await tellOfDeployment(what, gateway, json))) return
+      if (answer === null && (await tellOfReplica(what, gateway, json))) return
       if (answer === null) {
         throw new CommandFailure(
           'no',
-          `there is no request, deployment or replica "${id}" here; the latest 1000 requests are kept${didYouMean(id, await namesAt(gateway))}`,
+          `there is no request, deployment or replica "${what}" here; the latest 1000 requests are kept${didYouMean(what, await namesAt(gateway))}`,
         )
       }
       const record = requestRecord.safeParse(answer)
-      if (!record.success) {
-        throw new CommandFailure(
-          'unreachable',
-          'what answers there is no Motley gateway of this version; check --url',
-        )
-      }
+      if (!record.success) throw noGateway()
       if (json) printJson(answer)
       else console.log(folded(whyText(record.data), process.stdout))
     })
+}
+
+interface WhyOptions extends GatewayOptions {
+  readonly json?: boolean
+  readonly limit?: string
+}
+
+const decisionsPath = '/admin/v1/decisions'
+
+function noGateway(): CommandFailure {
+  return new CommandFailure(
+    'unreachable',
+    'what answers there is no Motley gateway of this version; check --url',
+  )
+}
+
+/** The newest requests, a line each. */
+async function tellOfNewest(
+  limit: string | undefined,
+  gateway: GatewayOptions,
+  json: boolean,
+): Promise<void> {
+  const query = limit === undefined ? '' : `?limit=${encodeURIComponent(limit)}`
+  const answer = await askGateway(`${decisionsPath}${query}`, gateway, 'an admin key')
+  const list = decisionList.safeParse(answer)
+  if (!list.success) throw noGateway()
+  if (json) printJson(answer)
+  else console.log(decisionListText(list.data, widthOf(process.stdout), Date.now()))
 }
 
 /** Deployments and replicas that could be meant; none where there is no controller. */

@@ -25,9 +25,12 @@ export function account(state: GatewayState, exchange: Exchange): void {
   if (exchange.decisions.length > 0 || errorCode !== null) {
     state.decisions.add({
       requestId: exchange.id,
+      arrivedAtMs: Math.round(Date.now() - totalMs),
+      startedMs: exchange.startedMs,
       model: asked?.modelText ?? '',
       answeredModel: exchange.answeredModel,
       decisions: exchange.decisions,
+      unserved: exchange.unserved,
       scriptFailures: exchange.scriptFailures,
       attempts: exchange.attempts,
       queueMs: exchange.queueMs,

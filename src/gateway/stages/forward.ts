@@ -13,7 +13,7 @@ import { choosePlace } from '#gateway/choose-place.ts'
 import { constraintFor } from '#gateway/constraint.ts'
 import { withContextLimit } from '#gateway/context-limit.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
-import type { Exchange } from '#gateway/exchange.ts'
+import type { Exchange, UnservedModel } from '#gateway/exchange.ts'
 import { finalError, notServed } from '#gateway/final-error.ts'
 import { firstReports } from '#gateway/first-reports.ts'
 import { servedModel } from '#gateway/fleet.ts'
@@ -49,9 +49,11 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
   if (models.length === 0) {
     await firstReports(state, exchange)
     readNameAgain(state, exchange)
-    models = modelsToTry(state, exchange, modelsAskedFor(state, exchange))
+    asked = modelsAskedFor(state, exchange)
+    models = modelsToTry(state, exchange, asked)
   }
   if (models.length === 0 && !exchange.clientGone) throw notServed(state, exchange)
+  if (models.length < asked.length) exchange.unserved = unservedOf(asked, models)
   let failure: AttemptFailure | null = null
   let none: WhyNone | null = null
   for (const [index, model] of models.entries()) {
@@ -84,6 +86,15 @@ function modelsToTry(
   const [first] = models
   if (first !== undefined) state.demand.note(first, state.nowMs())
   return models
+}
+
+function unservedOf(
+  asked: readonly ModelName[],
+  served: readonly ModelName[],
+): readonly UnservedModel[] {
+  return asked.flatMap((model, index) =>
+    served.includes(model) ? [] : [{ model, isFallback: index > 0 }],
+  )
 }
 
 /** The model that was asked for and its fallbacks, as far as they are allowed. */

@@ -70,7 +70,8 @@ function siteRecords(
         ]
     const score = unit === undefined ? null : placeScore(search, unit, site, setup, 0)
     const verdict = isChosen ? 'chosen' : blockers.length > 0 ? 'refused' : 'possible'
-    return record(wish, site, setup, { verdict, blockers, score, setting, memory })
+    const speedBasis = score === null ? null : setup.ladder.top.fit.speed.basis
+    return record(wish, site, setup, { verdict, blockers, score, speedBasis, setting, memory })
   })
   const others = bestRefusals(site, refused, possible).map(
     ({ locals, blockers, fit }): CandidateRecord => ({
@@ -80,6 +81,7 @@ function siteRecords(
       verdict: 'refused',
       blockers: unique([...onNode, ...blockers]),
       score: null,
+      speedBasis: null,
       setting: null,
       memory: fit?.memory ?? null,
     }),

@@ -25,6 +25,7 @@ export function planRecords(search: Search): CandidateRecord[] {
       verdict: 'chosen',
       blockers: [],
       score: chosen,
+      speedBasis: setup.ladder.top.fit.speed.basis,
       setting,
       memory,
     }
@@ -45,6 +46,7 @@ function runnerUpTo(search: Search, unit: Unit, chosen: Site): CandidateRecord |
     verdict: 'runner-up',
     blockers: [],
     score: placeScore(search, unit, site, setup, shrunk),
+    speedBasis: setup.ladder.top.fit.speed.basis,
     setting,
     memory,
   }

@@ -151,5 +151,6 @@ function candidateOf(
     slowStartRatio: view.slowStartRatio,
     ttftMs,
     tpotMs,
+    isGuess: !model.speed.isKnown,
   }
 }
