@@ -1,7 +1,7 @@
 /** Endpoints of one model whose contexts differ: a prompt goes where it is held. */
 import { expect, test } from 'vitest'
 import { motley } from './harness/command.ts'
-import { endpointsOf, engine, fleet } from './harness/fleet.ts'
+import { endpointsOf, engine, fleet, post } from './harness/fleet.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 const model = 'llama-3.1-8b'
@@ -81,3 +81,25 @@ test('a long answer that is only allowed keeps nobody from a short context, whos
   // This engine counts what is allowed, too, and the other one takes it.
   expect(asked.map(({ attempts }) => attempts)).toContain('2')
 })
+
+test.each(['round-robin', 'fastest'])(
+  'a long prompt that rules keep from the long context is refused by the short one, though a third takes nothing new (%s)',
+  async (strategy) => {
+    const [small, large, parked] = await Promise.all(
+      [1_024, 16_384, 16_384].map((contextTokens) => engine({ models: [model], contextTokens })),
+    )
+    const { url } = await fleet({
+      endpoints: [
+        ...endpointsOf({ small: small! }),
+        ...endpointsOf({ large: large! }),
+        ...endpointsOf({ parked: parked! }, { weight: 0 }),
+      ],
+      routing: { strategy, rules: [{ require: { endpoints: ['small', 'parked'] } }] },
+    })
+    const messages = [{ role: 'user', content: 'word '.repeat(4_000) }]
+    const response = await post(`${url}/v1/chat/completions`, { model, messages })
+    expect(response.status).toBe(400)
+    expect(response.headers.get('retry-after')).toBeNull()
+    expect(await response.text()).toContain('maximum context length is 1024 tokens')
+  },
+)

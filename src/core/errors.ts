@@ -27,6 +27,12 @@ export const errorCatalog = {
     message: 'The request is not well-formed HTTP/1.1.',
     hint: 'Send each header once, either Content-Length or Transfer-Encoding, and CRLF line ends.',
   },
+  context_length_exceeded: {
+    status: 400,
+    retryable: false,
+    message: 'No endpoint that may take this request has a context that holds its prompt.',
+    hint: 'Send a shorter prompt; the message names what each endpoint holds. Waiting does not help.',
+  },
   missing_model: {
     status: 400,
     retryable: false,

@@ -20,7 +20,10 @@ export function withContextLimit(
   // The most that an answer may have is no need: many clients allow as much as they can, always.
   const neededTokens = promptTokensOf(state, exchange, model)
   if (neededTokens <= shortest) return constraint
-  const serving = state.fleet.serving(model, exchange.route.task)
+  // What takes nothing new holds nothing either, however long its context is.
+  const serving = state.fleet
+    .serving(model, exchange.route.task)
+    .filter((endpoint) => endpoint.weight > 0 && endpoint.state !== 'draining')
   const contexts = serving.map(
     (endpoint) => [endpoint.id, servedModel(endpoint, model)?.contextTokens ?? null] as const,
   )

@@ -12,6 +12,14 @@ const failed: Refusal = { kind: 'state', state: 'failed' }
 
 /** What is told after a decision that refused these endpoints of these reasons. */
 function told(none: WhyNone['kind'], refusals: Readonly<Record<string, Refusal>>, leftOut = 0) {
+  return finalErrorOf(none, refusals, leftOut).message
+}
+
+function finalErrorOf(
+  none: WhyNone['kind'],
+  refusals: Readonly<Record<string, Refusal>>,
+  leftOut = 0,
+) {
   const names = Object.keys(refusals).concat(Array(leftOut).fill('another'))
   const endpoints = names.map((id) => ({ id, state: 'failed', reason: 'nothing listens there' }))
   const state = { fleet: { serving: () => endpoints } } as unknown as GatewayState
@@ -27,7 +35,7 @@ function told(none: WhyNone['kind'], refusals: Readonly<Record<string, Refusal>>
       { model: 'its fallback', candidates: [], leftOut: 0 },
     ],
   } as unknown as Exchange
-  return finalError(state, exchange, null, { kind: none } as WhyNone).message
+  return finalError(state, exchange, null, { kind: none } as WhyNone)
 }
 
 describe('what no endpoint may take', () => {
@@ -37,6 +45,12 @@ describe('what no endpoint may take', () => {
         'b was left out by routing.script; ' +
         'c has a context of 2048 tokens, and about 9000 are needed.',
     )
+  })
+
+  test('is not to be asked for again where shorter prompts might be taken', () => {
+    const error = finalErrorOf('too-long', { a: forbidden, c: short })
+    expect(error).toMatchObject({ code: 'context_length_exceeded', retryAfterSeconds: null })
+    expect(error.message).toContain('c has a context of 2048 tokens, and about 9000 are needed')
   })
 
   test('counts those that the record leaves out', () => {

@@ -57,6 +57,9 @@ function neverAttempted(
   if (none?.kind === 'not-permitted') {
     return new MotleyError('no_permitted_endpoint', constraintText(exchange))
   }
+  if (none?.kind === 'too-long') {
+    return new MotleyError('context_length_exceeded', constraintText(exchange))
+  }
   return new MotleyError('no_ready_endpoint', stateText(state, exchange), {
     retryAfterSeconds: nextCheckSeconds,
   })

@@ -22,6 +22,8 @@ export type WhyNone =
   | { readonly kind: 'none-ready' }
   /** The user's rules and script keep it away from all of them. */
   | { readonly kind: 'not-permitted' }
+  /** They keep it away from some, and the contexts of all others are too short for it. */
+  | { readonly kind: 'too-long' }
 
 /**
  * A record tells of so many candidates. Of more, telling would take longer than deciding, and the

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { EndpointView } from '#core/endpoint.ts'
 import { endpointId, modelName } from '#core/ids.ts'
+import type { Constraint } from '#routing/constraint.ts'
 import type { RouteRequest } from '#routing/filter.ts'
 import type { Picker } from '#routing/picker.ts'
 import { leastConnections } from '#routing/pickers/least-connections.ts'
@@ -152,3 +153,29 @@ test.each([
 ])('with only $name the decision is to $kind', ({ more, kind }) => {
   expect(decide(request, [endpointView('a', more)], 'random').kind).toBe(kind)
 })
+
+test.each([
+  { a: 'rule', b: 'rule', because: 'not-permitted' },
+  { a: 'rule', b: 'context', because: 'too-long' },
+  { a: 'script', b: 'context', because: 'too-long' },
+] as const)(
+  'where $a keeps a request from one endpoint and $b from the other, waiting does not help: $because',
+  ({ a, b, because }) => {
+    const refusals = {
+      rule: { kind: 'rule', rule: 1, why: 'is not metal' },
+      script: { kind: 'script' },
+      context: { kind: 'context', neededTokens: 9_000, contextTokens: 2_048 },
+    } as const
+    const kinds: Readonly<Record<string, keyof typeof refusals>> = { a, b }
+    const constraint: Constraint = {
+      group: '',
+      refuse: (id) => refusals[kinds[id] ?? 'rule'],
+      misses: () => 0,
+    }
+    const endpoints = [endpointView('a', {}), endpointView('b', {})]
+    expect(decide({ ...request, constraint }, endpoints, 'least-connections')).toEqual({
+      kind: 'refuse',
+      because: { kind: because },
+    })
+  },
+)

@@ -110,14 +110,18 @@ export function whyNone(refusals: readonly (Refusal | null)[]): WhyNone | null {
   let coolingUntilMs = Number.POSITIVE_INFINITY
   let tried = false
   let constrained = 0
+  let tooShort = 0
   for (const refusal of refusals) {
     if (refusal === null) continue
     if (refusal.kind === 'rule' || refusal.kind === 'script') constrained++
+    if (refusal.kind === 'context') tooShort++
     if (isPassing(refusal)) return null
     if (refusal.kind === 'cooling') coolingUntilMs = Math.min(coolingUntilMs, refusal.untilMs)
     if (refusal.kind === 'tried') tried = true
   }
-  if (constrained > 0 && constrained === refusals.length) return { kind: 'not-permitted' }
+  if (refusals.length > 0 && constrained + tooShort === refusals.length) {
+    return { kind: tooShort > 0 ? 'too-long' : 'not-permitted' }
+  }
   if (tried) return { kind: 'all-tried' }
   if (coolingUntilMs < Number.POSITIVE_INFINITY) {
     return { kind: 'cooling', untilMs: coolingUntilMs }
