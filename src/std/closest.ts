@@ -1,5 +1,9 @@
 /** The word a person most likely meant, for "did you mean"; null when none is near. */
 export function closest(word: string, candidates: Iterable<string>): string | null {
+  return longerOrShorter(word.toLowerCase(), candidates) ?? fewestSlips(word, candidates)
+}
+
+function fewestSlips(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null
   // A third of the letters may be wrong: "gatewya" is a slip, "nodes" for "models" is another word.
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
@@ -10,7 +14,7 @@ export function closest(word: string, candidates: Iterable<string>): string | nu
       bestDistance = distance
     }
   }
-  return best ?? longerOrShorter(word.toLowerCase(), candidates)
+  return best
 }
 
 /** Shorter pieces begin too much. */
