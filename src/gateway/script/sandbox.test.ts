@@ -49,6 +49,15 @@ async function script(text: string, nowMs: (() => number) | null = noTime): Prom
   return loaded
 }
 
+test.each([
+  'export function route(request, endpoints) { return endpoints.slice(0, 1) }',
+  'const one = 1\nexport const route = (request, endpoints) => endpoints.slice(0, one)',
+  'const route = (request, endpoints) => endpoints.slice(0, 1)',
+])('route is found where it is exported as where it is declared: %s', async (text) => {
+  const loaded = await script(text)
+  expect(loaded.choose(request, endpoints)).toEqual({ kind: 'endpoints', names: ['gaming'] })
+})
+
 test('a script filters by backend and memory, as the desk wants', async () => {
   const desk = await script(`
     const GiB = 1024 ** 3
@@ -140,6 +149,11 @@ test('what a script does to what it was given changes nothing outside', async ()
 test.each([
   { text: 'function route( {', why: 'SyntaxError' },
   { text: 'const other = 1', why: 'it has no function route(request, endpoints)' },
+  { text: 'export const other = 1', why: 'it has no function route(request, endpoints)' },
+  {
+    text: 'await new Promise(() => {})\nexport function route() {}',
+    why: 'it has no function route(request, endpoints)',
+  },
   { text: 'for (;;) {}', why: 'interrupted' },
 ])('"$text" is no script: $why', async ({ text, why }) => {
   await expect(openSandbox(text, passingTime())).rejects.toThrow(SandboxError)

@@ -76,18 +76,36 @@ export class Sandbox {
   define(text: string): void {
     const context = this.#context
     this.#allow(scriptLimits.loadingMs)
-    const ran = context.evalCode(text, 'routing.js')
-    if (ran.error) throw new SandboxError(this.#errorText(ran.error))
-    ran.value.dispose()
-    const isFunction = context.evalCode('typeof route')
-    const kind = isFunction.error ? '' : context.getString(isFunction.value)
-    isFunction.dispose()
-    if (kind !== 'function') {
+    const route = exportsAnything.test(text) ? this.#exported(text) : this.#declared(text)
+    if (context.typeof(route) !== 'function') {
+      route.dispose()
       throw new SandboxError('it has no function route(request, endpoints) that returns endpoints')
     }
-    const wrapped = context.evalCode(wrapper)
+    const wrapping = context.unwrapResult(context.evalCode(wrapper))
+    const wrapped = context.callFunction(wrapping, context.undefined, route)
+    wrapping.dispose()
+    route.dispose()
     if (wrapped.error) throw new SandboxError(this.#errorText(wrapped.error))
     this.#route = wrapped.value
+  }
+
+  #exported(text: string): QuickJSHandle {
+    const exports = this.#evaluated(text, 'module')
+    const route = this.#context.getProp(exports, 'route')
+    exports.dispose()
+    return route
+  }
+
+  #declared(text: string): QuickJSHandle {
+    this.#evaluated(text, 'global').dispose()
+    // What `const` declares is no property of the global object.
+    return this.#evaluated("typeof route === 'undefined' ? undefined : route", 'global')
+  }
+
+  #evaluated(text: string, type: 'global' | 'module'): QuickJSHandle {
+    const ran = this.#context.evalCode(text, 'routing.js', { type })
+    if (ran.error) throw new SandboxError(this.#errorText(ran.error))
+    return ran.value
   }
 
   /** Never throws: what went wrong is an answer. */
@@ -161,12 +179,17 @@ function thrownText(error: unknown): string {
   return `${typeof name === 'string' ? name : 'Error'}: ${message}${where}`.slice(0, whyLettersMax)
 }
 
+/** At the beginning of a line, where a plain script cannot have the word. */
+const exportsAnything = /^\s*export\b/m
+
 /** Text crosses the border of the sandbox once each way: cheaper than one handle for each field. */
-const wrapper = `(function (given) {
-  const [request, endpoints] = JSON.parse(given)
-  const chosen = route(request, endpoints)
-  if (!Array.isArray(chosen)) return JSON.stringify(null)
-  return JSON.stringify(chosen.map((one) => (typeof one === 'string' ? one : one?.name ?? null)))
+const wrapper = `(function (route) {
+  return function (given) {
+    const [request, endpoints] = JSON.parse(given)
+    const chosen = route(request, endpoints)
+    if (!Array.isArray(chosen)) return JSON.stringify(null)
+    return JSON.stringify(chosen.map((one) => (typeof one === 'string' ? one : one?.name ?? null)))
+  }
 })`
 
 function verdictOf(answer: string, endpoints: readonly ScriptEndpoint[]): ScriptVerdict {
