@@ -209,3 +209,17 @@ function enginePid({ process: { pid } }: Running): number {
           .split('\n')
   return Number(engines.at(-1))
 }
+
+test('a start and a reload tell of names in rules that nothing in the file has, and go on', async () => {
+  const file = join(folder, 'stray.yaml')
+  const rule = (name: string) =>
+    `endpoints: [{ url: "http://127.0.0.1:9", name: rtx }]
+routing: { rules: [{ require: { endpoints: [${name}] } }] }`
+  writeFileSync(file, rule('rtxx'))
+  const motley = start(['gateway', '-c', file])
+  await says(motley, /stray\.yaml: .*endpoints\[0\]: no endpoint of this file is called "rtxx"/)
+  await says(motley, 'Motley 0.1.0 listens')
+  writeFileSync(file, rule('rtz'))
+  await says(motley, /called "rtz"; did you mean "rtx"\?/)
+  await says(motley, 'configuration read again')
+})

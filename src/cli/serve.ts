@@ -9,6 +9,7 @@ import { type EndpointWatcher, watchEndpoints } from '#agent/endpoint-watcher.ts
 import { CommandFailure } from '#cli/command-failure.ts'
 import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, readConfig } from '#cli/config-file.ts'
+import { configRemarks } from '#cli/config-remarks.ts'
 import { type ConfigWatch, watchConfigFile } from '#cli/config-watch.ts'
 import type { ControllerPart } from '#cli/controller-part.ts'
 import { EndpointNews } from '#cli/endpoint-news.ts'
@@ -80,6 +81,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     throw listenFailure(error, config.gateway.listen)
   }
   gateway.useScript(script)
+  tellRemarks(options.config, file)
   options.controllerPart?.listenTo(gateway)
   const news = new EndpointNews()
   const unheard = new Set(ownEndpoints.map((endpoint) => endpointId(endpointName(endpoint))))
@@ -202,9 +204,16 @@ async function reloadConfig(
     return null
   }
   update(config.endpoints)
+  tellRemarks(read, file)
   logLine(`configuration read again${file === null ? '' : ` from ${file}`}`)
   for (const note of outcome.notes) logLine(`  ${note}`)
   return { config: read, script }
+}
+
+/** What is no mistake and was hardly meant. */
+function tellRemarks(config: MotleyConfig, file: string | null): void {
+  const where = file === null ? '' : `${file}: `
+  for (const remark of configRemarks(config)) logLine(`${where}${remark}`)
 }
 
 /** Until SIGINT or SIGTERM, and then until running answers are over or a second signal comes. */

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { ConfigError, pathText } from '#cli/config-error.ts'
+import { ConfigError } from '#cli/config-error.ts'
 import { type ConfigRequest, findConfigFile, problemAt, readConfig } from '#cli/config-file.ts'
+import { configRemarks } from '#cli/config-remarks.ts'
 import { problemLines } from '#cli/plan-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { publicSchema } from '#core/config/json-schema.ts'
-import { strayModels } from '#core/config/stray-models.ts'
 
 export function addConfigCommand(program: Command): void {
   const config = program.command('config').description('Check motley.yaml, or print its schema.')
@@ -28,10 +28,7 @@ export function addConfigCommand(program: Command): void {
         const read = readConfig(request)
         await checkModelFile(read, request)
         await checkRoutingScript(read, request)
-        const remarks = strayModels(read).map(
-          ({ path, name, meant }) =>
-            `${pathText(path)}: nothing here is called "${name}"; did you mean "${meant}"?`,
-        )
+        const remarks = configRemarks(read)
         if (json) printJson({ file, valid: true, problems: [], remarks })
         else {
           const lines = [`${file} is valid: ${summaryOf(read)}`, ...problemLines(remarks)]

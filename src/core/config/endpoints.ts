@@ -41,7 +41,7 @@ export const endpointConfig = z.strictObject({
     .describe('The most requests to send at a time; more wait in the gateway.'),
   labels: z.record(z.string(), z.string()).default({}).meta({
     allowed: 'a map of label names to texts',
-    description: 'What you want to say about it, as vendor: nvidia. Shown, never interpreted.',
+    description: 'What you want to say about it, as vendor: nvidia; routing.rules may ask for it.',
   }),
   apiKey: z
     .string()

@@ -9,7 +9,13 @@ test('a fallback or a model of a key that is nearly one of the file is told with
     endpoints: [{ url: 'http://127.0.0.1:8001', models: ['qwen'] }],
   })
   expect(strayModels(config)).toEqual([
-    { path: ['models', 'llama', 'fallback', 1], name: 'gtp-4o', meant: 'gpt-4o' },
-    { path: ['gateway', 'keys', 0, 'models', 1], name: 'qwne', meant: 'qwen' },
+    {
+      path: ['models', 'llama', 'fallback', 1],
+      text: 'nothing here is called "gtp-4o"; did you mean "gpt-4o"?',
+    },
+    {
+      path: ['gateway', 'keys', 0, 'models', 1],
+      text: 'nothing here is called "qwne"; did you mean "qwen"?',
+    },
   ])
 })

@@ -5,21 +5,30 @@
 import type { MotleyConfig } from '#core/config/document.ts'
 import { closest } from '#std/closest.ts'
 
-export interface StrayModel {
+/** A name in the configuration that nothing in it has. */
+export interface StrayName {
   readonly path: readonly (string | number)[]
-  readonly name: string
-  readonly meant: string
+  /** A clause, with what was probably meant. */
+  readonly text: string
 }
 
-export function strayModels(config: MotleyConfig): readonly StrayModel[] {
-  const known = namesIn(config)
+export function strayModels(config: MotleyConfig): readonly StrayName[] {
+  const known = modelNamesIn(config)
   return askedIn(config).flatMap(({ path, name }) => {
     const meant = known.has(name) ? null : closest(name, known)
-    return meant === null ? [] : [{ path, name, meant }]
+    return meant === null
+      ? []
+      : [{ path, text: `nothing here is called "${name}"; did you mean "${meant}"?` }]
   })
 }
 
-function namesIn({ models, deployments, endpoints, embedded }: MotleyConfig): ReadonlySet<string> {
+/** Every model that the file names, by all its names. */
+export function modelNamesIn({
+  models,
+  deployments,
+  endpoints,
+  embedded,
+}: MotleyConfig): ReadonlySet<string> {
   return new Set([
     ...Object.entries(models).flatMap(([name, { aliases }]) => [name, ...aliases]),
     ...Object.values(deployments).map(({ model }) => model),
@@ -30,7 +39,10 @@ function namesIn({ models, deployments, endpoints, embedded }: MotleyConfig): Re
   ])
 }
 
-function askedIn({ models, gateway }: MotleyConfig): Omit<StrayModel, 'meant'>[] {
+function askedIn({
+  models,
+  gateway,
+}: MotleyConfig): { readonly path: StrayName['path']; readonly name: string }[] {
   const fallbacks = Object.entries(models).flatMap(([model, { fallback }]) =>
     fallback.map((name, at) => ({ path: ['models', model, 'fallback', at], name })),
   )
