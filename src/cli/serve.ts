@@ -113,7 +113,8 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     const before = script
     script = read.script
     gateway.useScript(script)
-    await before?.close()
+    // A request that it was asked about must not go by rules alone because a file was saved.
+    await before?.retire()
     scriptWatch?.close()
     scriptWatch = watchScript(read.config, reload)
   }

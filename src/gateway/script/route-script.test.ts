@@ -60,6 +60,17 @@ test('a run that hangs in long steps is ended with its thread, and the next is a
   await expect(second).resolves.toEqual({ kind: 'endpoints', names: ['one', 'two'] })
 })
 
+test('one that another takes over from answers who waits, and takes nothing new', async () => {
+  const some = await script('const route = (request, all) => all.slice(1)')
+  const waiting = [some.choose(request, endpoints), some.choose(request, endpoints)]
+  const retired = some.retire()
+  const late = some.choose(request, endpoints)
+  const answered = { kind: 'endpoints', names: ['two'] }
+  await expect(Promise.all(waiting)).resolves.toEqual([answered, answered])
+  await expect(late).resolves.toEqual({ kind: 'failed', why: 'it is closed' })
+  await retired
+})
+
 test('a script that is closed says so to whoever waits', async () => {
   const some = await script('const route = (request, all) => all')
   const waiting = some.choose(request, endpoints)

@@ -47,6 +47,7 @@ export class RouteScript {
   #running: Waiting | null = null
   readonly #waiting: Waiting[] = []
   #cancelTimer = (): void => {}
+  #onIdle = (): void => {}
   /** In a row: an answer of whatever kind ends it. */
   #lostThreads = 0
   #closed = false
@@ -100,6 +101,17 @@ export class RouteScript {
       this.#waiting.push({ ask: { request, endpoints }, answer })
       this.#next()
     })
+  }
+
+  /** Takes nothing new, answers who waits, and closes: another script takes over. */
+  async retire(): Promise<void> {
+    this.#closed = true
+    if (!this.#isIdle) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+    }
+    await this.close()
   }
 
   async close(): Promise<void> {
@@ -157,6 +169,7 @@ export class RouteScript {
   #failAll(why: string): void {
     this.#settle({ kind: 'failed', why })
     for (const { answer } of this.#waiting.splice(0)) answer({ kind: 'failed', why })
+    this.#onIdle()
   }
 
   #settle(verdict: ScriptVerdict): void {
@@ -164,6 +177,11 @@ export class RouteScript {
     const running = this.#running
     this.#running = null
     running?.answer(verdict)
+    if (this.#isIdle) this.#onIdle()
+  }
+
+  get #isIdle(): boolean {
+    return this.#running === null && this.#waiting.length === 0
   }
 }
 
