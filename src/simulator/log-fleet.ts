@@ -1,7 +1,7 @@
 import type { InventoryEndpoint, InventoryFleet } from '#simulator/inventory-fleet.ts'
-import { stepTimeOfRates } from '#simulator/step-time-of-rates.ts'
+import { type LearntSpeed, learnSpeed } from '#simulator/log-speed/learn-speed.ts'
+import type { ReadingWays } from '#simulator/log-speed/readings.ts'
 import type { LoggedAnswer } from '#simulator/traces/access-log.ts'
-import { quantile } from '#std/quantile.ts'
 
 /** What a gateway knows of an endpoint that no log tells. */
 export interface KnownEndpoint {
@@ -11,6 +11,11 @@ export interface KnownEndpoint {
   readonly slots: number | null
   readonly kvTokens: number | null
 }
+
+/** Of a long log the end is looked at: that many answers, of all endpoints together. */
+const answersMax = 50_000
+/** More of one endpoint's answers than these tell hardly more. */
+const answersOfOneMin = 1_000
 
 /**
  * The fleet that gave the answers of a log, whoever runs its engines: an endpoint for each that is
@@ -23,18 +28,20 @@ export function logFleet(
 ): InventoryFleet {
   const asked = new Set(answers.map(({ model }) => model))
   const byEndpoint = Map.groupBy(answers, ({ endpoint }) => endpoint)
-  return {
-    endpoints: [...byEndpoint].map(([name, own]) =>
-      endpointOf(
-        name,
-        own,
-        known.find((one) => one.name === name),
-      ),
+  const answering = [...byEndpoint].filter(([, own]) => own.some(({ counts }) => counts))
+  const share = Math.max(answersOfOneMin, Math.floor(answersMax / Math.max(1, answering.length)))
+  const endpoints = answering.map(([name, own]) =>
+    endpointOf(
+      name,
+      own.slice(-share),
+      known.find((one) => one.name === name),
     ),
-    unknown: known
-      .filter(({ name, models }) => !byEndpoint.has(name) && models.some((one) => asked.has(one)))
-      .map(({ name }) => name),
-  }
+  )
+  const silent = [...byEndpoint.keys()].filter((name) => !answering.some(([one]) => one === name))
+  const others = known.filter(
+    ({ name, models }) => !byEndpoint.has(name) && models.some((one) => asked.has(one)),
+  )
+  return { endpoints, unknown: [...silent, ...others.map(({ name }) => name)] }
 }
 
 function endpointOf(
@@ -44,69 +51,63 @@ function endpointOf(
 ): InventoryEndpoint {
   const models = new Set([...answers.map(({ model }) => model), ...(known?.models ?? [])])
   const engine = behavesAs(known?.engine ?? null)
+  const learnt = learnSpeed(answers, known?.slots ?? null, waysOf[engine ?? 'vllm'])
+  const slots = known?.slots ?? slotsOf(learnt)
+  const kvTokens = known?.kvTokens ?? kvTokensOf(learnt)
   return {
     name,
     device: 'as-logged',
     ...(engine !== null && { engine }),
     // A client that names no model is served by any.
     ...(!models.has(null) && { models: [...models].flatMap((model) => model ?? []) }),
-    ...(known?.slots != null && { slots: known.slots }),
-    ...(known?.kvTokens != null && { kvTokens: known.kvTokens }),
-    ...speedOf(answers),
+    ...(slots !== null && { slots }),
+    ...(kvTokens !== null && { kvTokens }),
+    stepTime: learnt.stepTime,
+    basis: basisOf(answers, learnt),
   }
 }
 
+type Engine = NonNullable<InventoryEndpoint['engine']>
+
 /** Batches of the embedded llama.cpp are made as those of llama-server. */
-function behavesAs(engine: string | null): NonNullable<InventoryEndpoint['engine']> | null {
+function behavesAs(engine: string | null): Engine | null {
   if (engine === 'motley-embedded' || engine === 'llama-server') return 'llama-server'
   return engine === 'vllm' || engine === 'sglang' ? engine : null
 }
 
-/**
- * The simulation adds what neighbours in a batch cost, so the speed of an answer alone is wanted:
- * a quarter of them is at least as fast. The very fastest are those whose prompt was in the cache.
- */
-const fastPart = 0.25
-
-/** With fewer tokens, the time of an answer is that of the network and not of the engine. */
-const outputTokensMin = 8
-
-/**
- * How many tokens of a prompt take as long as one of an answer, where answers came in one piece and
- * the two cannot be told apart: CPUs take 5 to 10 in that time, GPUs 50 and more.
- */
-const promptTokensPerOutputToken = 20
-
-function speedOf(answers: readonly LoggedAnswer[]): Pick<InventoryEndpoint, 'stepTime' | 'basis'> {
-  const streamed = answers.flatMap((one) =>
-    one.firstTokenMs === null || one.outputTokens < outputTokensMin
-      ? []
-      : [{ ...one, firstTokenMs: one.firstTokenMs }],
-  )
-  if (streamed.length === 0) {
-    const outputMs = fast(
-      answers.map(
-        (one) => one.answerMs / (one.outputTokens + one.promptTokens / promptTokensPerOutputToken),
-      ),
-    )
-    return {
-      stepTime: stepTimeOfRates((1_000 * promptTokensPerOutputToken) / outputMs, 1_000 / outputMs),
-      basis: `${counted(answers.length)} of the log; none was streamed, so how it parts into prompt and answer is a guess`,
-    }
-  }
-  const promptMs = fast(streamed.map((one) => one.firstTokenMs / one.promptTokens))
-  const outputMs = fast(
-    streamed.map((one) => (one.answerMs - one.firstTokenMs) / (one.outputTokens - 1)),
-  )
-  return {
-    stepTime: stepTimeOfRates(1_000 / promptMs, 1_000 / outputMs),
-    basis: `${counted(streamed.length, 'streamed ')} of the log`,
-  }
+/** As endpoints of a fleet file do where it does not say: what is learnt is replayed alike. */
+const waysOf: Readonly<Record<Engine, ReadingWays>> = {
+  vllm: { batchTokens: 2_048, pieceTokens: 2_048, mixes: true },
+  sglang: { batchTokens: 2_048, pieceTokens: 2_048, mixes: false },
+  'llama-server': { batchTokens: 2_048, pieceTokens: 512, mixes: true },
 }
 
-/** Clocks of logs count whole milliseconds; nothing takes less than a part of one. */
-const fast = (times: readonly number[]) =>
-  Math.max(0.01, quantile(Float64Array.from(times).sort(), fastPart) ?? 0.01)
+/** What a fleet file takes where it says nothing, and what a vLLM has by itself. */
+const usual = { slots: 16, kvTokens: 65_536, vllmSlots: 256 }
 
-const counted = (answers: number, kind = '') =>
-  `${answers} ${kind}answer${answers === 1 ? '' : 's'}`
+/** An endpoint that has written more at a time than a small one does has no limit that was seen. */
+function slotsOf({ seats, most }: LearntSpeed): number | null {
+  if (seats !== null) return seats
+  return most > usual.slots ? Math.max(usual.vllmSlots, most) : null
+}
+
+/** It has held so much. Where its end is was not seen, and a replay may want more. */
+function kvTokensOf({ mostContextTokens }: LearntSpeed): number | null {
+  const kvTokens = 2 * Math.ceil(mostContextTokens)
+  return kvTokens > usual.kvTokens ? kvTokens : null
+}
+
+function basisOf(answers: readonly LoggedAnswer[], learnt: LearntSpeed): string {
+  const counting = answers.filter(({ counts }) => counts)
+  const { most, seldomFewerThan, errorRatio } = learnt
+  const parts = [
+    `${counting.length} answer${counting.length === 1 ? '' : 's'} of the log`,
+    ...(most > 1 ? [`up to ${most} at a time`] : []),
+    ...(seldomFewerThan > 2 ? [`seldom fewer than ${seldomFewerThan}`] : []),
+  ]
+  const error = `half of their times are within ${Number((100 * errorRatio).toPrecision(2))} %`
+  const whole = counting.every(({ firstTokenAtMs }) => firstTokenAtMs === null)
+    ? '; none was streamed, so how it parts into prompt and answer is less sure'
+    : ''
+  return `${parts.join(', ')}; ${error} of what it says${whole}`
+}

@@ -149,7 +149,7 @@ async function fleetToWrite(options: FleetArguments): Promise<InventoryFleet> {
     return realFleet({ ...gateway, ...file })
   }
   const { answers } = await accessLogOf(fromLog)
-  if (answers.length > 0) return fleetOfLog(answers, gateway)
+  if (answers.some(({ counts }) => counts)) return fleetOfLog(answers, gateway)
   throw new CommandFailure('no', `${fromLog}: it does not tell who answered`)
 }
 
@@ -214,7 +214,7 @@ async function replayedFleet(
   if (options.fleet !== undefined) {
     return { name: options.fleet, fleet: await fleetOf(options.fleet), remarks: [] }
   }
-  const told = answers.length > 0
+  const told = answers.some(({ counts }) => counts)
   const made = told ? await fleetOfLog(answers, options) : await realFleet(options)
   const name = told ? 'who answered in the log' : 'the real fleet by its inventory'
   const write = `motley simulate fleet${told ? ` --from-log ${path}` : ''}`

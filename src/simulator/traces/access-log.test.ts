@@ -69,21 +69,59 @@ test.each([
   expect(() => parseAccessLog(text, 'a.log')).toThrow(error)
 })
 
-test('answers tell who gave them and in what time, unless another endpoint was tried before', () => {
+test('answers tell who gave them and when, and whether the times are those of one endpoint', () => {
   const streamed = { endpoint: 'rtx', stream: true, queueMs: 100, ttftMs: 400, totalMs: 900 }
   const { answers } = parseAccessLog(
     [
       line({ ...streamed, attempts: ['rtx: ok'] }),
       line({ ...streamed, stream: false, attempts: ['rtx: ok'] }),
       line({ ...streamed, attempts: ['amd: connection refused', 'rtx: ok'] }),
+      line({
+        ...streamed,
+        attempts: ['rtx: client left'],
+        status: 499,
+        completionTokens: null,
+        events: 7,
+      }),
       line({}),
     ].join('\n'),
     'access.log',
   )
+  const endedAtMs = Date.parse('2026-11-28T01:00:03.000Z')
   expect(
-    answers.map(({ endpoint, firstTokenMs, answerMs }) => [endpoint, firstTokenMs, answerMs]),
+    answers.map((one) => [
+      one.endpoint,
+      one.sentAtMs - endedAtMs,
+      one.firstTokenAtMs === null ? null : one.firstTokenAtMs - endedAtMs,
+      ...[one.endedAtMs - endedAtMs, one.outputTokens, one.counts],
+    ]),
   ).toEqual([
-    ['rtx', 300, 800],
-    ['rtx', null, 800],
+    ['rtx', -800, -500, 0, 120, true],
+    ['rtx', -800, null, 0, 120, true],
+    ['rtx', -800, -500, 0, 120, false],
+    ['rtx', -800, -500, 0, 7, false],
   ])
+})
+
+test('what no model could take is no count of tokens', () => {
+  const odd = [{ promptTokens: 1e12 }, { promptTokens: 0.5 }, { completionTokens: -3 }]
+  const { trace, withoutTokens } = parseAccessLog([{}, ...odd].map(line).join('\n'), 'access.log')
+  expect([trace.requests.length, withoutTokens]).toEqual([1, 3])
+})
+
+test('where engines said what they had in their cache, prompts begin alike in the replay', () => {
+  const turn = (second: number, fields: object) =>
+    line({ time: `2026-11-28T01:00:0${second}.000Z`, endpoint: 'rtx', totalMs: 100, ...fields })
+  const { trace, answers } = parseAccessLog(
+    [
+      turn(1, { promptTokens: 200, completionTokens: 50 }),
+      turn(2, { promptTokens: 300, cachedTokens: 192 }),
+    ].join('\n'),
+    'access.log',
+  )
+  const [first, second] = trace.requests.map(({ prefixHashes }) => prefixHashes)
+  expect(first).toHaveLength(3)
+  expect(second?.slice(0, 3)).toEqual(first)
+  expect(new Set(second)).toHaveProperty('size', 4)
+  expect(answers.map(({ cachedTokens }) => cachedTokens)).toEqual([0, 192])
 })

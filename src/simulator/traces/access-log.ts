@@ -1,10 +1,15 @@
+import type { LoggedUse } from '#simulator/log-speed/learn-speed.ts'
+import { guessedPrefixes, prefixBlockTokens } from '#simulator/traces/guessed-prefixes.ts'
 import { TraceError } from '#simulator/traces/parse-trace.ts'
 import { makeTrace, type Trace, type TraceRequest } from '#simulator/traces/trace.ts'
 import { parseJson } from '#std/parse-json.ts'
 
 export interface AccessLog {
   readonly trace: Trace
-  /** Who answered those requests, and in what time; of logs that do not tell it, nothing. */
+  /**
+   * What each endpoint was given, and in what time it did it, also where it failed; of logs that do
+   * not tell it, nothing.
+   */
   readonly answers: readonly LoggedAnswer[]
   /** Requests whose answer told no counts of tokens, or that wrote none. */
   readonly withoutTokens: number
@@ -13,51 +18,50 @@ export interface AccessLog {
 }
 
 /** An answer as the log tells it: what it says of the endpoint that gave it. */
-export interface LoggedAnswer {
+export interface LoggedAnswer extends LoggedUse {
   readonly endpoint: string
   readonly model: string | null
-  readonly promptTokens: number
-  readonly outputTokens: number
-  /** From the moment on that the endpoint was chosen; null where it came in one piece. */
-  readonly firstTokenMs: number | null
-  readonly answerMs: number
 }
-
-/** Blocks play no part: a log does not tell how prompts begin. */
-const prefixBlockTokens = 512
 
 /**
  * Reads the gateway's access log, one JSON object on each line, as a trace. Lines of other logs in
  * between are passed over. Throws {@link TraceError} when nothing can be replayed.
  */
 export function parseAccessLog(text: string, name: string): AccessLog {
-  const requests: TraceRequest[] = []
+  const whole: Entry[] = []
   const answers: LoggedAnswer[] = []
   let withoutTokens = 0
   let failed = 0
   for (const line of text.split('\n')) {
     const entry = entryOf(line)
     if (entry === null) continue
-    if (entry.status >= 400 || entry.wasCut) failed++
-    else if (entry.promptTokens < 1 || entry.completionTokens < 1) withoutTokens++
-    else {
-      requests.push({
-        arrivalMs: entry.endedAtMs - entry.totalMs,
-        promptTokens: entry.promptTokens,
-        outputTokens: entry.completionTokens,
-        model: entry.model,
-        client: entry.client,
-        prefixHashes: [],
-      })
-      const answer = answerOf(entry)
-      if (answer !== null) answers.push(answer)
-    }
+    const isFailed = entry.status >= 400 || entry.wasCut
+    const isWhole = !isFailed && entry.promptTokens > 0 && entry.completionTokens > 0
+    if (isWhole) whole.push(entry)
+    else if (isFailed) failed++
+    else withoutTokens++
+    const answer = answerOf(entry, isWhole)
+    if (answer !== null) answers.push(answer)
   }
-  if (requests.length === 0) throw new TraceError(`${name}: ${nothing(withoutTokens, failed)}`)
-  const firstMs = requests.reduce((least, one) => Math.min(least, one.arrivalMs), Infinity)
-  const fromZero = requests.map((one) => ({ ...one, arrivalMs: one.arrivalMs - firstMs }))
-  return { trace: makeTrace(name, fromZero, prefixBlockTokens), answers, withoutTokens, failed }
+  if (whole.length === 0) throw new TraceError(`${name}: ${nothing(withoutTokens, failed)}`)
+  const trace = makeTrace(name, requestsOf(whole), prefixBlockTokens)
+  return { trace, answers, withoutTokens, failed }
 }
+
+function requestsOf(entries: readonly Entry[]): TraceRequest[] {
+  const firstMs = entries.reduce((least, one) => Math.min(least, beganAtMs(one)), Infinity)
+  const prefixes = guessedPrefixes(entries)
+  return entries.map((entry, at) => ({
+    arrivalMs: beganAtMs(entry) - firstMs,
+    promptTokens: entry.promptTokens,
+    outputTokens: entry.completionTokens,
+    model: entry.model,
+    client: entry.client,
+    prefixHashes: prefixes[at] ?? [],
+  }))
+}
+
+const beganAtMs = ({ endedAtMs, totalMs }: Entry) => endedAtMs - totalMs
 
 function nothing(withoutTokens: number, failed: number): string {
   if (withoutTokens + failed === 0) {
@@ -70,14 +74,19 @@ function nothing(withoutTokens: number, failed: number): string {
   return `found only requests that cannot be replayed: ${parts.join(', ')}`
 }
 
-/** Null where another endpoint was tried before: the times are then of both. */
-function answerOf(entry: Entry): LoggedAnswer | null {
-  const { endpoint, model, promptTokens, completionTokens, queueMs } = entry
-  if (endpoint === null || entry.attempts > 1) return null
+/** Null where nobody was asked. */
+function answerOf(entry: Entry, isWhole: boolean): LoggedAnswer | null {
+  const { endpoint, model, endedAtMs, queueMs, ttftMs, promptTokens, events } = entry
+  if (endpoint === null) return null
   return {
-    ...{ endpoint, model, promptTokens, outputTokens: completionTokens },
-    firstTokenMs: entry.stream && entry.ttftMs !== null ? entry.ttftMs - queueMs : null,
-    answerMs: entry.totalMs - queueMs,
+    ...{ endpoint, model, endedAtMs, promptTokens },
+    sentAtMs: beganAtMs(entry) + queueMs,
+    firstTokenAtMs: entry.stream && ttftMs !== null ? beganAtMs(entry) + ttftMs : null,
+    cachedTokens: Math.min(entry.cachedTokens, Math.max(0, promptTokens - 1)),
+    // An event is about a token.
+    outputTokens: entry.completionTokens > 0 ? entry.completionTokens : events,
+    // Where another endpoint was tried before, times are of both.
+    counts: isWhole && entry.attempts <= 1,
   }
 }
 
@@ -90,13 +99,18 @@ interface Entry {
   readonly model: string | null
   readonly client: string | null
   readonly promptTokens: number
+  readonly cachedTokens: number
   readonly completionTokens: number
+  readonly events: number
   readonly endpoint: string | null
   readonly attempts: number
   readonly stream: boolean
   readonly queueMs: number
   readonly ttftMs: number | null
 }
+
+/** No model has a longer context: more is no count of tokens. */
+const tokensMax = 10_000_000
 
 /** Null for a line that is not the end of a request. */
 function entryOf(line: string): Entry | null {
@@ -108,6 +122,10 @@ function entryOf(line: string): Entry | null {
   const totalMs = fields['totalMs']
   if (Number.isNaN(endedAtMs) || typeof totalMs !== 'number') return null
   const number = (key: string) => (typeof fields[key] === 'number' ? fields[key] : 0)
+  const count = (key: string) => {
+    const value = number(key)
+    return Number.isInteger(value) && value >= 0 && value <= tokensMax ? value : 0
+  }
   const text = (key: string) => (typeof fields[key] === 'string' ? fields[key] : null)
   const { attempts, ttftMs } = fields
   return {
@@ -118,8 +136,10 @@ function entryOf(line: string): Entry | null {
     // Clients write aliases: only what answered says which model that is.
     model: text('answeredModel') ?? text('model'),
     client: text('key'),
-    promptTokens: number('promptTokens'),
-    completionTokens: number('completionTokens'),
+    promptTokens: count('promptTokens'),
+    cachedTokens: count('cachedTokens'),
+    completionTokens: count('completionTokens'),
+    events: count('events'),
     endpoint: text('endpoint'),
     attempts: Array.isArray(attempts) ? attempts.length : 1,
     stream: fields['stream'] === true,
