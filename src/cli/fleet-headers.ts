@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { askController } from '#cli/admin-client.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import type { GatewayOptions } from '#cli/gateway-client.ts'
+import { logLine } from '#cli/terminal.ts'
 import { inspectedWeights } from '#protocol/inspected-weights.ts'
 
 /** Headers take a hub some seconds; whoever waits longer would rather hear that it goes on. */
@@ -13,7 +14,7 @@ export async function fleetHeaders(
   sources: readonly string[],
   options: GatewayOptions,
 ): Promise<Readonly<Record<string, z.output<typeof inspectedWeights>>>> {
-  for (const source of sources) console.error(`reading what ${source} holds …`)
+  for (const source of sources) logLine(`reading what ${source} holds …`)
   const read = await Promise.all(
     sources.map(async (source) => {
       const ask = { method: 'POST', body: { source }, withinMs: readWithinMs } as const
@@ -22,7 +23,7 @@ export async function fleetHeaders(
         return [[source, inspectedWeights.parse(answer)] as const]
       } catch (error) {
         if (!(error instanceof CommandFailure)) throw error
-        console.error(`motley: ${error.message}`)
+        logLine(`motley: ${error.message}`)
         return []
       }
     }),

@@ -1,5 +1,6 @@
 /** Reads here what weights hold, where there is no controller whose machines could be asked. */
 import { CommandFailure } from '#cli/command-failure.ts'
+import { logLine } from '#cli/terminal.ts'
 import { findFiles, withWeights } from '#cli/weights-session.ts'
 import type { Wishes } from '#controller/deploying.ts'
 import type { ModelFacts } from '#core/model-facts.ts'
@@ -33,7 +34,7 @@ export async function withHeaders(wishes: Wishes): Promise<Wishes> {
 async function readHeaders(sources: readonly string[]): Promise<ReadonlyMap<string, ModelFacts>> {
   const read = new Map<string, ModelFacts>()
   let isDone = false
-  for (const source of sources) console.error(`reading what ${source} holds …`)
+  for (const source of sources) logLine(`reading what ${source} holds …`)
   await withWeights(async (context) => {
     const reading = sources.map(async (source) => {
       try {
@@ -41,7 +42,7 @@ async function readHeaders(sources: readonly string[]): Promise<ReadonlyMap<stri
         read.set(source, await inspectFiles(files))
       } catch (error) {
         if (!(error instanceof WeightsError) || context.signal.aborted) throw error
-        console.error(`motley: ${source} is planned without its size: ${error.message}`)
+        logLine(`motley: ${source} is planned without its size: ${error.message}`)
       }
     })
     await Promise.all(reading)

@@ -71,11 +71,23 @@ test('a mixed fleet fits 80 columns, with the reason below each endpoint that is
   await expect(`${text}\n`).toMatchFileSnapshot('../../fixtures/cli/status.txt')
 })
 
-test('where no person looks, nothing is cut', () => {
-  const models = ['meta-llama/Llama-3.1-8B-Instruct', 'qwen2.5-7b', 'bge-m3']
-  const width = widthOf({ isTTY: false, columns: 80 })
-  const text = statusText({ gateway, endpoints: [endpoint({ models })] }, width)
-  expect(text).toContain(models.join(' '))
+test('models that have no room on the line are counted', () => {
+  const models = Array.from({ length: 15 }, (_, at) => `model-${at}`)
+  const lineOf = (width: number, names = models) => {
+    const text = statusText({ gateway, endpoints: [endpoint({ models: names })] }, width)
+    return text.split('\n').find((line) => line.startsWith('h100')) ?? ''
+  }
+  expect(lineOf(80)).toMatch(/ {2}model-0 model-1 \+13$/)
+  expect(lineOf(80, ['meta-llama/Llama-3.1-8B-Instruct', 'bge-m3'])).toMatch(
+    / {2}meta-llama\/Llama-3.1-8… \+1$/,
+  )
+  expect(lineOf(100)).toMatch(/ {2}model-0 model-1 model-2 model-3 model-4 \+10$/)
+  expect(lineOf(400).endsWith(models.join(' '))).toBe(true)
+  for (const width of [80, 100]) expect(lineOf(width).length).toBeLessThanOrEqual(width)
+})
+
+test('how wide a table may be is not limited where no person looks', () => {
+  expect(widthOf({ isTTY: false, columns: 80 })).toBe(Number.POSITIVE_INFINITY)
 })
 
 test('a terminal that is wider than most is used', () => {
@@ -94,5 +106,7 @@ test('no endpoints at all is said, not shown as an empty table', () => {
 test('what is wrong with an endpoint that answers stands below the table, whole', () => {
   const alarm = `Only 12 of its 33 layers are on the GPU: ${'and so on '.repeat(10)}`.trim()
   const lines = statusText({ gateway, endpoints: [endpoint({ alarms: [alarm] })] }).split('\n')
-  expect(lines.slice(-2)).toEqual(['', `! h100: ${alarm}`])
+  const below = lines.slice(lines.lastIndexOf('') + 1)
+  expect(below.join(' ').replace(/ +/g, ' ')).toBe(`! h100: ${alarm}`)
+  for (const line of below) expect(line.length).toBeLessThanOrEqual(80)
 })

@@ -5,6 +5,7 @@ import { durationText } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 
 type EndpointStatus = FleetStatus['endpoints'][number]
 
@@ -12,15 +13,12 @@ const columns: readonly Column[] = [
   { title: 'ENDPOINT', maxWidth: 15 },
   { title: 'STATE' },
   { title: 'ENGINE', maxWidth: 12 },
-  { title: 'MODELS' },
   { title: 'LOAD', align: 'right' },
   { title: 'WT', align: 'right' },
   { title: 'TTFT', align: 'right' },
   { title: 'REQS', align: 'right' },
   { title: 'ERRS', align: 'right' },
 ]
-
-const modelColumn = 3
 
 const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
   ready: 'green',
@@ -41,8 +39,7 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
     return `${head}\nNo endpoints: add some to motley.yaml, or run a model: motley replica start.`
   }
 
-  const rows = endpoints.map(row)
-  const [titles = '', ...lines] = tableLines(fitted(rows, width), rows)
+  const [titles = '', ...lines] = rowsOf(endpoints, width)
   const body = endpoints.flatMap((endpoint, index) => {
     const line = (lines[index] ?? '').replace(
       `  ${endpoint.state}`,
@@ -50,32 +47,52 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
     )
     return endpoint.reason === null || endpoint.state === 'ready'
       ? [line]
-      : [line, shorten(`  ${endpoint.reason}`, width)]
+      : [line, ...wrapped(`  ${endpoint.reason}`, width, '    ')]
   })
   const alarms = endpoints.flatMap((endpoint) =>
-    // Whole, however wide the terminal is: the end of the sentence says what to do.
-    endpoint.alarms.map((alarm) => `${paint('red', `! ${endpoint.name}`)}: ${alarm}`),
+    endpoint.alarms.flatMap((alarm) =>
+      wrapped(`! ${endpoint.name}: ${alarm}`, width, '  ').map((line) =>
+        line.replace(`! ${endpoint.name}:`, `${paint('red', `! ${endpoint.name}`)}:`),
+      ),
+    ),
   )
   const below = alarms.length === 0 ? [] : ['', ...alarms]
   return [head, '', paint('bold', titles), ...body, ...below].join('\n')
 }
 
-/** Models get what the other columns leave of the line; --json has them all. */
-function fitted(rows: readonly (readonly string[])[], width: number): Column[] {
-  const others = columns.filter((_, index) => index !== modelColumn)
-  const withoutModels = rows.map((cells) => cells.filter((_, index) => index !== modelColumn))
-  const taken = Math.max(...tableLines(others, withoutModels).map((line) => line.length))
-  const maxWidth = Math.max(6, width - taken - 2)
-  return columns.map((column, index) => (index === modelColumn ? { ...column, maxWidth } : column))
+/** The titles and a line for each. Models get what the other columns leave of it; --json has them all. */
+function rowsOf(endpoints: readonly EndpointStatus[], width: number): string[] {
+  const lines = tableLines(columns, endpoints.map(row))
+  const taken = Math.max(...lines.map((line) => line.length))
+  const room = Math.max(modelsWidthMin, width - taken - 2)
+  return lines.map((line, at) => {
+    const endpoint = endpoints[at - 1]
+    const models = endpoint === undefined ? 'MODELS' : modelsText(endpoint.models, room)
+    return `${line.padEnd(taken)}  ${models}`
+  })
+}
+
+const modelsWidthMin = 6
+
+/** `llama-3.1-8b +14`: as many names as fit, at least a piece of one, and how many more there are. */
+function modelsText(models: readonly string[], room: number): string {
+  const [first] = models
+  if (first === undefined) return '-'
+  const more = (shown: number): string =>
+    shown === models.length ? '' : ` +${models.length - shown}`
+  for (let shown = models.length; shown > 0; shown--) {
+    const text = `${models.slice(0, shown).join(' ')}${more(shown)}`
+    if (text.length <= room) return text
+  }
+  return `${shorten(first, room - more(1).length)}${more(1)}`
 }
 
 function row(endpoint: EndpointStatus): string[] {
-  const { name, state, engine, models, inFlight, maxInFlight, weight, effectiveWeight } = endpoint
+  const { name, state, engine, inFlight, maxInFlight, weight, effectiveWeight } = endpoint
   return [
     name,
     state,
     engine?.replace('motley-', '') ?? '?',
-    models.join(' ') || '-',
     maxInFlight === null ? String(inFlight) : `${inFlight}/${maxInFlight}`,
     // One that takes nothing does not ramp up either, however long it has been away.
     effectiveWeight === weight || !takesRequests(state)

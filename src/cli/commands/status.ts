@@ -39,7 +39,8 @@ Ends with 1 when no endpoint is ready.`,
           'what answers there is no Motley gateway of this version; check --url',
         )
       }
-      const width = widthOf(process.stdout)
+      // Behind a pipe as on a terminal: a line of all names is no table any more.
+      const width = process.stdout.isTTY ? widthOf(process.stdout) : terminalWidth
       // Null where no controller is: its gateway knows endpoints alone.
       const placement = await askGateway('/admin/v1/placement', gateway, 'an admin key')
       const deployments = deploymentsAnswer.parse(placement ?? {})
