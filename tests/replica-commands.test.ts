@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { ReplicaView } from '#controller/fleet-views.ts'
 import { afterTest } from './harness/after-test.ts'
 import { motley } from './harness/command.ts'
-import { chat } from './harness/fleet.ts'
+import { chat, post } from './harness/fleet.ts'
 import { replicaWanted } from './harness/fleet-nodes.ts'
 import { dataFolder, type OneMachine, oneMachine } from './harness/one-machine.ts'
 import { packageFile } from './harness/package-file.ts'
@@ -116,8 +116,12 @@ test('a context beyond what the model was trained for is refused before anything
   const { code, err } = await motley([...args, '8k', '--url', machine.url])
   expect(code).toBe(1)
   expect(err).toContain(
-    'motley: --context: 8,192 tokens are wanted, and the model was trained for 1,024; take a context of at most 1,024\n',
+    'motley: context: 8,192 tokens are wanted, and the model was trained for 1,024; take a context of at most 1,024\n',
   )
+  const replica = { ...replicaWanted(weights, 'tiny'), contextTokens: 8_192 }
+  const answer = await post(`${machine.url}/admin/v1/replicas`, { node: machine.node, replica })
+  expect(answer.status).toBe(409)
+  expect(await answer.text()).toContain('the model was trained for 1,024')
   const { replicas } = await machine.admin<{ replicas: ReplicaView[] }>('replicas')
   expect(replicas).toEqual([])
 })

@@ -80,6 +80,7 @@ export async function answerAdmin(
       case 'POST replicas': {
         const wanted = replicaWanted.parse(request.body)
         const { node, replica } = wanted
+        await controller.learnOf(replica)
         return { status: 201, body: controller.startReplica(node, replica, request.key) }
       }
       case 'GET replicas/:name': {

@@ -220,6 +220,19 @@ export class Controller {
     throw new ControllerRefusal('nothing is planned here')
   }
 
+  /**
+   * Has a node read what the weights of a wish say, where the wish is judged by it. What nobody can
+   * read, nothing is known of.
+   */
+  async learnOf({ source, contextTokens }: Omit<ReplicaSpec, 'id'>): Promise<void> {
+    if (contextTokens === null) return
+    try {
+      await this.readWeights(source)
+    } catch (error) {
+      if (!(error instanceof ControllerRefusal)) throw error
+    }
+  }
+
   /** Plans that were made, the newest first. */
   plans(): KeptPlan[] {
     return this.#store.plans()

@@ -4,7 +4,9 @@ import { askAgent } from '#controller/ask-agent.ts'
 import type { WantedReplica } from '#controller/cluster-state.ts'
 import { ControllerRefusal } from '#controller/controller-refusal.ts'
 import type { Fleet } from '#controller/fleet.ts'
+import { factsOf } from '#controller/reconcile/plan-input.ts'
 import type { NodeId } from '#core/ids.ts'
+import { contextBeyondTraining } from '#placement/context-beyond-training.ts'
 import { recordingBlocker } from '#placement/planner/checks/recording.ts'
 import {
   type LogPage,
@@ -38,7 +40,8 @@ export function wantedReplica(fleet: Fleet, id: string): WantedReplica {
 
 /**
  * `askedWith`: the name of the key, null where none was needed. Throws `ControllerRefusal` when the
- * node is unknown, takes nothing or is a recording.
+ * node is unknown, takes nothing or is a recording, and where more context is wished for than the
+ * model was trained for, as far as anybody has read what its weights say.
  */
 export function wantReplica(
   fleet: Fleet,
@@ -56,6 +59,11 @@ export function wantReplica(
     const { what, unlockedBy } = recordingBlocker(node.name)
     throw new ControllerRefusal(`${what}: start ${unlockedBy}`)
   }
+  const { contextTokens, source } = spec
+  const trainedTokens = factsOf(source, fleet.state)?.contextTokens ?? null
+  const beyond = contextBeyondTraining(contextTokens, trainedTokens)
+  if (beyond !== null)
+    throw new ControllerRefusal(`context: ${beyond.what}; take ${beyond.unlockedBy}`)
   const id = `${idText(spec.model)}-${randomBytes(3).toString('hex')}`
   const full: ReplicaSpec = { ...spec, id }
   fleet.append({ type: 'replica-wanted', node: node.id, spec: full, askedWith })

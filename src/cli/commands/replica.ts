@@ -21,7 +21,6 @@ import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { numberOf } from '#cli/load-values.ts'
 import { findModel } from '#cli/model-names.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
-import { contextBeyondTraining } from '#placement/context-beyond-training.ts'
 import { openStore } from '#weights/store.ts'
 
 const stopAnswer = z.object({
@@ -109,16 +108,18 @@ async function start(text: string, flags: StartFlags): Promise<void> {
     engine: oneOf(engine, '--engine', launchEngines),
     backend: oneOf(backend, '--backend', launchBackends),
     deviceIndexes: null,
-    contextTokens: await contextFlag(context, source, gateway),
+    contextTokens: contextOf(context, '--context'),
     slots: slotsOf(slots),
     kind: container === true ? 'container' : 'native',
     extraArguments: [],
     ...kvCacheTypeFlag(kvCacheType),
     ...(await offloadFlag(offload, source, gateway)),
   }
+  const body = { node: node ?? (await onlyNode(gateway)), replica }
+  if (replica.contextTokens !== null) logLine(`reading what ${source} holds …`)
   const answer = await askController('/admin/v1/replicas', gateway, {
-    method: 'POST',
-    body: { node: node ?? (await onlyNode(gateway)), replica },
+    ...{ method: 'POST', body },
+    ...(replica.contextTokens === null ? {} : { withinMs: readWithinMs }),
   })
   const { id, model } = z.object({ id: z.string(), model: z.string() }).parse(answer)
   if (json) printJson(answer)
@@ -127,6 +128,9 @@ async function start(text: string, flags: StartFlags): Promise<void> {
     console.log(`"motley replica info ${id}" says how far it is`)
   }
 }
+
+/** What a model was trained for stands in the headers of its weights, which a node reads first. */
+const readWithinMs = 160_000
 
 async function logs(id: string, { follow, ...gateway }: GatewayOptions & { follow?: boolean }) {
   const page = z.object({ text: z.string(), nextOffset: z.number(), skippedBytes: z.number() })
@@ -199,16 +203,6 @@ function kvCacheTypeFlag(text: string | undefined) {
   const [kvCacheType, ...others] = kvCacheTypesOf(text, '--kv-cache-type') ?? []
   if (others.length > 0) throw new CommandFailure('wrong', '--kv-cache-type takes one type')
   return kvCacheType === undefined ? {} : { kvCacheType }
-}
-
-/** The rule of plans: what the model was trained for stands in the headers. */
-async function contextFlag(text: string | undefined, source: string, gateway: GatewayOptions) {
-  const contextTokens = contextOf(text, '--context')
-  if (contextTokens === null) return null
-  const { [source]: read } = await fleetHeaders([source], gateway)
-  const beyond = contextBeyondTraining(contextTokens, read?.facts?.contextTokens ?? null)
-  if (beyond === null) return contextTokens
-  throw new CommandFailure('no', `--context: ${beyond.what}; take ${beyond.unlockedBy}`)
 }
 
 /** How many layers there are stands in the headers, which a machine of the fleet reads. */
