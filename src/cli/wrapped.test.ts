@@ -18,3 +18,8 @@ test.each(['12 s', '15 min 2 s', '4 h 30 min', '21.2 GiB', '85 %', '512 B'])(
 test('a number before a word is broken like any other', () => {
   expect(wrapped('it has 4 slots', 8, '')).toEqual(['it has 4', 'slots'])
 })
+
+test('a line is as long as it looks, whatever colours it has', () => {
+  const bold = '\u001b[1mone\u001b[22m'
+  expect(wrapped(`${bold} two three`, 8, '  ')).toEqual([`${bold} two`, '  three'])
+})
