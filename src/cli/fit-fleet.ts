@@ -19,8 +19,11 @@ export interface FleetOptions extends GatewayOptions {
   readonly inventory?: string
 }
 
-/** @throws {CommandFailure} */
-export async function fitFleet(options: FleetOptions): Promise<Inventory> {
+/** `inventoryOption`: what names the file, for errors. @throws {CommandFailure} */
+export async function fitFleet(
+  options: FleetOptions,
+  inventoryOption = '--inventory',
+): Promise<Inventory> {
   const { on, inventory } = options
   if (on !== undefined && inventory !== undefined) {
     throw new CommandFailure(
@@ -29,7 +32,7 @@ export async function fitFleet(options: FleetOptions): Promise<Inventory> {
     )
   }
   if (on !== undefined) return onlyNode(namedNode(on))
-  if (inventory !== undefined) return inventoryOfFile(inventory)
+  if (inventory !== undefined) return inventoryOfFile(inventory, inventoryOption)
   return (await fleetOfController(options)) ?? onlyNode(await thisMachine())
 }
 
@@ -45,18 +48,16 @@ export function namedNode(text: string): PlacementNode {
   return nodeOf(text, os, named.devices)
 }
 
-function inventoryOfFile(path: string): Inventory {
+function inventoryOfFile(path: string, option: string): Inventory {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read'
-    throw new CommandFailure(
-      'wrong',
-      `--inventory ${path}: ${why}; "motley nodes --json" prints one`,
-    )
+    const { code = 'it cannot be read' } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such file' : code
+    throw new CommandFailure('wrong', `${option} ${path}: ${why}; "motley nodes --json" prints one`)
   }
-  return pictureOf(parseJson(text), `--inventory ${path}`)
+  return pictureOf(parseJson(text), `${option} ${path}`)
 }
 
 function pictureOf(json: unknown, where: string): Inventory {

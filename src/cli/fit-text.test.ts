@@ -171,5 +171,7 @@ test('an unknown model or device is answered with the nearest one', async () => 
   )
   await expect(fitFleet({ on: 'rtx-4091' })).rejects.toThrow('did you mean rtx-4090?')
   await expect(fitFleet({ on: 'rtx-4090', inventory: 'x' })).rejects.toThrow('not both')
-  await expect(fitFleet({ inventory: 'nowhere.json' })).rejects.toThrow('ENOENT')
+  await expect(fitFleet({ inventory: 'nowhere.json' })).rejects.toThrow(
+    '--inventory nowhere.json: there is no such file; "motley nodes --json"',
+  )
 })

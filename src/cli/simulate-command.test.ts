@@ -116,7 +116,7 @@ test('a log without a fleet is replayed on those that answered there, which is s
   const text = (await simulate('replay', log)).replaceAll(/\n +/g, ' ')
   expect(text).toContain('the fleet is who answered in the log, as fast as there: embedded, rtx')
   expect(text).toContain('for another, give --fleet; "motley simulate fleet --from-log')
-  expect(text).toMatch(/^fastest: embedded \d+.%, rtx \d+.%$/m)
+  expect(text).toMatch(/^fastest: embedded.\d+.%, rtx.\d+.%$/m)
   const written = parseFleetFile(await simulate('fleet', '--from-log', log), 'written')
   expect(written).toMatchObject([
     { name: 'embedded', models: ['motley-tiny'] },
@@ -143,6 +143,14 @@ test.each([
   { args: ['compare', '--load', '0.2,50%'], error: 'not "50%"; did you mean "0.5"?' },
   { args: ['compare', '--load', '80'], error: '--load takes numbers up to 5, not "80"' },
   { args: ['compare', '--slo', 'ttft=2s'], error: '--slo takes ttft and tpot here' },
+  {
+    args: ['compare', '--duration', '10ms', '--load', '0.1', '--policies', 'round-robin'],
+    error: 'no request comes in the time that counts, at 2.5 a second: give a longer --duration',
+  },
+  {
+    args: ['fleet', '--from-inventory', '/nope'],
+    error: '--from-inventory /nope: there is no such file; "motley nodes --json" prints one',
+  },
   { args: ['compare', '--context', 'short'], error: '--context takes a whole number from 64' },
   {
     args: ['replay', 'nowhere.log'],

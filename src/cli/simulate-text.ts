@@ -3,6 +3,7 @@ import { type Column, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import type { Comparison } from '#simulator/compare.ts'
+import type { Metrics } from '#simulator/metrics.ts'
 
 export interface ComparisonWords {
   readonly fleetName: string
@@ -10,6 +11,8 @@ export interface ComparisonWords {
   readonly traceName: string
   readonly targets: { readonly ttftMs: number; readonly tpotMs: number }
   readonly recorded: boolean
+  /** Of each run, so much at its beginning is not counted. */
+  readonly warmUpMs: number
   /** What was left out of the trace, in sentences. */
   readonly remarks: readonly string[]
   readonly comparison: Comparison
@@ -23,7 +26,7 @@ export function comparisonText(words: ComparisonWords): string {
   const head = [
     `${fleetName}, ${count}; ${traceName}`,
     `in time: first token within ${timeText(targets.ttftMs)}, then ${timeText(targets.tpotMs)} a token or less`,
-    `no policy can serve more than ${rateText(comparison.boundPerSecond)} requests/s in time`,
+    boundText(comparison),
     ...remarks,
   ]
   return [
@@ -35,12 +38,20 @@ export function comparisonText(words: ComparisonWords): string {
   ].join('\n')
 }
 
-function loadLines(rows: Comparison['rows'], { recorded, endpoints }: ComparisonWords): string[] {
+function boundText({ boundPerSecond }: Comparison): string {
+  return boundPerSecond === null
+    ? 'how many requests/s a policy could serve in time at most was not found'
+    : `no policy can serve more than ${rateText(boundPerSecond)} requests/s in time`
+}
+
+function loadLines(rows: Comparison['rows'], words: ComparisonWords): string[] {
+  const { recorded, endpoints } = words
   const { load = 0, ratePerSecond = 0 } = rows[0] ?? {}
   const times = load === 1 ? 'as recorded' : `${load} times as many as recorded`
   const part = `${Math.round(load * 1000) / 10} % of the most that is possible`
   return [
     paint('bold', `${recorded ? times : part}: ${rateText(ratePerSecond)} requests/s`),
+    ...countedLines(rows, words),
     '',
     ...tableLines(
       [policyColumn, ...numbers('in time', 'a second', 'TTFT mean', 'p50', 'p95', 'p99')],
@@ -60,11 +71,49 @@ function loadLines(rows: Comparison['rows'], { recorded, endpoints }: Comparison
         percent(metrics.prefixHitRatio),
       ]),
     ),
+    ...modelLines(rows),
     '',
-    ...rows.flatMap(({ policy, metrics }) => {
-      const shares = metrics.shares.map((share, at) => `${endpoints[at]} ${percent(share, 0)}`)
-      return wrapped(`${policy}: ${shares.join(', ')}`, width, '  ')
-    }),
+    ...rows.flatMap(({ policy, metrics }) =>
+      wrapped(`${policy}: ${shareTexts(metrics, endpoints).join(', ')}`, width, '  '),
+    ),
+  ]
+}
+
+/** From so much on, another rate than the one above is no rounding. */
+const otherRateRatio = 0.02
+
+/** All policies meet the same requests, and not all of them are counted. */
+function countedLines(rows: Comparison['rows'], { warmUpMs }: ComparisonWords): string[] {
+  const { metrics, ratePerSecond = 0 } = rows[0] ?? {}
+  if (metrics === undefined) return []
+  const isOther = Math.abs(metrics.ratePerSecond / ratePerSecond - 1) > otherRateRatio
+  if (warmUpMs === 0 && !isOther) return []
+  const after = warmUpMs === 0 ? '' : ` after the first ${timeText(warmUpMs)}`
+  const why = isOther ? ', as requests come in bursts' : ''
+  const text = `counted${after}: ${metrics.requests} requests, ${rateText(metrics.ratePerSecond)}/s${why}`
+  return wrapped(text, width, '  ')
+}
+
+/** Where several models are asked for, the mean hides the one that fares worst. */
+function modelLines(rows: Comparison['rows']): string[] {
+  const models = new Set(rows.flatMap(({ metrics }) => Object.keys(metrics.attainmentByModel)))
+  if (models.size < 2) return []
+  const lines = rows.flatMap(({ policy, metrics }) => {
+    const parts = Object.entries(metrics.attainmentByModel)
+      .toSorted(([one], [other]) => one.localeCompare(other))
+      .map(([model, attainment]) => `${model}\u00a0${percent(attainment)}`)
+    return wrapped(`${policy}, in time: ${parts.join(', ')}`, width, '  ')
+  })
+  return ['', ...lines]
+}
+
+/** What each endpoint got, and what none did: together they are all requests. */
+function shareTexts(metrics: Metrics, endpoints: readonly string[]): string[] {
+  const { shares, refusedShare, waitingShare } = metrics
+  return [
+    ...shares.map((share, at) => `${endpoints[at]}\u00a0${percent(share, 0)}`),
+    ...(refusedShare > 0 ? [`refused ${percent(refusedShare)}`] : []),
+    ...(waitingShare > 0 ? [`still waiting at the end ${percent(waitingShare)}`] : []),
   ]
 }
 

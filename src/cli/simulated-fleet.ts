@@ -10,7 +10,7 @@ import type { LoggedAnswer } from '#simulator/traces/access-log.ts'
 
 /** What runs by the inventory, and the devices on which nothing does. @throws {CommandFailure} */
 export async function realFleet(options: FleetOptions): Promise<InventoryFleet> {
-  const fleet = inventoryFleet(await fitFleet(options), speedReferences)
+  const fleet = inventoryFleet(await fitFleet(options, '--from-inventory'), speedReferences)
   if (fleet.endpoints.length > 0) return fleet
   const unknown = fleet.unknown.length === 0 ? '' : ` (${fleet.unknown.join('; ')})`
   throw new CommandFailure(

@@ -1,6 +1,6 @@
 /** Policies side by side, on the same fleet and the same requests. */
 import type { LatencyTargets } from '#routing/dispatcher.ts'
-import { fluidBound } from '#simulator/bound/fluid-bound.ts'
+import { fluidBound, NoBoundError } from '#simulator/bound/fluid-bound.ts'
 import { uncachedSizes } from '#simulator/bound/uncached-sizes.ts'
 import type { FleetEndpoint } from '#simulator/fleet-file.ts'
 import type { Metrics } from '#simulator/metrics.ts'
@@ -23,8 +23,11 @@ export interface CompareOptions {
 }
 
 export interface Comparison {
-  /** Requests a second within the targets that no policy can exceed. */
-  readonly boundPerSecond: number
+  /**
+   * Requests a second within the targets that no policy can exceed; null where none was found, and
+   * the requests come as they were recorded all the same.
+   */
+  readonly boundPerSecond: number | null
   readonly rows: readonly {
     readonly load: number
     readonly ratePerSecond: number
@@ -33,14 +36,22 @@ export interface Comparison {
   }[]
 }
 
-/** Calls `onRow` after each run, which may take seconds. */
+/**
+ * Calls `onRow` after each run, which may take seconds. Rejects with {@link NoBoundError} where loads
+ * are parts of a bound that is not found.
+ */
 export async function compare(
   options: CompareOptions,
   onRow: (done: number, all: number) => void = () => {},
 ): Promise<Comparison> {
   const { fleet, trace, policies, loads, targets } = options
-  const boundPerSecond = await fluidBound(fleet, uncachedSizes(trace), targets)
-  const unit = options.how === 'recorded' ? requestsPerSecond(trace) : boundPerSecond
+  const bound = fluidBound(fleet, uncachedSizes(trace), targets)
+  let boundPerSecond: number | null
+  let unit: number
+  if (options.how === 'recorded') {
+    boundPerSecond = await bound.catch(noneIfNotFound)
+    unit = requestsPerSecond(trace)
+  } else boundPerSecond = unit = await bound
   const rows: Comparison['rows'][number][] = []
   for (const load of loads) {
     const ratePerSecond = load * unit
@@ -63,4 +74,9 @@ export async function compare(
     }
   }
   return { boundPerSecond, rows }
+}
+
+function noneIfNotFound(error: unknown): null {
+  if (error instanceof NoBoundError) return null
+  throw error
 }

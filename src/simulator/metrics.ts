@@ -13,6 +13,8 @@ export interface Distribution {
 export interface Metrics {
   /** Requests that arrived in the measured time. */
   readonly requests: number
+  /** Requests a second that arrived in the measured time: bursts make it more or less than on average. */
+  readonly ratePerSecond: number
   /** Requests a second that kept both targets. */
   readonly goodput: number
   /** Part of all requests that kept both targets; rejected and unanswered ones did not. */
@@ -25,8 +27,11 @@ export interface Metrics {
   readonly tpotMs: Distribution
   /** From arrival to the last token, for each token of the answer. */
   readonly msPerToken: Distribution
-  /** Part of the requests that each endpoint got. */
+  /** Part of the requests that each endpoint got; no endpoint got the rest. */
   readonly shares: readonly number[]
+  /** Parts of the requests that no endpoint got: they were refused, or waited when the run was ended. */
+  readonly refusedShare: number
+  readonly waitingShare: number
   readonly preemptions: number
   /** Part of the prompt tokens that engines found in their caches. */
   readonly prefixHitRatio: number
@@ -79,8 +84,12 @@ export function metricsOf(result: SimulationResult, measured: Measured): Metrics
     }
   }
   const requests = outcomes.length
+  const shareOf = (count: number) => (requests === 0 ? 0 : count / requests)
+  const unsent = outcomes.filter(({ endpoint }) => endpoint < 0)
+  const refused = unsent.filter(({ rejected }) => rejected).length
   return {
     requests,
+    ratePerSecond: (requests * 1000) / (untilMs - fromMs),
     goodput: (kept * 1000) / (untilMs - fromMs),
     attainment: requests === 0 ? 1 : kept / requests,
     rejected: outcomes.filter(({ rejected }) => rejected).length,
@@ -88,7 +97,9 @@ export function metricsOf(result: SimulationResult, measured: Measured): Metrics
     ttftMs: distributionOf(ttfts),
     tpotMs: distributionOf(tpots),
     msPerToken: distributionOf(perToken),
-    shares: shares.map((count) => (requests === 0 ? 0 : count / requests)),
+    shares: shares.map(shareOf),
+    refusedShare: shareOf(refused),
+    waitingShare: shareOf(unsent.length - refused),
     preemptions: result.preemptions,
     prefixHitRatio: prompt === 0 ? 0 : hits / prompt,
     attainmentByModel: Object.fromEntries(

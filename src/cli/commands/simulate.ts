@@ -81,7 +81,7 @@ function addCompare(simulate: Command): void {
     .option('--load <numbers>', 'parts of the most that is possible', '0.5,0.8')
     .option('--slo <targets>', 'what counts as in time', 'ttft=2s,tpot=100ms')
     .option('--seed <number>', 'another seed, other requests', '1')
-    .option('--duration <time>', 'of requests; the first minute is not counted', '300s')
+    .option('--duration <time>', 'of requests; a part at first is not counted', '300s')
     .option('--context <tokens>', 'leaves longer prompts out', '8192')
     .addOption(
       new Option('--how <way>', 'how load is made: more users, or quicker ones')
@@ -95,7 +95,8 @@ function addCompare(simulate: Command): void {
 ${listed('Fleets:   ', ownFleets)}
 ${listed('Traces:   ', Object.keys(ownTraces))}
 ${listed('Policies: ', policyNames)}
-Behind a policy, ":0.8" limits each endpoint to 0.8 of what it can sustain.`,
+Behind a policy, ":0.8" limits each endpoint to 0.8 of what it can sustain.
+The first minute is not counted, of a --duration below 240s its first quarter.`,
     )
     .action(compareCommand)
 }
@@ -284,6 +285,13 @@ async function show(of: Shown): Promise<void> {
     )
   })
   if (stderr.isTTY) stderr.write('\r\u001b[K')
+  const empty = comparison.rows.find(({ metrics }) => metrics.requests === 0)
+  if (empty !== undefined) {
+    throw new CommandFailure(
+      'wrong',
+      `no request comes in the time that counts, at ${Number(empty.ratePerSecond.toPrecision(2))} a second: give a longer --duration`,
+    )
+  }
   const endpoints = fleet.map(({ name }) => name)
   if (of.json) {
     const { seed, how } = options
@@ -304,7 +312,7 @@ async function show(of: Shown): Promise<void> {
     comparisonText({
       fleetName: basename(fleetName),
       traceName: basename(traceName),
-      ...{ endpoints, targets, recorded, remarks, comparison },
+      ...{ endpoints, targets, recorded, warmUpMs: options.warmUpMs, remarks, comparison },
     }),
   )
 }

@@ -178,3 +178,20 @@ describe('with several models', () => {
     expect(await attainmentBound(endpoints, requests, target, 1)).toBeCloseTo(0.9, 3)
   })
 })
+
+test('shares that do not add up to one when they are rounded leave no bound of nothing', async () => {
+  const fleet = parseFleetFile(
+    'endpoints: [{ name: a, device: cpu, stepTime: { linear: [[1, 5], [2048, 103]], decodeMsPerContextToken: 0, prefillMsPerTokenPair: 0 } }]',
+    'one',
+  )
+  const thirds = [
+    { promptTokens: 13, outputTokens: 16 },
+    { promptTokens: 11, outputTokens: 6 },
+    { promptTokens: 13, outputTokens: 21 },
+  ]
+  const bound = await fluidBound(fleet, thirds, { ttftMs: 2_000, tpotMs: 100 })
+  expect(bound).toBeGreaterThan(50)
+  // Three times the same is the same mix.
+  const many = [...thirds, ...thirds, ...thirds]
+  expect(await fluidBound(fleet, many, { ttftMs: 2_000, tpotMs: 100 })).toBeCloseTo(bound, 3)
+})

@@ -58,18 +58,17 @@ export function fluidProgram(
     addEndpoint(rows, served, { endpoint, count, index, buckets, target })
   }
   for (const [index, { share }] of buckets.entries()) {
+    const bucket = sum(served[index]!)
     rows.push(
-      demand.kind === 'highest-rate'
-        ? `${sum(served[index]!)} - ${number(share)} rate <= 0`
-        : `${sum(served[index]!)} <= ${number(share * demand.ratePerSecond)}`,
+      demand.kind === 'most-served'
+        ? `${bucket} <= ${number(share * demand.ratePerSecond)}`
+        : `${bucket} - ${number(share)} rate ${demand.attainment === 1 ? '>=' : '<='} 0`,
     )
   }
   const all = sum(served.flat())
-  rows.push(
-    demand.kind === 'highest-rate'
-      ? `${all} - ${number(demand.attainment)} rate >= 0`
-      : `${all} - rate = 0`,
-  )
+  if (demand.kind === 'most-served') rows.push(`${all} - rate = 0`)
+  // Where all must be served each bucket says so. Shares are rounded, and do not add up to one.
+  else if (demand.attainment < 1) rows.push(`${all} - ${number(demand.attainment)} rate >= 0`)
   const lines = rows.map((row) => ` ${row}`)
   return ['Maximize', ' rate', 'Subject To', ...lines, 'End'].join('\n')
 }
