@@ -29,7 +29,7 @@ export interface AccessEntry {
 
 const width = 80
 /** Who answered is told in so many columns at the least, however long the rest is. */
-const placeWidthMin = 16
+const placeWidthMin = 12
 /** As long as a UUID: an id that is cut cannot be asked about. */
 const idWidthMax = 36
 
