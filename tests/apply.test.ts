@@ -74,7 +74,10 @@ deployments:
   }
   await untilTrue('its devices are known', isKnown, { everyMs: 20 })
   const told: string[] = []
-  const spy = vi.spyOn(console, 'error').mockImplementation((line) => told.push(String(line)))
+  const spy = vi.spyOn(process.stderr, 'write').mockImplementation((line) => {
+    told.push(String(line).trimEnd())
+    return true
+  })
   afterTest(() => spy.mockRestore())
   const known = await withFleetHeaders(await askPlacement({ url }), wanted, { url })
   const plan = searchLocally(questionOf(known, wanted, []).input)

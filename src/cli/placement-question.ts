@@ -83,6 +83,8 @@ const wanted = z.object({
 
 /** What is used of GET /admin/v1/placement; a file that `motley nodes --json` printed has less. */
 const placementPage = z.object({
+  /** By the clock of the controller; an earlier one does not tell. */
+  nowMs: z.number().optional(),
   wanted: wanted.nullable().default(null),
   deployments: deployments.default([]),
   standings: z.record(z.string(), standing).default({}),

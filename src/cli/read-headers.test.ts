@@ -22,7 +22,10 @@ test('weights that nobody knows are read by their headers; what is not there is 
   })
   const folder = await mkdtemp(join(tmpdir(), 'motley-headers-'))
   const said: string[] = []
-  vi.spyOn(console, 'error').mockImplementation((line: string) => said.push(line))
+  vi.spyOn(process.stderr, 'write').mockImplementation((line) => {
+    said.push(String(line).trimEnd())
+    return true
+  })
   vi.stubEnv('HF_ENDPOINT', hub.url)
   vi.stubEnv('MOTLEY_DATA_DIR', folder)
   try {

@@ -105,7 +105,7 @@ async function tellOfDeployment(
   const deployment = deploymentOf(why, name)
   if (deployment === null) return false
   if (json) printJson(deploymentWhy(why, deployment))
-  else console.log(deploymentWhyText(why, deployment, Date.now()))
+  else console.log(deploymentWhyText(why, deployment, why.page.nowMs ?? Date.now()))
   return true
 }
 

@@ -24,6 +24,8 @@ export function placementPage(fleet: Fleet, reserve: PlanInput['reserve'], facts
   const wanted = wantedDeployments(state)
   return {
     ...pictureOf(fleet),
+    /** By the clock that all other times here are of: that of whoever asks may be another. */
+    nowMs: fleet.clock.nowMs(),
     /** As it was set, and what is known besides: what applying something else would change. */
     wanted: {
       revision: state.revision,
