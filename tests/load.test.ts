@@ -99,6 +99,18 @@ test.each([
   { args: ['load', '--slo', 'ttf=2s'], says: '--slo takes targets' },
   { args: ['load', '--threshold', 'ttft<2'], says: '"ttft<2" is no threshold' },
   { args: ['load', 'trace'], says: 'the scenario trace needs a file' },
+  {
+    args: ['load', 'stress', '--time-scale', '2'],
+    says: '--time-scale is for the scenario trace, not for stress',
+  },
+  {
+    args: ['load', '--trace', 'mine.csv', '--rate', '4'],
+    says: '--rate is for chat, ramp, stress, prompt-length: a trace says itself',
+  },
+  {
+    args: ['load', '--output-tokens', '1e9', '--url', 'http://[::1]:9'],
+    says: 'is above 10000000: lower --output-tokens, or look at the trace',
+  },
   { args: ['load', '--trace', '/nowhere.csv'], says: '/nowhere.csv: there is no such file' },
 ])('$args is told what is wrong with it', async ({ args, says }) => {
   const { code, err } = await motley(args)

@@ -19,15 +19,18 @@ const figures = {
   endToEndMs: null,
 }
 
-function told(failure: string): string {
+const onTime = { lateRequests: 0, heldRequests: 0, lateMsMax: 3 }
+
+function told(failure: string, late = onTime, requests = figures.requests): string {
   const report: LoadReport = {
     ...figures,
+    requests,
     outcomes: { answered: 2, [failure]: 1 },
     endpoints: {},
     phases: [],
     slo: { ttftMs: 2_000, tpotMs: 100, endToEndMs: null },
   }
-  return loadText({ report, verdicts: [], lateRequests: 0, stopped: false })
+  return loadText({ report, verdicts: [], late, maxInFlight: 8, stopped: false })
 }
 
 test('requests that are too long for the model say how to ask for less', () => {
@@ -45,4 +48,19 @@ test('the report fits 80 columns', () => {
       .map((l) => l.length),
   )
   expect(widest).toBeLessThanOrEqual(80)
+})
+
+test('a late request in hundreds is no alarm, and a hundredth of them is', () => {
+  const late = { lateRequests: 3, heldRequests: 0, lateMsMax: 90 }
+  expect(told('cut', late, 1_000)).not.toContain('late')
+  expect(told('cut', late, 200).replaceAll('\n  ', ' ')).toContain(
+    '3 requests went out late, up to 90 ms, as this machine was busy: that is part of the times above.',
+  )
+})
+
+test('requests that were held back are told with the limit that did it', () => {
+  const text = told('cut', { lateRequests: 1, heldRequests: 1, lateMsMax: 2_500 }, 1_000)
+  expect(text.replaceAll('\n  ', ' ')).toContain(
+    '1 request waited here, up to 2.50 s, as --max-in-flight 8 were under way: the times above',
+  )
 })

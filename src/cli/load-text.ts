@@ -1,16 +1,21 @@
 /** The report of a load for people, 80 columns wide. */
 import { tableLines } from '#cli/table.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 import type { Distribution, LoadFigures, LoadReport } from '#loadtest/load-report.ts'
+import type { LoadRun } from '#loadtest/run-load.ts'
 import type { Verdict } from '#loadtest/threshold.ts'
 
 export interface LoadWords {
   readonly report: LoadReport
   readonly verdicts: readonly Verdict[]
-  readonly lateRequests: number
+  readonly late: Pick<LoadRun, 'lateRequests' | 'heldRequests' | 'lateMsMax'>
+  readonly maxInFlight: number
   readonly stopped: boolean
 }
 
-export function loadText({ report, verdicts, lateRequests, stopped }: LoadWords): string {
+export function loadText(words: LoadWords): string {
+  const { report, verdicts, stopped } = words
   const { answered, requests, durationMs } = report
   const lines = [
     `${answered} of ${requests} requests answered in ${secondsText(durationMs)}, ` +
@@ -43,15 +48,35 @@ export function loadText({ report, verdicts, lateRequests, stopped }: LoadWords)
   }
   const endpoints = Object.entries(report.endpoints)
   if (endpoints.length > 0) lines.push('', `answered by  ${listText(endpoints)}`)
-  if (lateRequests > 0) {
-    lines.push(
-      '',
-      `${lateRequests} ${lateRequests === 1 ? 'request' : 'requests'} went out late: this machine, or --max-in-flight, was the limit.`,
-    )
-  }
+  const late = lateLines(words)
+  if (late.length > 0) lines.push('', ...late)
   if (verdicts.length > 0) lines.push('', ...verdicts.map(verdictLine))
   return lines.join('\n')
 }
+
+/** Fewer late ones move no figure that anybody would read. */
+const lateRatioMin = 0.01
+
+function lateLines({ report, late, maxInFlight }: LoadWords): string[] {
+  const { lateRequests, heldRequests, lateMsMax } = late
+  const byUs = lateRequests - heldRequests
+  const most = `up to ${timeText(lateMsMax)}`
+  const texts = [
+    ...(heldRequests > 0
+      ? [
+          `${requestsText(heldRequests)} waited here, ${most}, as --max-in-flight ${maxInFlight} were under way: the times above are of that limit, too.`,
+        ]
+      : []),
+    ...(byUs > lateRatioMin * report.requests
+      ? [
+          `${requestsText(byUs)} went out late, ${most}, as this machine was busy: that is part of the times above.`,
+        ]
+      : []),
+  ]
+  return texts.flatMap((text) => wrapped(text, terminalWidth, '  '))
+}
+
+const requestsText = (count: number) => `${count} ${count === 1 ? 'request' : 'requests'}`
 
 function phaseLines(report: LoadReport): string[] {
   return tableLines(

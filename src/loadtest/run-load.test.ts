@@ -61,8 +61,17 @@ test('no more are under way than allowed, and those held back count as late', as
     sent[index]?.end()
     await settle()
   }
-  const { samples, lateRequests } = await run
-  expect({ answered: samples.length, lateRequests }).toEqual({ answered: 3, lateRequests: 2 })
+  const { samples, ...late } = await run
+  expect({ answered: samples.length, ...late }).toMatchObject({
+    ...{ answered: 3, lateRequests: 2, heldRequests: 2, lateMsMax: 900 },
+  })
+})
+
+test('a process that is busy sends late, and nothing was held back', async () => {
+  const { clock, sent, run } = began(arrivalsAt(0, 100, 130))
+  clock.stall(300)
+  for (const { end } of sent) end()
+  await expect(run).resolves.toMatchObject({ lateRequests: 2, heldRequests: 0, lateMsMax: 200 })
 })
 
 test('a load that is stopped tells what was answered until then', async () => {

@@ -1,6 +1,7 @@
 /**
  * Sends a load as it was drawn. The clock alone decides when a request goes out; one that cannot,
- * because too many are under way, is counted as late, and its times still start when it was due.
+ * because too many are under way or this process is busy, is counted as late, and its times still
+ * start when it was due.
  */
 import type { Arrival } from '#loadtest/arrival.ts'
 import type { Sample } from '#loadtest/sample.ts'
@@ -10,6 +11,10 @@ export interface LoadRun {
   readonly samples: readonly Sample[]
   /** Requests that went out more than {@link lateMs} after they were due. */
   readonly lateRequests: number
+  /** Of those, the ones that had to wait because too many were under way. */
+  readonly heldRequests: number
+  /** How late the latest of all went out. */
+  readonly lateMsMax: number
   /** From the start to the end of the last answer. */
   readonly durationMs: number
   /** Whether it was stopped before every request had gone out. */
@@ -54,14 +59,25 @@ export async function runLoad(options: LoadOptions): Promise<LoadRun> {
   let sent = 0
   let underWay = 0
   let lateRequests = 0
+  let heldRequests = 0
+  let lateMsMax = 0
+  /** When the last place was last seen to be taken. */
+  let fullAtMs = Number.NEGATIVE_INFINITY
   let failed = 0
   let callOff = (): void => {}
 
   const isOver = (): boolean => underWay === 0 && (signal.aborted || sent === arrivals.length)
   const begin = (arrival: Arrival, index: number): void => {
     underWay++
-    if (clock.nowMs() - startedAtMs - arrival.atMs > lateMs) lateRequests++
+    const dueMs = startedAtMs + arrival.atMs
+    const lateByMs = clock.nowMs() - dueMs
+    lateMsMax = Math.max(lateMsMax, lateByMs)
+    if (lateByMs > lateMs) {
+      lateRequests++
+      if (fullAtMs >= dueMs) heldRequests++
+    }
     void options.send(arrival, index, startedAtMs, signal).then((sample) => {
+      if (underWay === maxInFlight) fullAtMs = clock.nowMs()
       underWay--
       // What was called off says nothing about the fleet.
       if (!signal.aborted || sample.outcome.kind === 'answered') {
@@ -102,5 +118,6 @@ export async function runLoad(options: LoadOptions): Promise<LoadRun> {
   stopTelling()
   signal.removeEventListener('abort', onAbort)
   const durationMs = clock.nowMs() - startedAtMs
-  return { samples, lateRequests, durationMs, stopped: sent < arrivals.length }
+  const stopped = sent < arrivals.length
+  return { samples, lateRequests, heldRequests, lateMsMax, durationMs, stopped }
 }

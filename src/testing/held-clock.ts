@@ -40,6 +40,12 @@ export class HeldClock implements Clock {
     this.#nowMs = untilMs
   }
 
+  /** Time goes by while the process does something else: what fell due meanwhile is late. */
+  stall(ms: number): void {
+    this.#nowMs += ms
+    this.pass(0)
+  }
+
   #next(untilMs: number): Timer | null {
     let first: Timer | null = null
     for (const timer of this.#timers) {

@@ -14,6 +14,7 @@ import {
   stressArrivals,
   traceArrivals,
 } from '#loadtest/arrival.ts'
+import type { ChatTarget } from '#loadtest/chat-request.ts'
 import { loadReport } from '#loadtest/load-report.ts'
 import type { LoadProgress } from '#loadtest/run-load.ts'
 import { judge, readThreshold, thresholdForms } from '#loadtest/threshold.ts'
@@ -104,12 +105,9 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     )
   }
   const longest = arrivals.reduce((most, { promptTokens }) => Math.max(most, promptTokens), 0)
-  if (longest > promptTokensMax) {
-    throw new CommandFailure(
-      'wrong',
-      `a prompt of ${longest} tokens is above ${promptTokensMax}: lower --prompt-tokens, or look at the trace`,
-    )
-  }
+  refuseAbove(tokensMax, 'a prompt', longest, '--prompt-tokens')
+  const wordiest = arrivals.reduce((most, { outputTokens }) => Math.max(most, outputTokens), 0)
+  refuseAbove(tokensMax, 'an answer', wordiest, '--output-tokens')
   const gateway = { url: options.url }
   const stop = new AbortController()
   const signalsFree = onStopSignals(() =>
@@ -133,6 +131,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
     ignoresEnd: options.honourEnd !== true,
     nowMs: systemClock.nowMs,
   }
+  await warmUp(target, stop.signal)
   logLine(beginText(scenario, arrivals, model, base))
   const progress = progressTo(process.stderr)
   const run = await runLoad({
@@ -149,17 +148,32 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
   await dispatcher.destroy()
   const report = loadReport(run.samples, slo, run.durationMs)
   const verdicts = thresholds.map((threshold) => judge(threshold, report))
-  const { lateRequests, stopped } = run
+  const { lateRequests, heldRequests, lateMsMax, stopped } = run
+  const late = { lateRequests, heldRequests, lateMsMax }
   if (options.json) {
     const { seed = '1' } = options
-    printJson({ scenario, model, seed, ...report, lateRequests, stopped, thresholds: verdicts })
+    printJson({ scenario, model, seed, ...report, ...late, stopped, thresholds: verdicts })
   } else {
-    console.log(loadText({ report, verdicts, lateRequests, stopped }))
+    console.log(loadText({ report, verdicts, late, maxInFlight, stopped }))
   }
   // Thresholds are for the whole of it.
   if (stopped) process.exitCode = stoppedExitCode
   else endWith(report, run.samples, verdicts, base)
 }
+
+/**
+ * The first request of a process takes a tenth of a second of computing, in which the next ones would
+ * be late. This one is no part of the load, and whatever comes of it is told by those that are.
+ */
+async function warmUp({ url, dispatcher }: ChatTarget, stop: AbortSignal): Promise<void> {
+  const { request } = await import('undici')
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(warmUpMsMax)])
+  const answer = await request(`${url}/v1/models`, { dispatcher, signal }).catch(() => null)
+  await answer?.body.dump().catch(() => {})
+  stop.throwIfAborted()
+}
+
+const warmUpMsMax = 2_000
 
 function endWith(
   report: ReturnType<typeof loadReport>,
@@ -185,8 +199,8 @@ function endWith(
   if (report.answered === 0) throw new CommandFailure('no', 'no request was answered')
 }
 
-function scenarioOf(given: string | undefined, { trace }: LoadArguments): Scenario {
-  const name = given ?? (trace === undefined ? 'chat' : 'trace')
+function scenarioOf(given: string | undefined, options: LoadArguments): Scenario {
+  const name = given ?? (options.trace === undefined ? 'chat' : 'trace')
   const scenario = scenarioNames.find((known) => known === name)
   if (scenario === undefined) {
     throw new CommandFailure(
@@ -194,13 +208,34 @@ function scenarioOf(given: string | undefined, { trace }: LoadArguments): Scenar
       `there is no scenario "${name}"; there are ${scenarioNames.join(', ')}`,
     )
   }
-  if (scenario === 'trace' && trace === undefined) {
+  if (scenario === 'trace' && options.trace === undefined) {
     throw new CommandFailure('wrong', 'the scenario trace needs a file: --trace traces/…')
   }
-  if (scenario !== 'trace' && trace !== undefined) {
-    throw new CommandFailure('wrong', `--trace is for the scenario trace, not for ${scenario}`)
-  }
+  refuseOptionsOfOthers(scenario, options)
   return scenario
+}
+
+/** What a trace has by itself, and what only a trace can be given. */
+const drawnOptions = {
+  rate: '--rate',
+  promptTokens: '--prompt-tokens',
+  outputTokens: '--output-tokens',
+  seed: '--seed',
+} as const
+const traceOptions = { trace: '--trace', timeScale: '--time-scale' } as const
+
+/** An option that has no effect is a mistake of whoever gave it. @throws {CommandFailure} */
+function refuseOptionsOfOthers(scenario: Scenario, options: LoadArguments): void {
+  const others = Object.entries(scenario === 'trace' ? drawnOptions : traceOptions)
+  const [, option] = others.find(([key]) => options[key as keyof LoadArguments] !== undefined) ?? []
+  if (option === undefined) return
+  const drawn = scenarioNames.filter((name) => name !== 'trace').join(', ')
+  throw new CommandFailure(
+    'wrong',
+    scenario === 'trace'
+      ? `${option} is for ${drawn}: a trace says itself what comes and when; --time-scale changes its pace`
+      : `${option} is for the scenario trace, not for ${scenario}`,
+  )
 }
 
 async function arrivalsOf(scenario: Scenario, options: LoadArguments): Promise<Arrival[]> {
@@ -244,7 +279,15 @@ async function traceRows(path: string): Promise<Trace['requests']> {
 }
 
 /** No model has a longer context, and longer texts would fill this process before any engine. */
-const promptTokensMax = 10_000_000
+const tokensMax = 10_000_000
+
+function refuseAbove(most: number, what: string, tokens: number, option: string): void {
+  if (tokens <= most) return
+  throw new CommandFailure(
+    'wrong',
+    `${what} of ${tokens} tokens is above ${most}: lower ${option}, or look at the trace`,
+  )
+}
 
 /** All of them are drawn before the first goes out. */
 const requestsMax = 1_000_000
