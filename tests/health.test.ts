@@ -47,6 +47,7 @@ test('an endpoint without checks is judged by its requests, though its pages ans
       check: { status: 'L7TOUT', verdict: 'silent', code: null, durationMs: 200, detail },
       ...{ engine: null, engineVersion: null, models: null, tasks: null, load: null },
       supportsStreamUsage: false,
+      continuation: { kind: 'completion' },
     })
     expect((await chat(url)).status).toBe(200)
   }

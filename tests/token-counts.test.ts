@@ -22,7 +22,11 @@ const words = (count: number): string => chatEvent('word ').repeat(count)
 /** A gateway in front of one engine, and the first line of its access log once it is closed. */
 async function logged(url: string) {
   const accessLog = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
-  const made = await fleet({ gateway: { accessLog }, endpoints: endpointsOf({ one: { url } }) })
+  const retries = { continueAnswers: false }
+  const made = await fleet({
+    gateway: { accessLog, retries },
+    endpoints: endpointsOf({ one: { url } }),
+  })
   const line = async () => {
     await made.gateway.close()
     return JSON.parse(readFileSync(accessLog, 'utf8')) as unknown

@@ -106,6 +106,7 @@ export async function checkEndpoint(input: CheckInput): Promise<CheckResult> {
       tasks: engine?.tasks ?? null,
       load,
       supportsStreamUsage: adapter.supportsStreamUsage,
+      continuation: adapter.continuation,
     },
     memory: {
       // An engine that no longer knows itself has been replaced: the next check asks all of them.

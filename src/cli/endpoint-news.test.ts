@@ -16,6 +16,7 @@ function report(verdict: CheckVerdict, detail: string | null = null, atMs = 0): 
     tasks: null,
     load: null,
     supportsStreamUsage: false,
+    continuation: { kind: 'completion' },
   }
 }
 

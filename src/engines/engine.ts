@@ -4,6 +4,7 @@
  * words into Motley's. It starts nothing, fetches nothing and keeps no state, so every recording of
  * a real engine is a test of it. No answer, however broken, makes a reader throw.
  */
+import type { Continuation } from '#core/continuation.ts'
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EngineFacts } from '#core/engine-facts.ts'
 import type { EngineMemory } from '#core/engine-memory.ts'
@@ -46,20 +47,6 @@ export interface LoadPage {
   read(answer: EngineAnswer): EndpointLoad | null
 }
 
-/** How an answer that was cut off elsewhere goes on here. */
-export type Continuation =
-  /** The chat ends with what there is of the answer, and these fields stand beside it. */
-  | {
-      readonly kind: 'assistant-prefill'
-      readonly fields: Readonly<Record<string, unknown>>
-      /** Whether an answer that is not streamed begins with what there was. */
-      readonly repeatsUnlessStreamed: boolean
-    }
-  /** Only a completion can go on: what there is of the answer is added to the prompt. */
-  | { readonly kind: 'completion' }
-  /** Not at all; `why` in a sentence. */
-  | { readonly kind: 'none'; readonly why: string }
-
 export interface Engine extends Omit<EngineFacts, 'memory'> {
   /** Null for an engine that somebody else starts: its memory is theirs to plan. */
   readonly memory: EngineMemory | null
@@ -99,6 +86,7 @@ export interface Engine extends Omit<EngineFacts, 'memory'> {
   readonly launch: Launch | null
   /** How its program is asked what it is; left out where it says its version and no more. */
   readonly program?: EngineProgram
+  /** How an answer that was cut off elsewhere goes on here. */
   readonly continuation: Continuation
   /** What its last words mean when it ends by itself; the first that matches counts. */
   readonly knownErrors: readonly KnownError[]

@@ -15,6 +15,7 @@ import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
 import { bodyFor, enginePath, requestHeaders } from '#gateway/engine-request.ts'
 import type { AttemptRecord, Exchange, UnderWay } from '#gateway/exchange.ts'
+import type { Onward } from '#gateway/onward.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
@@ -31,6 +32,8 @@ export type AttemptEnd =
   /** The endpoint had just closed the connection that was used: the request never began. */
   | { readonly kind: 'stale' }
   | { readonly kind: 'failed'; readonly failure: AttemptFailure }
+  /** It broke off in the middle, and another endpoint may go on; if none does, `message` says why. */
+  | { readonly kind: 'broke-off'; readonly failure: AttemptFailure; readonly message: string }
 
 export interface AttemptOptions {
   readonly exchange: Exchange
@@ -39,6 +42,8 @@ export interface AttemptOptions {
   readonly model: ModelName
   readonly served: ServedModel
   readonly deadlines: Deadlines
+  /** How it goes on with an answer that broke off elsewhere; null where it begins one. */
+  readonly onward: Onward | null
   /** Whether a kept connection that broke at once may be reported as stale. */
   readonly mayResend: boolean
   readonly nowMs: () => number
@@ -86,7 +91,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       return
     }
     this.#asksUsage = exchange.asked?.askUsage != null && endpoint.supportsStreamUsage
-    const body = bodyFor(exchange, served, this.#asksUsage)
+    const body = bodyFor(exchange, served, this.#asksUsage, this.#options.onward)
     endpoint.stats.bytesIn += body.length
     endpoint.pool.dispatch(
       {
@@ -129,11 +134,13 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       this.#broken(`it answered with status ${status}, which is no answer`, 'response-error')
       return
     }
-    const { exchange, model, served, nowMs } = this.#options
+    const { exchange, model, served, onward, nowMs } = this.#options
     this.#relay = relayFor(
       {
         exchange,
         endpoint: this.#endpoint,
+        soFar: exchange.soFar,
+        onward,
         nowMs,
         rename: served.servedName === model ? null : { from: served.servedName, to: model },
         hidesUsage: this.#asksUsage,
@@ -293,31 +300,21 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#noteTokens(relay, false)
     this.#close(outcome, evidence, detail)
     this.#abort()
-    relay.interrupt(
-      'stream_interrupted',
-      `The engine on "${this.#endpoint.id}" stopped in the middle of its answer: ${detail}.`,
-    )
+    const message = `The engine on "${this.#endpoint.id}" stopped in the middle of its answer: ${detail}.`
+    const mayGoOn = relay.streams && kind !== 'out-of-time'
+    if (mayGoOn && this.#options.exchange.soFar?.canGoOn === true) {
+      this.#resolve({ kind: 'broke-off', failure: failureOf({ kind, detail }), message })
+      return
+    }
+    relay.interrupt('stream_interrupted', message)
     this.#resolve({ kind: 'answered' })
   }
 
-  #fail(
-    failure: Partial<AttemptFailure> & Pick<AttemptFailure, 'kind' | 'detail'>,
-    outcome: Outcome,
-    evidence: Evidence | null,
-  ): void {
+  #fail(failure: KnownOfFailure, outcome: Outcome, evidence: Evidence | null): void {
     if (this.#over) return
     this.#close(outcome, evidence, failure.detail)
     this.#abort()
-    this.#resolve({
-      kind: 'failed',
-      failure: {
-        status: null,
-        retryAfterSeconds: null,
-        engineMessage: null,
-        answer: null,
-        ...failure,
-      },
-    })
+    this.#resolve({ kind: 'failed', failure: failureOf(failure) })
   }
 
   clientGone(): void {
@@ -350,7 +347,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     const events = isReported || !isInWords(exchange.route.task) ? null : relay.contentEvents()
     const { promptTokens } = sent.request
     const spent = spentTokens(exchange.usage, events, { promptTokens, isWhole })
-    exchange.spent = spent
+    const { onward } = this.#options
+    exchange.spent = onward === null ? spent : onward.spent(exchange.spent, spent)
     if (spent === null) return
     this.#endpoint.stats.promptTokens += spent.promptTokens
     this.#endpoint.stats.completionTokens += spent.completionTokens
@@ -394,6 +392,18 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     endpoint.stats.end(outcome)
     endpoint.stats.totalMs.add(durationMs)
     sent.end(evidence, exchange.usage)
+  }
+}
+
+type KnownOfFailure = Partial<AttemptFailure> & Pick<AttemptFailure, 'kind' | 'detail'>
+
+function failureOf(known: KnownOfFailure): AttemptFailure {
+  return {
+    status: null,
+    retryAfterSeconds: null,
+    engineMessage: null,
+    answer: null,
+    ...known,
   }
 }
 

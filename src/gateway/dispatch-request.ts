@@ -28,21 +28,26 @@ export function dispatchRequest(
   const { model, excluded, constraint } = wanted
   const inWords = isInWords(route.task)
   const service = serviceOf(state, exchange, model)
-  const promptTokens = inWords ? Math.max(1, promptTokensOf(state, exchange, model)) : 1
+  // What was said before it broke off is read again, and whoever waits for the rest waits since then.
+  const saidTokens = exchange.brokeOff === null ? 0 : (exchange.soFar?.tokens ?? 0)
+  const arrivedAtMs = exchange.brokeOff === null ? exchange.startedMs : state.nowMs()
+  const promptTokens = inWords
+    ? Math.max(1, promptTokensOf(state, exchange, model) + saidTokens)
+    : 1
   return {
     model,
     task: route.task,
     streams: inWords && asked.stream,
     workUnits: inWords ? null : workUnitsOf(exchange),
     promptTokens,
-    maxTokens: asked.maxTokens,
+    maxTokens: asked.maxTokens === null ? null : Math.max(1, asked.maxTokens - saidTokens),
     client: key?.name ?? exchange.request.socket.remoteAddress ?? '',
     service,
     targets: inWords ? targetsOf(state, model, service, promptTokens) : noTargets,
     prefixBlocks: inWords ? blocksOf(state, exchange, model) : [],
     prefixBlockTokens: Math.round(prefixBlockBytes / state.promptSizes.bytesPerToken(model)),
     priority: 0,
-    arrivedAtMs: exchange.startedMs,
+    arrivedAtMs,
     excluded,
     constraint,
   }

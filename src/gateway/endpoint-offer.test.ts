@@ -39,6 +39,7 @@ const report = (name: string, load: EndpointLoad): EndpointReport => ({
   tasks: null,
   load,
   supportsStreamUsage: true,
+  continuation: { kind: 'completion' },
 })
 
 test('what an engine says of its room reaches routing, and makes the offer another one', () => {

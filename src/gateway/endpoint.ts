@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type buildConnector, Pool } from 'undici'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
+import type { Continuation } from '#core/continuation.ts'
 import type { EndpointLoad, EndpointState, EndpointView, ServedModel } from '#core/endpoint.ts'
 import {
   afterCheck,
@@ -37,6 +38,8 @@ const ttftWeight = 0.2
 /** uvicorn, and so vLLM and SGLang, closes idle connections after 5 s; ours go first. */
 const keepAliveMs = 4_000
 
+const notAsked: Continuation = { kind: 'none', why: 'What it is was not asked yet.' }
+
 export class Endpoint implements EndpointView {
   readonly id: EndpointId
   readonly stats: EndpointStats
@@ -52,6 +55,7 @@ export class Endpoint implements EndpointView {
   engine: string | null
   engineVersion: string | null = null
   supportsStreamUsage = false
+  continuation: Continuation = notAsked
   /** What its engine has routes for; null while that is not known. */
   tasks: ReadonlySet<Task> | null = null
   load: EndpointLoad | null = null
@@ -184,6 +188,7 @@ export class Endpoint implements EndpointView {
       this.engine = config.engine ?? null
       this.engineVersion = null
       this.supportsStreamUsage = false
+      this.continuation = notAsked
       this.tasks = null
       this.load = null
     }
@@ -200,6 +205,7 @@ export class Endpoint implements EndpointView {
     if (report.engineVersion !== null) this.engineVersion = report.engineVersion
     if (report.load !== null) this.load = report.load
     this.supportsStreamUsage = report.supportsStreamUsage
+    this.continuation = report.continuation
     // What stays the same stays the same object: that tells who keeps lists of it.
     const tasks = report.tasks === null ? null : new Set(report.tasks)
     if (!isDeepStrictEqual(tasks, this.tasks)) this.tasks = tasks

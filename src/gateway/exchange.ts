@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ErrorCode } from '#core/errors.ts'
 import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
+import type { AnswerSoFar } from '#gateway/answer-so-far.ts'
 import type { ApiRoute } from '#gateway/api-table.ts'
 import type { ApiKey } from '#gateway/key-ring.ts'
 import type { RequestBody } from '#gateway/request-body.ts'
@@ -119,6 +120,10 @@ export class Exchange {
   usage: Usage | null = null
   /** What it came to, reported or counted; null where nobody knows. */
   spent: SpentTokens | null = null
+  /** What of a stream went out, as long as another endpoint could go on with it. */
+  soFar: AnswerSoFar | null = null
+  /** Why its answer broke off in the middle, in a sentence; null where it did not. */
+  brokeOff: string | null = null
   /** Events relayed; near the number of tokens, for streams that report no usage. */
   events = 0
   bytesOut = 0

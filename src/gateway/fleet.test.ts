@@ -34,6 +34,7 @@ const report: EndpointReport = {
   check: { status: 'L7OK', verdict: 'ready', code: 200, durationMs: 0, detail: null },
   models: [{ servedName: 'llama', contextTokens: 8_192, tasks: null }],
   ...{ tasks: null, load: null, supportsStreamUsage: true },
+  continuation: { kind: 'completion' },
 }
 
 test('models keep the names that the user gave and the context that their engine told', () => {

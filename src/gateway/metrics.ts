@@ -27,6 +27,7 @@ export class GatewayMetrics {
   readonly duration: Histogram<'model'>
   readonly queueWait: Histogram<'model'>
   readonly retriesRefused: Counter
+  readonly continued: Counter<'model'>
   readonly scriptFailures: Counter
   readonly #logLinesDropped: Gauge
   readonly #byModel = new Map<string, ModelFigures>()
@@ -74,6 +75,12 @@ export class GatewayMetrics {
       help: 'Time that requests waited in the gateway for room at an endpoint.',
       labelNames: ['model'],
       buckets: ttftBucketsSeconds,
+      registers,
+    })
+    this.continued = new Counter({
+      name: 'motley_answers_continued_total',
+      help: 'Answers that broke off at one endpoint and went on at another, by model.',
+      labelNames: ['model'],
       registers,
     })
     this.retriesRefused = new Counter({

@@ -2,6 +2,7 @@
  * One API of the client's wire: its paths, its body, its stream, its errors. It says what differs
  * between the APIs, so that one pipeline can serve them all.
  */
+import type { AnswerContinuation } from '#openai/continuation.ts'
 import type { StreamShape, WireError } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
 
@@ -28,4 +29,6 @@ export interface Api {
    * event that the client did not ask for, and hide it.
    */
   readonly hasStreamOptions: boolean
+  /** How a stream that broke off goes on elsewhere; absent: not at all. */
+  readonly continuation?: AnswerContinuation
 }

@@ -1,4 +1,5 @@
 import type { Api } from '#openai/api.ts'
+import { chatContinuation } from '#openai/chat-continuation.ts'
 import { choiceCount } from '#openai/choices.ts'
 import { openAiApi } from '#openai/openai-api.ts'
 import { openAiStream } from '#openai/openai-stream.ts'
@@ -10,5 +11,6 @@ export const chatCompletions: Api = {
   paths: ['/v1/chat/completions', '/chat/completions'],
   stream: openAiStream,
   hasStreamOptions: true,
+  continuation: chatContinuation,
   choicesAsked: (field) => choiceCount(field('n')),
 }

@@ -1,5 +1,6 @@
 import type { Api } from '#openai/api.ts'
 import { choiceCount, promptCount } from '#openai/choices.ts'
+import { completionContinuation } from '#openai/completion-continuation.ts'
 import { openAiApi } from '#openai/openai-api.ts'
 import { openAiStream } from '#openai/openai-stream.ts'
 
@@ -10,5 +11,6 @@ export const completions: Api = {
   paths: ['/v1/completions', '/completions'],
   stream: openAiStream,
   hasStreamOptions: true,
+  continuation: completionContinuation,
   choicesAsked: (field) => choiceCount(field('n')) * promptCount(field('prompt')),
 }

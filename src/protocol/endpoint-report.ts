@@ -2,6 +2,7 @@
  * What the agent's watcher tells a gateway about an endpoint. The watcher knows engines and asks
  * them in their own words; the gateway only ever sees this.
  */
+import type { Continuation } from '#core/continuation.ts'
 import type { EndpointLoad } from '#core/endpoint.ts'
 import type { EndpointId } from '#core/ids.ts'
 import type { Task } from '#core/task.ts'
@@ -47,4 +48,6 @@ export interface EndpointReport {
   readonly load: EndpointLoad | null
   /** Whether the engine takes `stream_options.include_usage`. */
   readonly supportsStreamUsage: boolean
+  /** How an answer that was cut off elsewhere goes on there. */
+  readonly continuation: Continuation
 }

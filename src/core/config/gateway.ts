@@ -106,9 +106,15 @@ export const gatewayConfig = z.strictObject({
         .min(0)
         .default(10)
         .describe('Retries per second that are always allowed, so that a quiet gateway retries.'),
+      continueAnswers: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether a chat or completion that broke off in the middle of its stream goes on at another endpoint.',
+        ),
     })
     .prefault({})
-    .describe('What happens when an endpoint fails before its answer has begun.'),
+    .describe('What happens when an endpoint fails before or in the middle of its answer.'),
   queue: z
     .strictObject({
       maxRequests: z

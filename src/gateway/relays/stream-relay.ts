@@ -41,6 +41,7 @@ export class StreamRelay implements AnswerRelay {
   readonly #choices: number
   readonly #ended = new Set<number>()
   firstByteAtMs: number | null = null
+  #events = 0
   #usage: Usage | null = null
   /** Frames of the current piece that go out together. */
   #out: Buffer[] = []
@@ -91,7 +92,7 @@ export class StreamRelay implements AnswerRelay {
       const data = this.#dataOf(frame)
       if (data === null) continue
       const meaning = this.#shape.meaning(data)
-      if (meaning === 'end') return null
+      if (meaning === 'end') return this.#options.onward?.isBehind === true ? differs : null
       if (meaning === 'error') {
         this.engineFailed = true
         return null
@@ -102,6 +103,7 @@ export class StreamRelay implements AnswerRelay {
       }
     }
     if (!complete) return 'it ended its answer without saying that it was done'
+    if (this.#options.onward?.isBehind === true) return differs
     if (this.#shape.endMarker !== null) this.#writer.write(this.#shape.endMarker)
     return null
   }
@@ -130,7 +132,7 @@ export class StreamRelay implements AnswerRelay {
   }
 
   contentEvents(): number {
-    const { events } = this.#options.exchange
+    const events = this.#events
     const both = Math.max(0, this.#first.length + this.#last.length - events)
     const ends = [...this.#first, ...this.#last.slice(both)]
     return events - ends.filter((frame) => !this.#isContent(frame)).length
@@ -158,11 +160,19 @@ export class StreamRelay implements AnswerRelay {
       return null
     }
     if (this.#choices > 1) this.#noteEnded(frame)
-    this.#options.exchange.events++
+    const { exchange, onward, soFar } = this.#options
+    if (soFar !== null && this.#saysError(frame) && soFar.canGoOn) return 'it said that it failed'
+    exchange.events++
+    this.#events++
     if (this.#first.length < framesKept) this.#first.push(frame)
     this.#last.push(frame)
     if (this.#last.length > framesKept) this.#last.shift()
-    this.#out.push(this.#rename === null ? frame : renamed(frame, this.#rename))
+    const named = this.#rename === null ? frame : renamed(frame, this.#rename)
+    const told = onward === null ? named : onward.retell(named)
+    if (told === 'differs') return differs
+    if (told === null) return null
+    soFar?.note(told)
+    this.#out.push(told)
     return null
   }
 
@@ -197,6 +207,13 @@ export class StreamRelay implements AnswerRelay {
     return data !== null && this.#shape.isContent(data)
   }
 
+  /** Engines say it first, if they say it: no more of each frame is looked at. */
+  #saysError(frame: Buffer): boolean {
+    if (!frame.toString('latin1', 0, 40).includes('error')) return false
+    const data = this.#dataOf(frame)
+    return data !== null && this.#shape.meaning(data) === 'error'
+  }
+
   #isBroken(frame: Buffer): boolean {
     const data = this.#dataOf(frame)
     if (data === null || !data.trimStart().startsWith('{')) return false
@@ -208,6 +225,8 @@ export class StreamRelay implements AnswerRelay {
     }
   }
 }
+
+const differs = 'it began another answer'
 
 const colon = 0x3a
 const openBrace = 0x7b

@@ -17,7 +17,9 @@ export function account(state: GatewayState, exchange: Exchange): void {
   if (asked !== null && exchange.attemptsBegun > 0 && status < 400) {
     state.demand.noteAnswer(asked.model, totalMs - exchange.queueMs)
   }
-  if (usage !== null && answeredModel !== null && isInWords(exchange.route.task)) {
+  // Of an answer that went on elsewhere, the engine counts a part with the prompt.
+  const isWhole = exchange.brokeOff === null
+  if (isWhole && usage !== null && answeredModel !== null && isInWords(exchange.route.task)) {
     const text = exchange.body?.text ?? null
     if (text !== null) state.promptSizes.learn(answeredModel, text, usage.promptTokens)
   }

@@ -1,12 +1,13 @@
 /**
  * Finds endpoints for a request and tries them until one answers: the model that was asked for
- * first, then its fallbacks. One layer retries, this one, within a count and a budget, and only
- * while no byte of an answer has reached the client.
+ * first, then its fallbacks. One layer retries, this one, within a count and a budget: all of it
+ * while no byte of an answer has reached the client, and then only the rest.
  */
 import { defaultTimeouts, type TimeoutsConfig } from '#core/config/gateway.ts'
 import type { ModelConfig } from '#core/config/models.ts'
 import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
+import { AnswerSoFar } from '#gateway/answer-so-far.ts'
 import { attempt } from '#gateway/attempt.ts'
 import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import { choosePlace } from '#gateway/choose-place.ts'
@@ -40,6 +41,26 @@ type ModelEnd =
 
 /** Resolves when the client has its answer or has left; throws what it must be told instead. */
 export async function forward(state: GatewayState, exchange: Exchange): Promise<void> {
+  exchange.soFar = answerToKeep(state, exchange)
+  try {
+    await answer(state, exchange)
+  } catch (error) {
+    // Whatever kept others from going on, the client has half an answer and must know.
+    if (exchange.brokeOff === null || !(error instanceof MotleyError)) throw error
+    throw new MotleyError('stream_interrupted', exchange.brokeOff, { cause: error })
+  }
+}
+
+/** Null for answers that no other endpoint could go on with. */
+function answerToKeep(state: GatewayState, { asked, body, route }: Exchange): AnswerSoFar | null {
+  const { continuation } = route.api
+  const bytes = body?.inMemory ?? null
+  if (continuation === undefined || bytes === null || !state.config.gateway.retries.continueAnswers)
+    return null
+  return asked?.stream === true && asked.choices === 1 ? new AnswerSoFar(continuation, bytes) : null
+}
+
+async function answer(state: GatewayState, exchange: Exchange): Promise<void> {
   let asked = modelsAskedFor(state, exchange)
   if (!isAwake(state, exchange, asked[0])) {
     await waitForWake(state, exchange, asked)
@@ -64,6 +85,7 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
     if (!end.mayFallBack) break
   }
   if (exchange.clientGone) return
+  if (exchange.brokeOff !== null) throw finalError(state, exchange, failure, none)
   if (failure?.kind === 'refused' || failure?.kind === 'too-large') passRefusal(exchange, failure)
   else throw finalError(state, exchange, failure, none)
 }
@@ -123,6 +145,7 @@ async function tryModel(
   let avoided: readonly EndpointId[] = []
   let failure: AttemptFailure | null = null
   let mayResend = true
+  const { maxAttempts } = state.config.gateway.retries
   for (;;) {
     if (state.nowMs() >= deadlines.totalAtMs) {
       return { kind: 'failed', failure: outOfTime(failure), none: null, mayFallBack: false }
@@ -150,6 +173,13 @@ async function tryModel(
       avoided = [...avoided, endpoint.id]
       continue
     }
+    const onward = exchange.brokeOff === null ? null : (exchange.soFar?.onwardAt(endpoint) ?? null)
+    if (exchange.brokeOff !== null && onward === null) {
+      sent.end(null, null)
+      state.leftFrom(endpoint)
+      avoided = [...avoided, endpoint.id]
+      continue
+    }
     exchange.attemptsBegun++
     exchange.answeredBy = endpoint.id
     exchange.answeredModel = model
@@ -159,11 +189,15 @@ async function tryModel(
       model,
       served,
       deadlines,
+      onward,
       mayResend,
       nowMs: state.nowMs,
     })
     state.leftFrom(endpoint)
-    if (end.kind === 'answered') return end
+    if (end.kind === 'answered') {
+      if (onward !== null && exchange.errorCode === null) state.metrics.continued.inc({ model })
+      return end
+    }
     if (end.kind === 'client-gone') return { kind: 'gone' }
     if (end.kind === 'shut-down') throw new MotleyError('draining', null, { retryAfterSeconds: 1 })
     if (end.kind === 'stale') {
@@ -173,6 +207,10 @@ async function tryModel(
       continue
     }
     failure = end.failure
+    if (end.kind === 'broke-off') exchange.brokeOff = end.message
+    const mayRepeat = failure.kind === 'refused' && exchange.attemptsBegun < maxAttempts
+    // It would not go on with what another began; it may still say the same from the beginning.
+    if (onward !== null && mayRepeat && exchange.soFar?.refusedBy(endpoint) === true) continue
     if (failure.kind === 'unreachable' || failure.kind === 'unavailable') {
       state.suspect(endpoint.id)
     }
@@ -180,7 +218,8 @@ async function tryModel(
     avoided = [...avoided, endpoint.id]
     const plan = retryPlan(state, exchange, { model, tried, failure, endpoint, modelsLeft })
     if (plan === 'give-up') return { kind: 'failed', failure, none: null, mayFallBack: false }
-    if (!state.budget.tryRetry(state.nowMs())) {
+    // Answers that a machine took with it are no wave of retries: what it had to do is done elsewhere.
+    if (end.kind !== 'broke-off' && !state.budget.tryRetry(state.nowMs())) {
       state.metrics.retriesRefused.inc()
       return { kind: 'failed', failure, none: null, mayFallBack: false }
     }

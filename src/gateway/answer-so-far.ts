@@ -1,0 +1,83 @@
+/**
+ * What a client was told of a streamed answer, kept so that another endpoint can go on from there
+ * when this one breaks off. Frames are kept as they went out, and read only then: most answers are
+ * whole before anybody has to look into them.
+ */
+import type { Endpoint } from '#gateway/endpoint.ts'
+import { Onward } from '#gateway/onward.ts'
+import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
+import { AlikeFrames } from '#std/alike-frames.ts'
+import { sseData } from '#std/sse-data.ts'
+
+export class AnswerSoFar {
+  readonly #continuation: AnswerContinuation
+  readonly #body: Buffer
+  #unread = new AlikeFrames()
+  #text = ''
+  #tokens = 0
+  #head: AnswerHead | null = null
+  /** Nothing but words was said. */
+  #isWords = true
+  /** Those that would not go on with what another engine had begun. */
+  readonly #unwilling = new Set<Endpoint>()
+
+  constructor(continuation: AnswerContinuation, body: Buffer) {
+    this.#continuation = continuation
+    this.#body = body
+  }
+
+  note(frame: Buffer): void {
+    this.#unread.add(frame)
+  }
+
+  /** Whether any engine could go on from here. */
+  get canGoOn(): boolean {
+    this.#read()
+    return this.#isWords && this.#continuation.fits(this.#body)
+  }
+
+  /** Near the number of tokens of what was said. */
+  get tokens(): number {
+    this.#read()
+    return this.#tokens
+  }
+
+  /** How an endpoint goes on from here; null where it cannot. */
+  onwardAt(endpoint: Endpoint): Onward | null {
+    if (!this.canGoOn) return null
+    const continuation = this.#continuation
+    const head = this.#head ?? { id: undefined, created: undefined }
+    const said = { text: this.#text, tokens: this.#tokens }
+    const again = new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
+    const way = endpoint.continuation
+    const isUnwilling = this.#unwilling.has(endpoint)
+    if (said.text === '') return again
+    if (!isUnwilling && (way.kind === 'assistant-prefill' || !continuation.needsPrefill)) {
+      const fields = continuation.needsPrefill && way.kind === 'assistant-prefill' ? way.fields : {}
+      const splices = continuation.onward(this.#body, said, fields)
+      return new Onward(continuation, { head, splices, given: said.tokens, repeats: '' })
+    }
+    return isUnwilling || continuation.isRepeatable(this.#body) ? again : null
+  }
+
+  /** It refused to; false when it had done so before. */
+  refusedBy(endpoint: Endpoint): boolean {
+    if (this.#unwilling.has(endpoint)) return false
+    this.#unwilling.add(endpoint)
+    return true
+  }
+
+  #read(): void {
+    if (this.#unread.count === 0) return
+    for (const frame of this.#unread.frames()) {
+      const data = sseData(frame)
+      if (data === null) continue
+      this.#head ??= this.#continuation.headOf(data)
+      const part = this.#continuation.partOf(data)
+      this.#isWords &&= part.isWords
+      this.#text += part.text
+      if (part.text !== '') this.#tokens++
+    }
+    this.#unread = new AlikeFrames()
+  }
+}

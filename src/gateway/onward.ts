@@ -1,0 +1,75 @@
+/** The rest of an answer that broke off elsewhere, and how it is told as a part of that answer. */
+import type { SpentTokens } from '#gateway/spent-tokens.ts'
+import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
+import type { Splice } from '#std/splice-bytes.ts'
+import { sseData } from '#std/sse-data.ts'
+
+/** For whoever looks at the stream: readers of events must skip it. */
+const mark = ': another endpoint goes on with this answer\n\n'
+
+export class Onward {
+  /** What makes the request one for the rest. */
+  readonly splices: readonly Splice[]
+  readonly #continuation: AnswerContinuation
+  readonly #head: AnswerHead
+  readonly #given: number
+  /** What the endpoint says again before it comes to the rest. */
+  #repeats: string
+  #isMarked = false
+
+  constructor(
+    continuation: AnswerContinuation,
+    of: {
+      readonly head: AnswerHead
+      readonly splices: readonly Splice[]
+      readonly given: number
+      readonly repeats: string
+    },
+  ) {
+    this.#continuation = continuation
+    this.#head = of.head
+    this.splices = of.splices
+    this.#given = of.given
+    this.#repeats = of.repeats
+  }
+
+  /** It has not come yet to where the other one broke off. */
+  get isBehind(): boolean {
+    return this.#repeats !== ''
+  }
+
+  /**
+   * The frame as the client is to see it, null where it needs nothing of it. `'differs'`: this is
+   * another answer, and nothing in it goes on from there.
+   */
+  retell(frame: Buffer): Buffer | null | 'differs' {
+    const data = sseData(frame)
+    if (data === null) return frame
+    const part = this.#continuation.partOf(data)
+    let { text } = part
+    if (this.isBehind) {
+      const shared = Math.min(text.length, this.#repeats.length)
+      if (!part.isWords || !text.startsWith(this.#repeats.slice(0, shared))) return 'differs'
+      this.#repeats = this.#repeats.slice(shared)
+      text = text.slice(shared)
+      if (text === '') return null
+    }
+    const told = this.#continuation.retold(data, { head: this.#head, text, given: this.#given })
+    if (told === null) return null
+    const marked = this.#isMarked ? '' : mark
+    this.#isMarked = true
+    return Buffer.from(`${marked}data: ${told}\n\n`)
+  }
+
+  /** What the whole answer came to, of which this attempt told the rest. */
+  spent(before: SpentTokens | null, own: SpentTokens | null): SpentTokens | null {
+    if (before === null || own === null) return own ?? before
+    return {
+      // An engine counts what it was given of the answer with the prompt.
+      promptTokens: own.counted ? before.promptTokens : Math.max(0, own.promptTokens - this.#given),
+      completionTokens: own.completionTokens + this.#given,
+      cachedTokens: before.cachedTokens,
+      counted: true,
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** A chat goes on when it ends with what the assistant has said so far. */
+import { type ChoiceWords, choicesContinuation } from '#openai/choices-continuation.ts'
+import { lastOf } from '#std/json-members.ts'
+import { asObject } from '#std/json-object.ts'
+
+const deltaWords: ChoiceWords = {
+  partOf(choice) {
+    const { role: _, content, ...others } = asObject(choice['delta']) ?? {}
+    const isWords = !Object.values(others).some(isSaid)
+    return { text: typeof content === 'string' ? content : '', isWords }
+  },
+  withText(choice, text) {
+    const { role: _, content: __, ...others } = asObject(choice['delta']) ?? {}
+    const delta = text === '' ? others : { ...others, content: text }
+    const isOver = typeof choice['finish_reason'] === 'string'
+    return isOver || Object.values(delta).some(isSaid) ? { ...choice, delta } : null
+  },
+}
+
+function isSaid(value: unknown): boolean {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length > 0
+  return typeof value === 'object' && value !== null
+}
+
+export const chatContinuation = choicesContinuation({
+  needsPrefill: true,
+  words: deltaWords,
+  fits(field) {
+    if (field('continue_final_message') === true) return false
+    const choice = field('tool_choice')
+    if (choice === 'required' || asObject(choice) !== null) return false
+    const messages = field('messages')
+    // Words that the client itself began stand in its last message already.
+    return Array.isArray(messages) && asObject(messages.at(-1))?.['role'] !== 'assistant'
+  },
+  insert(_body, members, text) {
+    const end = (lastOf(members, 'messages')?.valueEnd ?? 1) - 1
+    const message = JSON.stringify({ role: 'assistant', content: text })
+    return { start: end, end, text: `,${message}` }
+  },
+})

@@ -1,0 +1,129 @@
+/** What the streams of chat and completions share: one choice, whose frames have an id and a time. */
+import type { AnswerContinuation, AnswerPart } from '#openai/continuation.ts'
+import { type JsonMember, jsonMembers, lastOf, memberValue } from '#std/json-members.ts'
+import { asObject, jsonObject } from '#std/json-object.ts'
+import type { Splice } from '#std/splice-bytes.ts'
+
+export type Field = (name: string) => unknown
+
+/** How the words stand in a choice: beside others, each of which may make it more than words. */
+export interface ChoiceWords {
+  partOf(choice: Readonly<Record<string, unknown>>): AnswerPart
+  /** The choice with these words; null where nothing of it is left to tell. */
+  withText(
+    choice: Readonly<Record<string, unknown>>,
+    text: string,
+  ): Readonly<Record<string, unknown>> | null
+}
+
+export function choicesContinuation(of: {
+  readonly needsPrefill: boolean
+  readonly words: ChoiceWords
+  fits(field: Field): boolean
+  /** Where the words go into the body. */
+  insert(body: Buffer, members: readonly JsonMember[], text: string): Splice
+}): AnswerContinuation {
+  return {
+    needsPrefill: of.needsPrefill,
+    fits(body) {
+      const field = fieldOf(body, jsonMembers(body))
+      return !shaped.some((name) => isAsked(field(name))) && of.fits(field)
+    },
+    isRepeatable: (body) => fieldOf(body, jsonMembers(body))('temperature') === 0,
+    onward(body, said, fields) {
+      const members = jsonMembers(body)
+      return [
+        of.insert(body, members, said.text),
+        ...Object.entries(fields).map(([name, value]) => set(body, members, name, value)),
+        ...limits.flatMap((name) => lessTokens(body, members, name, said.tokens)),
+      ]
+    },
+    headOf(data) {
+      const frame = jsonObject(data)
+      return frame === null ? null : { id: frame['id'], created: frame['created'] }
+    },
+    partOf(data) {
+      const choice = choiceOf(jsonObject(data))
+      return choice === null ? { text: '', isWords: true } : of.words.partOf(choice)
+    },
+    retold(data, { head, text, given }) {
+      const frame = jsonObject(data)
+      if (frame === null) return data
+      const usage = asObject(frame['usage'])
+      const choice = choiceOf(frame)
+      const told = choice === null ? null : of.words.withText(choice, text)
+      if (choice !== null && told === null && usage === null) return null
+      return JSON.stringify({
+        ...frame,
+        ...head,
+        ...(told === null ? {} : { choices: [told] }),
+        ...(usage === null ? {} : { usage: { ...usage, ...usageWith(usage, given) } }),
+      })
+    },
+  }
+}
+
+/** Each holds the words to a form, and an engine would begin that form anew. */
+const shaped = [
+  'response_format',
+  'structured_outputs',
+  'guided_json',
+  'guided_regex',
+  'guided_choice',
+  'guided_grammar',
+  'json_schema',
+  'regex',
+  'ebnf',
+  'grammar',
+]
+
+function isAsked(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return false
+  return asObject(value)?.['type'] !== 'text'
+}
+
+const limits = ['max_tokens', 'max_completion_tokens']
+
+function lessTokens(
+  body: Buffer,
+  members: readonly JsonMember[],
+  name: string,
+  tokens: number,
+): Splice[] {
+  const limit = fieldOf(body, members)(name)
+  if (typeof limit !== 'number') return []
+  return [set(body, members, name, Math.max(1, limit - tokens))]
+}
+
+/** In place of what stands there, or as the first member. */
+function set(body: Buffer, members: readonly JsonMember[], name: string, value: unknown): Splice {
+  const member = lastOf(members, name)
+  const text = JSON.stringify(value)
+  if (member !== undefined) return { start: member.valueStart, end: member.valueEnd, text }
+  const start = body.indexOf('{') + 1
+  return { start, end: start, text: `${JSON.stringify(name)}:${text},` }
+}
+
+function fieldOf(body: Buffer, members: readonly JsonMember[]): Field {
+  return (name) => {
+    const member = lastOf(members, name)
+    return member === undefined ? undefined : memberValue(body, member)
+  }
+}
+
+function choiceOf(
+  frame: Readonly<Record<string, unknown>> | null,
+): Readonly<Record<string, unknown>> | null {
+  const choices = frame?.['choices']
+  return Array.isArray(choices) ? asObject(choices[0]) : null
+}
+
+function usageWith(usage: Readonly<Record<string, unknown>>, given: number) {
+  const prompt = Math.max(0, Number(usage['prompt_tokens'] ?? 0) - given)
+  const completion = Number(usage['completion_tokens'] ?? 0) + given
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+  }
+}
