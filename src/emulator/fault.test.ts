@@ -35,7 +35,7 @@ test.each([
 })
 
 test.each([
-  ['explode', 'there is no kind "explode"; the kinds are 429, refuse, reset'],
+  ['explode', 'there is no kind "explode"; the kinds are 429, 429-date, refuse'],
   ['toString', 'there is no kind "toString"'],
   ['cut', 'it is written like cut:40'],
   ['cut:forty', 'it is written like cut:40'],

@@ -77,32 +77,66 @@ type Reader = (args: readonly string[], text: string) => FaultKind
 /** Where a fault in mid-stream happens when nobody says: after the answer has visibly begun. */
 const defaultEvents = '3'
 
-/** The grammar: each kind, an example of it, and how its arguments are read. */
-const kinds: Readonly<Record<string, { readonly example: string; readonly read: Reader }>> = {
-  refuse: { example: 'refuse', read: () => ({ kind: 'refuse' }) },
-  reset: { example: 'reset', read: () => ({ kind: 'reset' }) },
+interface Kind {
+  /** What happens, for people. */
+  readonly what: string
+  readonly example: string
+  readonly read: Reader
+}
+
+/** The grammar: each kind, what it does, an example of it, and how its arguments are read. */
+const kinds: Readonly<Record<string, Kind>> = {
+  '429-date': {
+    what: 'the same, with the time as a date',
+    example: '429-date:2s',
+    read: ([after = '1s'], text) => ({
+      kind: '429',
+      retryAfterMs: duration(after, text),
+      form: 'date',
+    }),
+  },
+  refuse: {
+    what: 'the port is closed and every connection reset, as of a killed process',
+    example: 'refuse',
+    read: () => ({ kind: 'refuse' }),
+  },
+  reset: {
+    what: 'the connection is reset before any byte of the answer',
+    example: 'reset',
+    read: () => ({ kind: 'reset' }),
+  },
   'reset-after-headers': {
+    what: 'it is reset after the status line and the headers',
     example: 'reset-after-headers',
     read: () => ({ kind: 'reset-after-headers' }),
   },
-  hang: { example: 'hang', read: () => ({ kind: 'hang' }) },
+  hang: {
+    what: 'the request is taken and never answered',
+    example: 'hang',
+    read: () => ({ kind: 'hang' }),
+  },
   'slow-first-token': {
+    what: 'the first word comes so much later',
     example: 'slow-first-token:20s',
     read: ([delay], text) => ({ kind: 'slow-first-token', delayMs: duration(delay, text) }),
   },
   cut: {
+    what: 'the connection ends after so many events, the answer does not',
     example: 'cut:40',
     read: ([events], text) => ({ kind: 'cut', events: count(events, text) }),
   },
   'end-at': {
+    what: 'the answer ends after so many events and looks whole',
     example: 'end-at:40',
     read: ([events], text) => ({ kind: 'end-at', events: count(events, text) }),
   },
   'reset-at': {
+    what: 'the connection is reset after so many events',
     example: 'reset-at:40',
     read: ([events], text) => ({ kind: 'reset-at', events: count(events, text) }),
   },
   stall: {
+    what: 'nothing comes for so long after so many events',
     example: 'stall:40:30s',
     read: ([events, delay], text) => ({
       kind: 'stall',
@@ -111,35 +145,53 @@ const kinds: Readonly<Record<string, { readonly example: string; readonly read: 
     }),
   },
   garbage: {
+    what: 'that event is cut JSON',
     example: 'garbage:10',
     read: ([events = defaultEvents], text) => ({ kind: 'garbage', events: count(events, text, 1) }),
   },
   'bad-chunk': {
+    what: 'a broken chunk header comes in place of that event',
     example: 'bad-chunk:10',
     read: ([events = defaultEvents], text) => ({
       kind: 'bad-chunk',
       events: count(events, text, 1),
     }),
   },
-  'no-done': { example: 'no-done', read: () => ({ kind: 'no-done' }) },
+  'no-done': {
+    what: 'all comes but the last word, [DONE]',
+    example: 'no-done',
+    read: () => ({ kind: 'no-done' }),
+  },
   'mid-error': {
+    what: "the engine's own error comes in place of that event",
     example: 'mid-error:10',
     read: ([events = defaultEvents], text) => ({
       kind: 'mid-error',
       events: count(events, text, 1),
     }),
   },
-  'split-utf8': { example: 'split-utf8', read: () => ({ kind: 'split-utf8' }) },
+  'split-utf8': {
+    what: 'the same bytes in awkward pieces',
+    example: 'split-utf8',
+    read: () => ({ kind: 'split-utf8' }),
+  },
   pings: {
+    what: 'comments come so often while nothing else does',
     example: 'pings:5s',
     read: ([every], text) => ({ kind: 'pings', everyMs: duration(every, text) }),
   },
   status: {
+    what: 'the answer is this status',
     example: 'status:503',
     read: ([status], text) => ({ kind: 'status', status: httpStatus(status, text) }),
   },
-  loading: { example: 'loading', read: () => ({ kind: 'loading' }) },
+  loading: {
+    what: 'it says that it is loading, on its health page too',
+    example: 'loading',
+    read: () => ({ kind: 'loading' }),
+  },
   '429': {
+    what: 'it has no room, and says when to try again (Retry-After)',
     example: '429:2s',
     read: ([after = '1s'], text) => ({
       kind: '429',
@@ -147,23 +199,33 @@ const kinds: Readonly<Record<string, { readonly example: string; readonly read: 
       form: 'seconds',
     }),
   },
-  '429-date': {
-    example: '429-date:2s',
-    read: ([after = '1s'], text) => ({
-      kind: '429',
-      retryAfterMs: duration(after, text),
-      form: 'date',
-    }),
+  'context-length': {
+    what: 'the prompt is too long for it',
+    example: 'context-length',
+    read: () => ({ kind: 'context-length' }),
   },
-  'context-length': { example: 'context-length', read: () => ({ kind: 'context-length' }) },
-  'content-filter': { example: 'content-filter', read: () => ({ kind: 'content-filter' }) },
-  'lying-health': { example: 'lying-health', read: () => ({ kind: 'lying-health' }) },
-  'reject-prefill': { example: 'reject-prefill', read: () => ({ kind: 'reject-prefill' }) },
+  'content-filter': {
+    what: 'the prompt is refused',
+    example: 'content-filter',
+    read: () => ({ kind: 'content-filter' }),
+  },
+  'lying-health': {
+    what: 'all requests fail and the health page says all is well',
+    example: 'lying-health',
+    read: () => ({ kind: 'lying-health' }),
+  },
+  'reject-prefill': {
+    what: 'no answer that is begun is continued',
+    example: 'reject-prefill',
+    read: () => ({ kind: 'reject-prefill' }),
+  },
   'slow-health': {
+    what: 'the health page takes so long',
     example: 'slow-health:5s',
     read: ([delay], text) => ({ kind: 'slow-health', delayMs: duration(delay, text) }),
   },
   'keep-alive-race': {
+    what: 'the connection closes after an answer that promised to keep it; with :next, when the next request is there',
     example: 'keep-alive-race or keep-alive-race:next',
     read: ([moment = 'after'], text) => {
       if (moment !== 'after' && moment !== 'next') throw wrong(text, 'keep-alive-race:next')
@@ -171,6 +233,14 @@ const kinds: Readonly<Record<string, { readonly example: string; readonly read: 
     },
   },
 }
+
+/** Each kind for people: how it is written, and what happens then. */
+export const faultKinds: readonly { readonly example: string; readonly what: string }[] =
+  Object.values(kinds).map(({ example, what }) => ({ example: example.split(' or ', 1)[0]!, what }))
+
+/** When it happens, for people; without any, always. */
+export const faultConditions =
+  '@first, @first=3, @every=5, @p=0.1, @after=10s, @until=60s, @model=name, @task=chat'
 
 const maxArguments: Readonly<Record<string, number>> = { stall: 2 }
 const withoutArguments = new Set(Object.keys(kinds).filter((kind) => kinds[kind]?.example === kind))
@@ -215,7 +285,7 @@ function readCondition(key: string, value: string | undefined, text: string): Fa
   if (key === 'task' && value) return { task: value }
   throw new FaultSyntaxError(
     `Cannot read the fault ${JSON.stringify(text)}: the condition ${JSON.stringify(key)} is not one ` +
-      'of @first, @first=3, @every=5, @p=0.1, @after=10s, @until=60s, @model=name, @task=chat.',
+      `of ${faultConditions}.`,
   )
 }
 

@@ -1,15 +1,16 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { didYouMean } from '#cli/config-error.ts'
+import { listsText, useText } from '#cli/emulate-text.ts'
 import { onStopSignals } from '#cli/stop-signals.ts'
-import type { EmulateArguments, RunningEmulators } from '#emulator/run-emulate.ts'
+import type { EmulateArguments } from '#emulator/run-emulate.ts'
 
 export function addEmulateCommand(program: Command): void {
   program
     .command('emulate')
     .description('Run an emulated engine: a real server with made-up words, to test against.')
     .option('--engine <name>', 'vllm, sglang, llama-server, ollama or openai (default vllm)')
-    .option('--device <name>', 'whose speed it has, as rtx-4090 or h100-sxm')
+    .option('--device <name>', 'whose speed it has: one of those below')
     .option('--model <name>', 'a model it serves; may be repeated', append)
     .option('--host <address>', 'where it listens (default 127.0.0.1)')
     .option('--port <number>', 'default 0: any free port')
@@ -21,15 +22,12 @@ export function addEmulateCommand(program: Command): void {
     .option('--batch-tokens <number>', 'tokens it computes in one step at most')
     .option('--load-ms <ms>', 'how long it is loading after its start')
     .option('--task <name>', 'a further task it serves, as rerank; may be repeated', append)
-    .option('--fault <fault>', 'what to do wrong, as cut:40@first=3; may be repeated', append)
+    .option('--fault <fault>', 'what to do wrong, see below; may be repeated', append)
     .option('--seed <number>', 'decides every word and every chance')
     .option('--api-key <key>', 'want this key of clients')
     .option('--fleet <file>', 'emulate every engine of a fleet file')
     .option('--json', 'print a line of JSON with the URL of each')
-    .addHelpText(
-      'after',
-      '\nFaults can be changed while it runs: POST /emulator/faults, a JSON list of them.',
-    )
+    .addHelpText('after', `\n${listsText()}`)
     .action(emulate)
 }
 
@@ -44,7 +42,7 @@ async function emulate(given: EmulateArguments): Promise<void> {
       print: (line) => console.log(line),
       exit: () => process.exit(0),
     })
-    if (given.json !== true) console.log(useText(emulators))
+    if (given.json !== true) console.log(useText(emulators, given.fleet !== undefined))
     const stop = () => void close().then(() => process.exit(0))
     onStopSignals(stop)
   } catch (error) {
@@ -53,14 +51,6 @@ async function emulate(given: EmulateArguments): Promise<void> {
     const meant = error.word === null ? '' : didYouMean(error.word.found, error.word.allowed)
     throw new CommandFailure('wrong', `${error.message}${meant}`, { cause: error })
   }
-}
-
-/** What to do with them, for a person. */
-function useText(emulators: RunningEmulators['emulators']): string {
-  const entries = emulators.map(
-    ({ settings, url }) => `  - { url: "${url}", name: ${settings.name} }`,
-  )
-  return ['', 'For motley.yaml:', '', 'endpoints:', ...entries, '', 'Ctrl-C stops it.'].join('\n')
 }
 
 /** The port is not to be had: one of the command line, or one of a fleet file. */
