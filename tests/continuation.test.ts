@@ -117,6 +117,11 @@ test('its tokens are those of the whole answer, for the client and in the log', 
   // A message more has its own tokens around it.
   expect(Math.abs(usage.prompt_tokens - whole.prompt_tokens)).toBeLessThan(8)
   const metrics = await (await fetch(`${url}/metrics`)).text()
+  const { decisions } = (await (await fetch(`${url}/admin/v1/decisions?limit=1`)).json()) as {
+    readonly decisions: readonly { readonly requestId: string }[]
+  }
+  const record = await fetch(`${url}/admin/v1/decisions/${decisions[0]?.requestId}`)
+  expect(await record.json()).toMatchObject({ attempts: [{ isRest: false }, { isRest: true }] })
   expect(metrics).toContain(`motley_answers_continued_total{model="${question.model}"} 1`)
   expect(await logged()).toMatchObject({
     ...{ status: 200, error: null, endpoint: 'good', tokensCounted: true },

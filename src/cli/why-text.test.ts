@@ -242,6 +242,12 @@ test('what fastest predicted is told beside what came, with the gate that each e
   expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
 })
 
+test('an attempt that went on with an answer is told as one for the rest', () => {
+  const [first, second] = record.attempts as [RequestRecord['attempts'][number], object]
+  const attempts = [first, { ...first, ...second, isRest: true }]
+  expect(whyText({ ...record, attempts })).toMatch(/sent after 135 ms, for the rest; /)
+})
+
 test('a record of a large fleet counts those that it does not tell of', () => {
   const [decision] = record.decisions as [RequestRecord['decisions'][number]]
   const large = { ...record, decisions: [{ ...decision, leftOut: 9_984 }] }

@@ -50,6 +50,7 @@ export const requestRecord = z.object({
       model: z.string(),
       outcome: z.string(),
       sentAfterMs: z.number().optional(),
+      isRest: z.boolean().optional(),
       durationMs: z.number(),
       ttftMs: z.number().nullish(),
       tpotMs: z.number().nullish(),
@@ -228,11 +229,11 @@ function attemptsText({ attempts }: RequestRecord): string {
   if (attempts.length === 0) return 'No endpoint was asked.'
   return attempts
     .map((attempt, index) => {
-      const { endpoint, model, outcome, sentAfterMs, durationMs } = attempt
+      const { endpoint, model, outcome, sentAfterMs, durationMs, isRest } = attempt
       const when =
         sentAfterMs === undefined
           ? `${outcome}, after ${milliseconds(durationMs)}`
-          : `sent after ${milliseconds(sentAfterMs)}; ${outcome}, after ${milliseconds(sentAfterMs + durationMs)}`
+          : `sent after ${milliseconds(sentAfterMs)}${isRest ? ', for the rest' : ''}; ${outcome}, after ${milliseconds(sentAfterMs + durationMs)}`
       const pace = paceText(attempt)
       return [
         `Attempt ${index + 1}: ${model} on ${endpoint}: ${printable(when)}.`,

@@ -386,6 +386,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       loggedOutcome: this.#errorBody === null ? words : String(this.#status),
       sentAfterMs: this.#startedMs - exchange.startedMs,
       durationMs,
+      isRest: this.#options.onward !== null,
       ...this.#paceAt(nowMs),
       predicted: sent.predicted,
     })

@@ -33,6 +33,8 @@ export interface AttemptRecord {
   /** How long after the arrival of the request it was sent there. */
   readonly sentAfterMs: number
   readonly durationMs: number
+  /** It was asked for the rest of an answer that broke off elsewhere. */
+  readonly isRest: boolean
   /** From sending it to the first byte of a stream; null where no stream began. */
   readonly ttftMs: number | null
   /** Of each further token of a whole stream. */
