@@ -18,6 +18,10 @@ export class AnswerSoFar {
   #head: AnswerHead | null = null
   /** Nothing but words was said. */
   #isWords = true
+  /** The engine said that this was all. */
+  #isOver = false
+  /** Whether it was asked for in a way that lets others go on; null until somebody wants to. */
+  #fits: boolean | null = null
   /** Those that would not go on with what another engine had begun. */
   readonly #unwilling = new Set<Endpoint>()
 
@@ -33,7 +37,9 @@ export class AnswerSoFar {
   /** Whether any engine could go on from here. */
   get canGoOn(): boolean {
     this.#read()
-    return this.#isWords && this.#continuation.fits(this.#body)
+    if (!this.#isWords || this.#isOver) return false
+    this.#fits ??= this.#continuation.fits(this.#body)
+    return this.#fits
   }
 
   /** Near the number of tokens of what was said. */
@@ -46,7 +52,7 @@ export class AnswerSoFar {
   onwardAt(endpoint: Endpoint): Onward | null {
     if (!this.canGoOn) return null
     const continuation = this.#continuation
-    const head = this.#head ?? { id: undefined, created: undefined }
+    const head = this.#head
     const said = { text: this.#text, tokens: this.#tokens }
     const again = new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
     const way = endpoint.continuation
@@ -75,6 +81,7 @@ export class AnswerSoFar {
       this.#head ??= this.#continuation.headOf(data)
       const part = this.#continuation.partOf(data)
       this.#isWords &&= part.isWords
+      this.#isOver ||= part.isEnd
       this.#text += part.text
       if (part.text !== '') this.#tokens++
     }

@@ -293,14 +293,20 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     // A request that lost its time elsewhere says nothing about this endpoint.
     const evidence: Evidence | null = kind === 'out-of-time' ? null : { kind: 'failure', detail }
     if (this.#relay === null || !this.#relay.reachedClient) {
-      this.#fail({ kind, detail }, outcome, evidence)
+      this.#fail({ kind, detail: this.#withEngineWords(detail) }, outcome, evidence, detail)
       return
     }
     const relay = this.#relay
+    if (relay.endedBefore()) {
+      this.#complete()
+      this.#abort()
+      return
+    }
     this.#noteTokens(relay, false)
-    this.#close(outcome, evidence, detail)
+    const words = this.#withEngineWords(detail)
+    this.#close(outcome, evidence, words, detail)
     this.#abort()
-    const message = `The engine on "${this.#endpoint.id}" stopped in the middle of its answer: ${detail}.`
+    const message = `The engine on "${this.#endpoint.id}" stopped in the middle of its answer: ${words}.`
     const mayGoOn = relay.streams && kind !== 'out-of-time'
     if (mayGoOn && this.#options.exchange.soFar?.canGoOn === true) {
       this.#resolve({ kind: 'broke-off', failure: failureOf({ kind, detail }), message })
@@ -310,9 +316,21 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#resolve({ kind: 'answered' })
   }
 
-  #fail(failure: KnownOfFailure, outcome: Outcome, evidence: Evidence | null): void {
+  #withEngineWords(detail: string): string {
+    const words = this.#relay?.engineWords ?? null
+    if (words === null) return detail
+    const kept = this.#endpoint.withoutItsKey(Buffer.from(words)).toString('utf8')
+    return `${detail}: "${kept.slice(0, 200)}"`
+  }
+
+  #fail(
+    failure: KnownOfFailure,
+    outcome: Outcome,
+    evidence: Evidence | null,
+    loggedWords?: string,
+  ): void {
     if (this.#over) return
-    this.#close(outcome, evidence, failure.detail)
+    this.#close(outcome, evidence, failure.detail, loggedWords)
     this.#abort()
     this.#resolve({ kind: 'failed', failure: failureOf(failure) })
   }
@@ -370,7 +388,12 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#controller?.abort(new Error('the attempt is over'))
   }
 
-  #close(outcome: Outcome, evidence: Evidence | null, words: string): void {
+  #close(
+    outcome: Outcome,
+    evidence: Evidence | null,
+    words: string,
+    loggedWords = this.#errorBody === null ? words : String(this.#status),
+  ): void {
     this.#over = true
     this.#watchdog.stop()
     this.#relay?.release()
@@ -383,7 +406,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       endpoint: endpoint.id,
       model,
       outcome: words,
-      loggedOutcome: this.#errorBody === null ? words : String(this.#status),
+      loggedOutcome: loggedWords,
       sentAfterMs: this.#startedMs - exchange.startedMs,
       durationMs,
       isRest: this.#options.onward !== null,

@@ -11,7 +11,8 @@ export class Onward {
   /** What makes the request one for the rest. */
   readonly splices: readonly Splice[]
   readonly #continuation: AnswerContinuation
-  readonly #head: AnswerHead
+  /** Of the answer that it goes on with; null where that had not begun. */
+  readonly #head: AnswerHead | null
   readonly #given: number
   /** What the endpoint says again before it comes to the rest. */
   #repeats: string
@@ -20,7 +21,7 @@ export class Onward {
   constructor(
     continuation: AnswerContinuation,
     of: {
-      readonly head: AnswerHead
+      readonly head: AnswerHead | null
       readonly splices: readonly Splice[]
       readonly given: number
       readonly repeats: string
@@ -44,7 +45,7 @@ export class Onward {
    */
   retell(frame: Buffer): Buffer | null | 'differs' {
     const data = sseData(frame)
-    if (data === null) return frame
+    if (data === null || this.#head === null) return frame
     const part = this.#continuation.partOf(data)
     let { text } = part
     if (this.isBehind) {
@@ -52,7 +53,7 @@ export class Onward {
       if (!part.isWords || !text.startsWith(this.#repeats.slice(0, shared))) return 'differs'
       this.#repeats = this.#repeats.slice(shared)
       text = text.slice(shared)
-      if (text === '') return null
+      if (this.isBehind) return null
     }
     const told = this.#continuation.retold(data, { head: this.#head, text, given: this.#given })
     if (told === null) return null

@@ -34,10 +34,17 @@ export interface AnswerRelay {
   /** The engine itself said in mid-stream that it failed. */
   readonly engineFailed: boolean
   readonly firstByteAtMs: number | null
+  /** With which words the engine said so, where the client was not told them. */
+  readonly engineWords: string | null
   /** Takes a piece; what is wrong with the answer, or null. */
   push(chunk: Buffer): string | null
   /** The endpoint closed cleanly; what is missing, or null when the answer is whole. */
   end(): string | null
+  /**
+   * The connection broke: whether the answer had come to its end before, were it that the engine said
+   * why it failed. Then nothing is missing that the client waits for.
+   */
+  endedBefore(): boolean
   /** Ends the client's answer well. */
   finish(): void
   /** Says in the stream why the answer is incomplete, and breaks the connection. */

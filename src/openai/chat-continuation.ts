@@ -1,5 +1,5 @@
 /** A chat goes on when it ends with what the assistant has said so far. */
-import { type ChoiceWords, choicesContinuation } from '#openai/choices-continuation.ts'
+import { type ChoiceWords, choicesContinuation, isOver } from '#openai/choices-continuation.ts'
 import { lastOf } from '#std/json-members.ts'
 import { asObject } from '#std/json-object.ts'
 
@@ -7,14 +7,14 @@ const deltaWords: ChoiceWords = {
   partOf(choice) {
     const { role: _, content, ...others } = asObject(choice['delta']) ?? {}
     const isWords = !Object.values(others).some(isSaid)
-    return { text: typeof content === 'string' ? content : '', isWords }
+    return { text: typeof content === 'string' ? content : '', isWords, isEnd: isOver(choice) }
   },
   withText(choice, text) {
     const { role: _, content: __, ...others } = asObject(choice['delta']) ?? {}
-    const delta = text === '' ? others : { ...others, content: text }
-    const isOver = typeof choice['finish_reason'] === 'string'
-    return isOver || Object.values(delta).some(isSaid) ? { ...choice, delta } : null
+    return { ...choice, delta: text === '' ? others : { ...others, content: text } }
   },
+  isSaying: (choice) =>
+    isOver(choice) || Object.values(asObject(choice['delta']) ?? {}).some(isSaid),
 }
 
 function isSaid(value: unknown): boolean {
@@ -30,8 +30,9 @@ export const chatContinuation = choicesContinuation({
     const choice = field('tool_choice')
     if (choice === 'required' || asObject(choice) !== null) return false
     const messages = field('messages')
+    if (!Array.isArray(messages) || messages.length === 0) return false
     // Words that the client itself began stand in its last message already.
-    return Array.isArray(messages) && asObject(messages.at(-1))?.['role'] !== 'assistant'
+    return asObject(messages.at(-1))?.['role'] !== 'assistant'
   },
   insert(_body, members, text) {
     const end = (lastOf(members, 'messages')?.valueEnd ?? 1) - 1

@@ -1,19 +1,31 @@
 /** What the streams of chat and completions share: one choice, whose frames have an id and a time. */
 import type { AnswerContinuation, AnswerPart } from '#openai/continuation.ts'
-import { type JsonMember, jsonMembers, lastOf, memberValue } from '#std/json-members.ts'
+import {
+  type JsonMember,
+  JsonScanError,
+  jsonMembers,
+  lastOf,
+  memberValue,
+} from '#std/json-members.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
 import type { Splice } from '#std/splice-bytes.ts'
 
 export type Field = (name: string) => unknown
 
+export type Choice = Readonly<Record<string, unknown>>
+
 /** How the words stand in a choice: beside others, each of which may make it more than words. */
 export interface ChoiceWords {
-  partOf(choice: Readonly<Record<string, unknown>>): AnswerPart
-  /** The choice with these words; null where nothing of it is left to tell. */
-  withText(
-    choice: Readonly<Record<string, unknown>>,
-    text: string,
-  ): Readonly<Record<string, unknown>> | null
+  partOf(choice: Choice): AnswerPart
+  /** The choice with these words in place of its own, and without what is only said at the beginning. */
+  withText(choice: Choice, text: string): Choice
+  /** Whether it says anything, were it only that the answer is over. */
+  isSaying(choice: Choice): boolean
+}
+
+/** Whether the engine says that this choice is whole. */
+export function isOver(choice: Choice): boolean {
+  return typeof choice['finish_reason'] === 'string'
 }
 
 export function choicesContinuation(of: {
@@ -27,7 +39,9 @@ export function choicesContinuation(of: {
     needsPrefill: of.needsPrefill,
     fits(body) {
       const field = fieldOf(body, jsonMembers(body))
-      return !shaped.some((name) => isAsked(field(name))) && of.fits(field)
+      // What begins with an echo would begin with it anew.
+      const isPlain = field('echo') !== true && !shaped.some((name) => isAsked(field(name)))
+      return isPlain && of.fits(field)
     },
     isRepeatable: (body) => fieldOf(body, jsonMembers(body))('temperature') === 0,
     onward(body, said, fields) {
@@ -40,11 +54,13 @@ export function choicesContinuation(of: {
     },
     headOf(data) {
       const frame = jsonObject(data)
-      return frame === null ? null : { id: frame['id'], created: frame['created'] }
+      // Azure says something of the prompt first, under an id that is no answer's.
+      if (frame === null || choiceOf(frame) === null) return null
+      return { id: frame['id'], created: frame['created'] }
     },
     partOf(data) {
       const choice = choiceOf(jsonObject(data))
-      return choice === null ? { text: '', isWords: true } : of.words.partOf(choice)
+      return choice === null ? nothing : of.words.partOf(choice)
     },
     retold(data, { head, text, given }) {
       const frame = jsonObject(data)
@@ -52,7 +68,7 @@ export function choicesContinuation(of: {
       const usage = asObject(frame['usage'])
       const choice = choiceOf(frame)
       const told = choice === null ? null : of.words.withText(choice, text)
-      if (choice !== null && told === null && usage === null) return null
+      if (told !== null && !of.words.isSaying(told) && usage === null) return null
       return JSON.stringify({
         ...frame,
         ...head,
@@ -62,6 +78,8 @@ export function choicesContinuation(of: {
     },
   }
 }
+
+const nothing: AnswerPart = { text: '', isWords: true, isEnd: false }
 
 /** Each holds the words to a form, and an engine would begin that form anew. */
 const shaped = [
@@ -107,13 +125,20 @@ function set(body: Buffer, members: readonly JsonMember[], name: string, value: 
 function fieldOf(body: Buffer, members: readonly JsonMember[]): Field {
   return (name) => {
     const member = lastOf(members, name)
-    return member === undefined ? undefined : memberValue(body, member)
+    if (member === undefined) return undefined
+    try {
+      return memberValue(body, member)
+    } catch (error) {
+      if (error instanceof JsonScanError) return unreadable
+      throw error
+    }
   }
 }
 
-function choiceOf(
-  frame: Readonly<Record<string, unknown>> | null,
-): Readonly<Record<string, unknown>> | null {
+/** In place of a value that is no JSON, as Python's NaN: it is nothing that can be gone on with. */
+const unreadable = {}
+
+function choiceOf(frame: Readonly<Record<string, unknown>> | null): Choice | null {
   const choices = frame?.['choices']
   return Array.isArray(choices) ? asObject(choices[0]) : null
 }

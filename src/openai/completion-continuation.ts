@@ -1,15 +1,14 @@
 /** A completion goes on when what came of it so far stands at the end of its prompt. */
-import { type ChoiceWords, choicesContinuation } from '#openai/choices-continuation.ts'
+import { type ChoiceWords, choicesContinuation, isOver } from '#openai/choices-continuation.ts'
 import { lastOf } from '#std/json-members.ts'
 
 const textWords: ChoiceWords = {
-  partOf({ text }) {
-    return { text: typeof text === 'string' ? text : '', isWords: true }
+  partOf(choice) {
+    const { text } = choice
+    return { text: typeof text === 'string' ? text : '', isWords: true, isEnd: isOver(choice) }
   },
-  withText(choice, text) {
-    const isOver = typeof choice['finish_reason'] === 'string'
-    return isOver || text !== '' ? { ...choice, text } : null
-  },
+  withText: (choice, text) => ({ ...choice, text }),
+  isSaying: (choice) => isOver(choice) || choice['text'] !== '',
 }
 
 export const completionContinuation = choicesContinuation({
@@ -18,7 +17,7 @@ export const completionContinuation = choicesContinuation({
   fits(field) {
     const isPlain = typeof field('prompt') === 'string' && (field('suffix') ?? '') === ''
     // Offsets into the text would begin anew.
-    return isPlain && field('echo') !== true && typeof field('logprobs') !== 'number'
+    return isPlain && typeof field('logprobs') !== 'number'
   },
   insert(_body, members, text) {
     const end = (lastOf(members, 'prompt')?.valueEnd ?? 1) - 1

@@ -10,6 +10,8 @@ export interface AnswerPart {
   readonly text: string
   /** Not so with thoughts, calls of tools or a refusal: no engine takes those up from another. */
   readonly isWords: boolean
+  /** The engine says that the answer is whole. */
+  readonly isEnd: boolean
 }
 
 /** By what clients know that frames are of one answer: of its first frame. */
@@ -37,6 +39,7 @@ export interface AnswerContinuation {
   isRepeatable(body: Buffer): boolean
   /** Asks for what follows `said`; `fields` are those with which an engine goes on. */
   onward(body: Buffer, said: SaidSoFar, fields: Readonly<Record<string, unknown>>): Splice[]
+  /** Null for a frame that is no part of the answer itself. */
   headOf(data: string): AnswerHead | null
   partOf(data: string): AnswerPart
   /** A frame of the rest with `text` as its words; null where the client needs nothing of it. */

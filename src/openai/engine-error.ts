@@ -22,6 +22,12 @@ export function errorMessageIn(body: string): string | null {
   return null
 }
 
+/** Whether an error event says that the request is wrong, and would be at every engine. */
+export function isRefusal(data: string): boolean {
+  const code = asObject(jsonObject(data)?.['error'])?.['code']
+  return typeof code === 'number' && code >= 400 && code < 500 && code !== 408 && code !== 429
+}
+
 /** Whether an engine refused because prompt and answer are longer than its context. */
 export function isContextOverflow(status: number, body: string): boolean {
   if (status !== 400) return false

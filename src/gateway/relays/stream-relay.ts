@@ -8,6 +8,7 @@ import { emptyComment, noteFiller } from '#gateway/half-close.ts'
 import { forwardedAnswerHeaders } from '#gateway/headers.ts'
 import type { AnswerRelay, RelayOptions } from '#gateway/relay.ts'
 import { ClientWriter, withoutNames } from '#gateway/relays/client-writer.ts'
+import { errorMessageIn, isRefusal } from '#openai/engine-error.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
 import { FrameSplitter } from '#std/frame-splitter.ts'
@@ -29,6 +30,7 @@ export class StreamRelay implements AnswerRelay {
   readonly streams = true
   reachedClient = false
   engineFailed = false
+  engineWords: string | null = null
   readonly #options: RelayOptions
   readonly #shape: StreamShape
   readonly #writer: ClientWriter
@@ -87,25 +89,41 @@ export class StreamRelay implements AnswerRelay {
       if (wrong !== null) return wrong
       this.#flush()
     }
-    let complete = false
+    const ending = this.#ending()
+    this.engineFailed = ending === 'error'
+    if (ending === 'open') return 'it ended its answer without saying that it was done'
+    if (ending !== 'error' && this.#options.onward?.isBehind === true) return differs
+    this.#mark(ending)
+    return null
+  }
+
+  endedBefore(): boolean {
+    const ending = this.#ending()
+    this.engineFailed = ending === 'error'
+    if (ending === 'open' || this.#options.onward?.isBehind === true) return false
+    this.#mark(ending)
+    return true
+  }
+
+  /** The end marker, where the engine did not come to it. */
+  #mark(ending: Ending): void {
+    const { endMarker } = this.#shape
+    if (ending === 'whole' && endMarker !== null) this.#writer.write(endMarker)
+  }
+
+  #ending(): Ending {
+    let isWhole = false
     for (const frame of this.#last) {
       const data = this.#dataOf(frame)
       if (data === null) continue
       const meaning = this.#shape.meaning(data)
-      if (meaning === 'end') return this.#options.onward?.isBehind === true ? differs : null
-      if (meaning === 'error') {
-        this.engineFailed = true
-        return null
-      }
-      if (meaning === 'complete') complete = true
+      if (meaning === 'end' || meaning === 'error') return meaning
+      if (meaning === 'complete') isWhole = true
       if (meaning === 'choices-end' && (this.#choices === 1 || this.#ended.size >= this.#choices)) {
-        complete = true
+        isWhole = true
       }
     }
-    if (!complete) return 'it ended its answer without saying that it was done'
-    if (this.#options.onward?.isBehind === true) return differs
-    if (this.#shape.endMarker !== null) this.#writer.write(this.#shape.endMarker)
-    return null
+    return isWhole ? 'whole' : 'open'
   }
 
   finish(): void {
@@ -161,7 +179,7 @@ export class StreamRelay implements AnswerRelay {
     }
     if (this.#choices > 1) this.#noteEnded(frame)
     const { exchange, onward, soFar } = this.#options
-    if (soFar !== null && this.#saysError(frame) && soFar.canGoOn) return 'it said that it failed'
+    if (soFar !== null && this.#failed(frame) && soFar.canGoOn) return 'it said that it failed'
     exchange.events++
     this.#events++
     if (this.#first.length < framesKept) this.#first.push(frame)
@@ -207,11 +225,18 @@ export class StreamRelay implements AnswerRelay {
     return data !== null && this.#shape.isContent(data)
   }
 
-  /** Engines say it first, if they say it: no more of each frame is looked at. */
-  #saysError(frame: Buffer): boolean {
+  /**
+   * Whether the engine says that it failed where another may not. Engines say it first, if they say
+   * it: no more of each frame is looked at.
+   */
+  #failed(frame: Buffer): boolean {
     if (!frame.toString('latin1', 0, 40).includes('error')) return false
     const data = this.#dataOf(frame)
-    return data !== null && this.#shape.meaning(data) === 'error'
+    if (data === null || this.#shape.meaning(data) !== 'error') return false
+    // What it says of a request that we wrote is nothing that the client could mend.
+    if (this.#options.onward === null && isRefusal(data)) return false
+    this.engineWords = errorMessageIn(data)
+    return true
   }
 
   #isBroken(frame: Buffer): boolean {
@@ -227,6 +252,9 @@ export class StreamRelay implements AnswerRelay {
 }
 
 const differs = 'it began another answer'
+
+/** How the last frames end an answer: with its end marker, without, as a failure, or not at all. */
+type Ending = 'end' | 'whole' | 'error' | 'open'
 
 const colon = 0x3a
 const openBrace = 0x7b

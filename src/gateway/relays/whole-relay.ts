@@ -10,6 +10,7 @@ import { spliceBytes } from '#std/splice-bytes.ts'
 export class WholeRelay implements AnswerRelay {
   readonly streams = false
   readonly engineFailed = false
+  readonly engineWords = null
   reachedClient = false
   readonly #options: RelayOptions
   readonly #writer: ClientWriter
@@ -55,6 +56,10 @@ export class WholeRelay implements AnswerRelay {
   end(): string | null {
     if (this.#kept === null || looksLikeJson(this.#body())) return null
     return 'it sent an answer that is cut off or not JSON'
+  }
+
+  endedBefore(): boolean {
+    return false
   }
 
   finish(): void {
