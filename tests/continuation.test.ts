@@ -209,6 +209,23 @@ test('what came as no event stream is not gone on with', async () => {
   expect(good.stats().started).toBe(0)
 })
 
+test('a fallback goes on where no other endpoint serves the model', async () => {
+  const bad = await engine({ models: ['big'], faults: ['cut:5'] })
+  const good = await engine({ models: ['small'] })
+  const { url } = await fleet({
+    endpoints: endpointsOf({ bad, good }),
+    models: { big: { fallback: ['small'] } },
+  })
+  const { events, broken } = await streamed(url, { model: 'big' })
+  expect([broken, events.at(-1)]).toEqual([false, '[DONE]'])
+  const [asked] = good.received().filter(({ path }) => path === '/v1/chat/completions')
+  const { model, messages } = JSON.parse(String(asked?.body))
+  expect(model).toBe('small')
+  expect(contentOf(events).startsWith(messages.at(-1).content)).toBe(true)
+  const told = new Set(events.slice(0, -1).map((event) => JSON.parse(event).model))
+  expect([...told]).toEqual(['big', 'small'])
+})
+
 const parameters = { type: 'object', properties: { where: {}, when: {}, how: {} } }
 const tool = { type: 'function', function: { name: 'look', parameters } }
 
@@ -245,7 +262,7 @@ test('where nobody is left to go on, the error says whose answer broke off', asy
   expect(JSON.parse(events.at(-1) as string).error.message).toContain('"bad"')
 })
 
-test('a client that leaves while its answer goes on elsewhere is left alone there', async () => {
+test('a client that leaves while its answer goes on elsewhere ends it there, too', async () => {
   const { url, second } = await badAndGood(['cut:5'], { good: { faults: ['stall:3:60s'] } })
   const abort = new AbortController()
   const response = await chat(url, { stream: true }, { signal: abort.signal })
