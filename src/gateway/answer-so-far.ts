@@ -54,16 +54,21 @@ export class AnswerSoFar {
     const continuation = this.#continuation
     const head = this.#head
     const said = { text: this.#text, tokens: this.#tokens }
-    const again = new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
-    const way = endpoint.continuation
     const isUnwilling = this.#unwilling.has(endpoint)
-    if (said.text === '') return again
-    if (!isUnwilling && (way.kind === 'assistant-prefill' || !continuation.needsPrefill)) {
-      const fields = continuation.needsPrefill && way.kind === 'assistant-prefill' ? way.fields : {}
+    const fields = isUnwilling || said.text === '' ? null : this.#fieldsFor(endpoint)
+    if (fields !== null) {
       const splices = continuation.onward(this.#body, said, fields)
       return new Onward(continuation, { head, splices, given: said.tokens, repeats: '' })
     }
-    return isUnwilling || continuation.isRepeatable(this.#body) ? again : null
+    const mayRepeat = isUnwilling || said.text === '' || continuation.isRepeatable(this.#body)
+    if (!mayRepeat) return null
+    return new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
+  }
+
+  /** What an engine is told beside the answer that it goes on with; null where it takes up none. */
+  #fieldsFor({ continuation }: Endpoint): Readonly<Record<string, unknown>> | null {
+    if (!this.#continuation.needsPrefill) return {}
+    return continuation.kind === 'assistant-prefill' ? continuation.fields : null
   }
 
   /** It refused to; false when it had done so before. */

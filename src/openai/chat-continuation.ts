@@ -1,5 +1,6 @@
 /** A chat goes on when it ends with what the assistant has said so far. */
 import { type ChoiceWords, choicesContinuation, isOver } from '#openai/choices-continuation.ts'
+import { isSaid } from '#openai/is-said.ts'
 import { lastOf } from '#std/json-members.ts'
 import { asObject } from '#std/json-object.ts'
 
@@ -17,11 +18,6 @@ const deltaWords: ChoiceWords = {
     isOver(choice) || Object.values(asObject(choice['delta']) ?? {}).some(isSaid),
 }
 
-function isSaid(value: unknown): boolean {
-  if (typeof value === 'string' || Array.isArray(value)) return value.length > 0
-  return typeof value === 'object' && value !== null
-}
-
 export const chatContinuation = choicesContinuation({
   needsPrefill: true,
   words: deltaWords,
@@ -34,7 +30,7 @@ export const chatContinuation = choicesContinuation({
     // Words that the client itself began stand in its last message already.
     return asObject(messages.at(-1))?.['role'] !== 'assistant'
   },
-  insert(_body, members, text) {
+  insert(members, text) {
     const end = (lastOf(members, 'messages')?.valueEnd ?? 1) - 1
     const message = JSON.stringify({ role: 'assistant', content: text })
     return { start: end, end, text: `,${message}` }

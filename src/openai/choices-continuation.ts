@@ -10,9 +10,9 @@ import {
 import { asObject, jsonObject } from '#std/json-object.ts'
 import type { Splice } from '#std/splice-bytes.ts'
 
-export type Field = (name: string) => unknown
+type Field = (name: string) => unknown
 
-export type Choice = Readonly<Record<string, unknown>>
+type Choice = Readonly<Record<string, unknown>>
 
 /** How the words stand in a choice: beside others, each of which may make it more than words. */
 export interface ChoiceWords {
@@ -33,7 +33,7 @@ export function choicesContinuation(of: {
   readonly words: ChoiceWords
   fits(field: Field): boolean
   /** Where the words go into the body. */
-  insert(body: Buffer, members: readonly JsonMember[], text: string): Splice
+  insert(members: readonly JsonMember[], text: string): Splice
 }): AnswerContinuation {
   return {
     needsPrefill: of.needsPrefill,
@@ -47,7 +47,7 @@ export function choicesContinuation(of: {
     onward(body, said, fields) {
       const members = jsonMembers(body)
       return [
-        of.insert(body, members, said.text),
+        of.insert(members, said.text),
         ...Object.entries(fields).map(([name, value]) => set(body, members, name, value)),
         ...limits.flatMap((name) => lessTokens(body, members, name, said.tokens)),
       ]

@@ -19,7 +19,7 @@ export const completionContinuation = choicesContinuation({
     // Offsets into the text would begin anew.
     return isPlain && typeof field('logprobs') !== 'number'
   },
-  insert(_body, members, text) {
+  insert(members, text) {
     const end = (lastOf(members, 'prompt')?.valueEnd ?? 1) - 1
     return { start: end, end, text: JSON.stringify(text).slice(1, -1) }
   },

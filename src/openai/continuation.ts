@@ -37,7 +37,10 @@ export interface AnswerContinuation {
   fits(body: Buffer): boolean
   /** Whether the same body gets the same answer again: nothing in it is left to chance. */
   isRepeatable(body: Buffer): boolean
-  /** Asks for what follows `said`; `fields` are those with which an engine goes on. */
+  /**
+   * Asks for what follows `said`, in splices of any order; `fields` are those with which an engine
+   * goes on.
+   */
   onward(body: Buffer, said: SaidSoFar, fields: Readonly<Record<string, unknown>>): Splice[]
   /** Null for a frame that is no part of the answer itself. */
   headOf(data: string): AnswerHead | null

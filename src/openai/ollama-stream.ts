@@ -1,4 +1,5 @@
 /** Ollama's native API: lines of JSON, the last one says `done` and carries the counts. */
+import { isSaid } from '#openai/is-said.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import { count, type Usage } from '#openai/usage.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
@@ -25,10 +26,8 @@ export const ollamaStream: StreamShape = {
   errorFrame: ({ message }) => `${JSON.stringify({ error: message })}\n`,
   isContent(data) {
     const line = jsonObject(data)
-    const { role, ...said } = asObject(line?.['message']) ?? {}
-    return [line?.['response'], line?.['thinking'], ...Object.values(said)].some(
-      (value) => (typeof value === 'string' || Array.isArray(value)) && value.length > 0,
-    )
+    const { role: _, ...said } = asObject(line?.['message']) ?? {}
+    return [line?.['response'], line?.['thinking'], ...Object.values(said)].some(isSaid)
   },
   readUsage(data) {
     const line = jsonObject(data)

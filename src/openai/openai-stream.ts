@@ -1,5 +1,6 @@
 /** The stream of OpenAI's chat and completions: `data:` events, `[DONE]` at the end. */
 import { openAiErrorBody } from '#openai/error.ts'
+import { isSaid } from '#openai/is-said.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import { readUsage } from '#openai/usage.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
@@ -31,7 +32,7 @@ export const openAiStream: StreamShape = {
     const choices = jsonObject(data)?.['choices']
     return (
       Array.isArray(choices) &&
-      choices.some((choice) => isFilled(choice?.text) || says(choice?.delta))
+      choices.some((choice) => isSaid(choice?.text) || says(choice?.delta))
     )
   },
   readUsage: (data) => readUsage(jsonObject(data)?.['usage']),
@@ -39,13 +40,8 @@ export const openAiStream: StreamShape = {
 
 /** Content, reasoning by whatever name, a refusal or tool calls. */
 function says(delta: unknown): boolean {
-  return Object.entries(asObject(delta) ?? {}).some(
-    ([name, value]) => name !== 'role' && isFilled(value),
-  )
-}
-
-function isFilled(value: unknown): boolean {
-  return (typeof value === 'string' || Array.isArray(value)) && value.length > 0
+  const { role: _, ...said } = asObject(delta) ?? {}
+  return Object.values(said).some(isSaid)
 }
 
 function hasEnded(choice: { readonly finish_reason?: unknown } | null): boolean {
