@@ -5,7 +5,7 @@ import { tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
-import { refusalWords } from '#gateway/refusal-text.ts'
+import { refusalWords } from '#gateway/refusal-words.ts'
 import { printable } from '#std/printable.ts'
 import { roughDuration, roughNumber } from '#std/rough-number.ts'
 

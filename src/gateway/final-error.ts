@@ -5,7 +5,7 @@ import { apiRoutes } from '#gateway/api-table.ts'
 import type { AttemptFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
-import { refusalWords } from '#gateway/refusal-text.ts'
+import { refusalWords } from '#gateway/refusal-words.ts'
 import { type DecisionRecord, explainedMax, type WhyNone } from '#routing/decision.ts'
 
 /** An endpoint that is down is checked again within this time. */
