@@ -88,7 +88,7 @@ export interface SequenceProgress {
   readonly slot: number
 }
 
-const defaultMicroBatchTokens = 512
+export const defaultMicroBatchTokens = 512
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
 

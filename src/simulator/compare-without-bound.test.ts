@@ -29,6 +29,6 @@ test('what was recorded is replayed all the same, and has no bound', async () =>
   expect(rows).toMatchObject([{ ratePerSecond: 1, metrics: { requests: 2, attainment: 1 } }])
 })
 
-test('loads that are parts of the bound are of nothing then', async () => {
+test('loads that are parts of the bound cannot be made then', async () => {
   await expect(compare({ ...options, how: 'superpose' })).rejects.toThrow(NoBoundError)
 })

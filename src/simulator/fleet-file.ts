@@ -124,7 +124,7 @@ const isKnown = (device: string): device is keyof typeof deviceModels =>
   Object.hasOwn(deviceModels, device)
 
 /** What to reckon with where a device is not known and the file does not say. */
-const unknownDevice = { seats: 16, batchTokens: 2048, kvTokens: 65_536 }
+export const unknownDevice = { seats: 16, batchTokens: 2048, kvTokens: 65_536 }
 
 function expand(one: z.infer<typeof entry>): FleetEndpoint[] {
   const known: DeviceModel | null = isKnown(one.device) ? deviceModels[one.device] : null

@@ -1,3 +1,5 @@
+import { defaultMicroBatchTokens } from '#batching/batch-scheduler.ts'
+import { unknownDevice } from '#simulator/fleet-file.ts'
 import type { InventoryEndpoint, InventoryFleet } from '#simulator/inventory-fleet.ts'
 import { type LearntSpeed, learnSpeed } from '#simulator/log-speed/learn-speed.ts'
 import type { ReadingWays } from '#simulator/log-speed/readings.ts'
@@ -75,26 +77,28 @@ function behavesAs(engine: string | null): Engine | null {
   return engine === 'vllm' || engine === 'sglang' ? engine : null
 }
 
+const { batchTokens } = unknownDevice
+
 /** As endpoints of a fleet file do where it does not say: what is learnt is replayed alike. */
 const waysOf: Readonly<Record<Engine, ReadingWays>> = {
-  vllm: { batchTokens: 2_048, pieceTokens: 2_048, mixes: true },
-  sglang: { batchTokens: 2_048, pieceTokens: 2_048, mixes: false },
-  'llama-server': { batchTokens: 2_048, pieceTokens: 512, mixes: true },
+  vllm: { batchTokens, pieceTokens: batchTokens, mixes: true },
+  sglang: { batchTokens, pieceTokens: batchTokens, mixes: false },
+  'llama-server': { batchTokens, pieceTokens: defaultMicroBatchTokens, mixes: true },
 }
 
-/** What a fleet file takes where it says nothing, and what a vLLM has by itself. */
-const usual = { slots: 16, kvTokens: 65_536, vllmSlots: 256 }
+/** What a vLLM writes at a time by itself (`--max-num-seqs`): enough to be no limit in a replay. */
+const wideSlots = 256
 
 /** An endpoint that has written more at a time than a small one does has no limit that was seen. */
 function slotsOf({ seats, most }: LearntSpeed): number | null {
   if (seats !== null) return seats
-  return most > usual.slots ? Math.max(usual.vllmSlots, most) : null
+  return most > unknownDevice.seats ? Math.max(wideSlots, most) : null
 }
 
 /** It has held so much. Where its end is was not seen, and a replay may want more. */
 function kvTokensOf({ mostContextTokens }: LearntSpeed): number | null {
   const kvTokens = 2 * Math.ceil(mostContextTokens)
-  return kvTokens > usual.kvTokens ? kvTokens : null
+  return kvTokens > unknownDevice.kvTokens ? kvTokens : null
 }
 
 function basisOf(answers: readonly LoggedAnswer[], learnt: LearntSpeed): string {
