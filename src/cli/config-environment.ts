@@ -1,6 +1,7 @@
 /** `MOTLEY_…` environment variables: one for each single-valued setting of two sections. */
-import { didYouMean } from '#cli/config-error.ts'
+
 import { scalarPaths } from '#core/config/json-schema.ts'
+import { didYouMean } from '#std/closest.ts'
 
 /** Sections whose settings somebody changes from one start to the next. */
 const sections = ['gateway', 'routing'] as const

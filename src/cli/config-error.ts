@@ -1,5 +1,3 @@
-import { closest } from '#std/closest.ts'
-
 /** One thing that is wrong with the configuration, and where it was written. */
 export interface ConfigProblem {
   /** The file as the user named it, an environment variable, or an option. */
@@ -34,9 +32,4 @@ export function pathText(path: ConfigPath): string {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(step)) return `${text}[${JSON.stringify(step)}]`
     return text === '' ? step : `${text}.${step}`
   }, '')
-}
-
-export function didYouMean(word: string, candidates: Iterable<string>): string {
-  const meant = closest(word, candidates)
-  return meant === null ? '' : `; did you mean "${meant}"?`
 }

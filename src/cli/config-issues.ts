@@ -1,7 +1,8 @@
 /** What zod found wrong, in the words of motley.yaml: the key, what was found, what is allowed. */
 import type { z } from 'zod'
-import { type ConfigPath, didYouMean, pathText } from '#cli/config-error.ts'
+import { type ConfigPath, pathText } from '#cli/config-error.ts'
 import { allowedText, schemaAt } from '#core/config/json-schema.ts'
+import { didYouMean } from '#std/closest.ts'
 
 type Issue = z.core.$ZodIssue
 

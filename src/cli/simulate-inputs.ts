@@ -1,7 +1,6 @@
 /** What the commands under `motley simulate` are given: fleets, traces, policies, loads. */
 import { readFile, stat } from 'node:fs/promises'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { didYouMean } from '#cli/config-error.ts'
 import { numberOf, sloOf } from '#cli/load-values.ts'
 import { packageFile } from '#cli/package-files.ts'
 import { type FleetEndpoint, FleetFileError, parseFleetFile } from '#simulator/fleet-file.ts'
@@ -10,6 +9,7 @@ import { servesModel } from '#simulator/serves-model.ts'
 import { loadTrace } from '#simulator/traces/load-trace.ts'
 import { TraceError } from '#simulator/traces/parse-trace.ts'
 import type { Trace, TraceRequest } from '#simulator/traces/trace.ts'
+import { didYouMean } from '#std/closest.ts'
 
 /** Fleets and traces that come with Motley, by the names that options take. */
 export const ownFleets = ['lab', 'edge', 'vend', 'dc', 'homog', 'multi'] as const

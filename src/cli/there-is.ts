@@ -1,4 +1,4 @@
-import { didYouMean } from '#cli/config-error.ts'
+import { didYouMean } from '#std/closest.ts'
 
 /** Behind "there is no …": the names that there are, and the one that was most likely meant. */
 export function thereIs(word: string, names: readonly string[]): string {

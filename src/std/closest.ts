@@ -3,6 +3,12 @@ export function closest(word: string, candidates: Iterable<string>): string | nu
   return longerOrShorter(word.toLowerCase(), candidates) ?? fewestSlips(word, candidates)
 }
 
+/** What a message about an unknown word ends with; empty where none is near. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const meant = closest(word, candidates)
+  return meant === null ? '' : `; did you mean "${meant}"?`
+}
+
 function fewestSlips(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null
   // A third of the letters may be wrong: "gatewya" is a slip, "nodes" for "models" is another word.

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { didYouMean } from '#cli/config-error.ts'
 import { listsText, useText } from '#cli/emulate-text.ts'
 import { onStopSignals } from '#cli/stop-signals.ts'
 import type { EmulateArguments } from '#emulator/run-emulate.ts'
+import { didYouMean } from '#std/closest.ts'
 
 export function addEmulateCommand(program: Command): void {
   program

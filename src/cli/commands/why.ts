@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { didYouMean } from '#cli/config-error.ts'
 import { decisionList, decisionListText } from '#cli/decision-list-text.ts'
 import {
   deploymentOf,
@@ -17,6 +16,7 @@ import { printJson } from '#cli/terminal.ts'
 import { requestRecord, whyText } from '#cli/why-text.ts'
 import { widthOf } from '#cli/width.ts'
 import { logPage } from '#protocol/agent-messages.ts'
+import { didYouMean } from '#std/closest.ts'
 
 export function addWhyCommand(program: Command): void {
   withGatewayOptions(program.command('why'))

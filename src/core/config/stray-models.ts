@@ -3,7 +3,7 @@
  * error, as an endpoint may serve a model of that name, and worth saying, as most are slips.
  */
 import type { MotleyConfig } from '#core/config/document.ts'
-import { closest } from '#std/closest.ts'
+import { didYouMean } from '#std/closest.ts'
 
 /** A name in the configuration that nothing in it has. */
 export interface StrayName {
@@ -15,10 +15,8 @@ export interface StrayName {
 export function strayModels(config: MotleyConfig): readonly StrayName[] {
   const known = modelNamesIn(config)
   return askedIn(config).flatMap(({ path, name }) => {
-    const meant = known.has(name) ? null : closest(name, known)
-    return meant === null
-      ? []
-      : [{ path, text: `nothing here is called "${name}"; did you mean "${meant}"?` }]
+    const hint = known.has(name) ? '' : didYouMean(name, known)
+    return hint === '' ? [] : [{ path, text: `nothing here is called "${name}"${hint}` }]
   })
 }
 

@@ -67,7 +67,7 @@ test.each([
   expect(said(rule)).toEqual([text])
 })
 
-test('a model is of no endpoint where every endpoint has its models written down', () => {
+test('a model that none has is told of where every endpoint has its models written down', () => {
   const endpoints = [{ url: 'http://127.0.0.1:8001', name: 'rtx', models: ['qwen'] }]
   const rule = { when: { models: ['mistral'] } }
   expect(said(rule, { endpoints })).toEqual([

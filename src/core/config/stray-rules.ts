@@ -2,11 +2,10 @@
  * Names in `routing.rules` that nothing in the file has. No error, as endpoints and nodes may join
  * later, and worth saying: a rule that asks for what nobody is keeps requests from everybody.
  */
-import type { MotleyConfig } from '#core/config/document.ts'
-import { embeddedEndpointName } from '#core/config/document.ts'
+import { embeddedEndpointName, type MotleyConfig } from '#core/config/document.ts'
 import { endpointName } from '#core/config/endpoints.ts'
 import { modelNamesIn, type StrayName } from '#core/config/stray-models.ts'
-import { closest } from '#std/closest.ts'
+import { didYouMean } from '#std/closest.ts'
 
 type Rule = MotleyConfig['routing']['rules'][number]
 type Demand = NonNullable<Rule['require']>
@@ -44,9 +43,9 @@ function strayModelsOf(config: MotleyConfig, models: readonly string[], path: Pa
       return [{ path: here, text: `"${name}" is an alias, and rules go by the model: "${model}"` }]
     }
     if (name.includes('*') || known.has(name)) return []
-    const meant = closest(name, known)
-    if (meant === null && !areAllKnown) return []
-    return [{ path: here, text: `no model of this file is called "${name}"${meantText(meant)}` }]
+    const hint = didYouMean(name, known)
+    if (hint === '' && !areAllKnown) return []
+    return [{ path: here, text: `no model of this file is called "${name}"${hint}` }]
   })
 }
 
@@ -58,7 +57,7 @@ function strayKeysOf({ gateway }: MotleyConfig, keys: readonly string[], path: P
       : [
           {
             path: [...path, at],
-            text: `no key of gateway.keys is called "${name}"${meantText(closest(name, known))}`,
+            text: `no key of gateway.keys is called "${name}"${didYouMean(name, known)}`,
           },
         ],
   )
@@ -88,8 +87,8 @@ function strayEndpoint(config: MotleyConfig, name: string, path: Path): StrayNam
   // Replicas are endpoints, too, and are called after their deployment.
   const [, deployment = ''] = /^(.+)-\d+$/.exec(name) ?? []
   if (known.includes(name) || Object.hasOwn(config.deployments, deployment)) return []
-  const meant = closest(name, known)
-  return [{ path, text: `no endpoint of this file is called "${name}"${meantText(meant)}` }]
+  const hint = didYouMean(name, known)
+  return [{ path, text: `no endpoint of this file is called "${name}"${hint}` }]
 }
 
 /** Nodes need not be in the file: only what is nearly one of it is told. */
@@ -98,9 +97,8 @@ function strayNode({ nodes, endpoints }: MotleyConfig, name: string, path: Path)
     ...Object.keys(nodes),
     ...endpoints.flatMap(({ labels }) => labels['node'] ?? []),
   ])
-  const meant = known.has(name) ? null : closest(name, known)
-  if (meant === null) return []
-  return [{ path, text: `no node of this file is called "${name}"${meantText(meant)}` }]
+  const hint = known.has(name) ? '' : didYouMean(name, known)
+  return hint === '' ? [] : [{ path, text: `no node of this file is called "${name}"${hint}` }]
 }
 
 /** Replicas have the label of their node alone. */
@@ -113,15 +111,11 @@ function strayLabel(
   if (name === 'node') return []
   const names = new Set(endpoints.flatMap(({ labels }) => Object.keys(labels)))
   if (!names.has(name)) {
-    const meant = meantText(closest(name, names))
-    return [{ path, text: `no endpoint of this file has the label "${name}"${meant}` }]
+    const hint = didYouMean(name, names)
+    return [{ path, text: `no endpoint of this file has the label "${name}"${hint}` }]
   }
   const values = new Set(endpoints.flatMap(({ labels }) => labels[name] ?? []))
   if (values.has(value)) return []
-  const meant = meantText(closest(value, values))
-  return [{ path, text: `no endpoint of this file has "${value}" for the label "${name}"${meant}` }]
-}
-
-function meantText(meant: string | null): string {
-  return meant === null ? '' : `; did you mean "${meant}"?`
+  const hint = didYouMean(value, values)
+  return [{ path, text: `no endpoint of this file has "${value}" for the label "${name}"${hint}` }]
 }
