@@ -86,6 +86,16 @@ interface Kind {
 
 /** The grammar: each kind, what it does, an example of it, and how its arguments are read. */
 const kinds: Readonly<Record<string, Kind>> = {
+  // An object lists a key that is a number before all others, so it stands here as well.
+  '429': {
+    what: 'it has no room, and says when to try again (Retry-After)',
+    example: '429:2s',
+    read: ([after = '1s'], text) => ({
+      kind: '429',
+      retryAfterMs: duration(after, text),
+      form: 'seconds',
+    }),
+  },
   '429-date': {
     what: 'the same, with the time as a date',
     example: '429-date:2s',
@@ -189,15 +199,6 @@ const kinds: Readonly<Record<string, Kind>> = {
     what: 'it says that it is loading, on its health page too',
     example: 'loading',
     read: () => ({ kind: 'loading' }),
-  },
-  '429': {
-    what: 'it has no room, and says when to try again (Retry-After)',
-    example: '429:2s',
-    read: ([after = '1s'], text) => ({
-      kind: '429',
-      retryAfterMs: duration(after, text),
-      form: 'seconds',
-    }),
   },
   'context-length': {
     what: 'the prompt is too long for it',
