@@ -53,6 +53,7 @@ test.each([
   'export function route(request, endpoints) { return endpoints.slice(0, 1) }',
   'const one = 1\nexport const route = (request, endpoints) => endpoints.slice(0, one)',
   'const route = (request, endpoints) => endpoints.slice(0, 1)',
+  '/*\nexport nothing\n*/\nfunction route(request, endpoints) { return endpoints.slice(0, 1) }',
 ])('route is found where it is exported as where it is declared: %s', async (text) => {
   const loaded = await script(text)
   expect(loaded.choose(request, endpoints)).toEqual({ kind: 'endpoints', names: ['gaming'] })

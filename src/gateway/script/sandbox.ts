@@ -76,7 +76,7 @@ export class Sandbox {
   define(text: string): void {
     const context = this.#context
     this.#allow(scriptLimits.loadingMs)
-    const route = exportsAnything.test(text) ? this.#exported(text) : this.#declared(text)
+    const route = this.#declared(text) ?? this.#exported(text)
     if (context.typeof(route) !== 'function') {
       route.dispose()
       throw new SandboxError('it has no function route(request, endpoints) that returns endpoints')
@@ -89,21 +89,28 @@ export class Sandbox {
     this.#route = wrapped.value
   }
 
+  /** Null for what can only be a module: a plain script may not export. */
+  #declared(text: string): QuickJSHandle | null {
+    const ran = this.#context.evalCode(text, 'routing.js', { type: 'global' })
+    if (ran.error && mayExport.test(text)) {
+      ran.error.dispose()
+      return null
+    }
+    this.#valueOf(ran).dispose()
+    // What `const` declares is no property of the global object.
+    return this.#valueOf(
+      this.#context.evalCode("typeof route === 'undefined' ? undefined : route", 'routing.js'),
+    )
+  }
+
   #exported(text: string): QuickJSHandle {
-    const exports = this.#evaluated(text, 'module')
+    const exports = this.#valueOf(this.#context.evalCode(text, 'routing.js', { type: 'module' }))
     const route = this.#context.getProp(exports, 'route')
     exports.dispose()
     return route
   }
 
-  #declared(text: string): QuickJSHandle {
-    this.#evaluated(text, 'global').dispose()
-    // What `const` declares is no property of the global object.
-    return this.#evaluated("typeof route === 'undefined' ? undefined : route", 'global')
-  }
-
-  #evaluated(text: string, type: 'global' | 'module'): QuickJSHandle {
-    const ran = this.#context.evalCode(text, 'routing.js', { type })
+  #valueOf(ran: ReturnType<QuickJSContext['evalCode']>): QuickJSHandle {
     if (ran.error) throw new SandboxError(this.#errorText(ran.error))
     return ran.value
   }
@@ -179,8 +186,8 @@ function thrownText(error: unknown): string {
   return `${typeof name === 'string' ? name : 'Error'}: ${message}${where}`.slice(0, whyLettersMax)
 }
 
-/** At the beginning of a line, where a plain script cannot have the word. */
-const exportsAnything = /^\s*export\b/m
+/** Comments and texts may have the word at the beginning of a line, too. */
+const mayExport = /^\s*export\b/m
 
 /** Text crosses the border of the sandbox once each way: cheaper than one handle for each field. */
 const wrapper = `(function (route) {
