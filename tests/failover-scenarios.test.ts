@@ -83,6 +83,26 @@ test('S07 a first token that takes far longer than the limit for it', async () =
   expect(await answers(url)).toEqual(wholeFrom('second'))
 })
 
+test('S07 a first token that takes far longer than its engine is known to need', async () => {
+  const quick = await engine({ models: ['first'], speed: 20 })
+  const other = await engine({ models: ['first'], speed: 5 })
+  const { url } = await fleet(
+    {
+      endpoints: endpointsOf({ quick, other }),
+      gateway: { retries: { lateFirstByteMs: 200 } },
+    },
+    { chance: () => 0 },
+  )
+  const stream = async () => readEvents(await chat(url, { ...asked, stream: true }))
+  // Until nothing that is predicted of either is a guess.
+  for (let call = 0; call < 12; call++) await stream()
+  const startedBefore = quick.stats().started
+  quick.setFaults(['slow-first-token:900s'])
+  const { events, broken } = await stream()
+  expect([broken, events.at(-1), wordsOf(contentOf(events))]).toEqual([false, '[DONE]', words])
+  expect(quick.stats().started).toBe(startedBefore + 1)
+})
+
 test.each([
   { name: 'S08 a stream that is cut at 40 of 60 tokens', fault: 'cut:40' },
   { name: 'S09 a stream that stalls', fault: 'stall:40:30s' },

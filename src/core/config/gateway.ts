@@ -106,6 +106,11 @@ export const gatewayConfig = z.strictObject({
         .min(0)
         .default(10)
         .describe('Retries per second that are always allowed, so that a quiet gateway retries.'),
+      lateFirstByteMs: milliseconds
+        .default(10_000)
+        .describe(
+          'A stream whose first byte is later than this, and than ten times what was predicted, is asked of another endpoint that is ready; 0 never does.',
+        ),
       continueAnswers: z
         .boolean()
         .default(true)

@@ -21,8 +21,11 @@ import { servedModel } from '#gateway/fleet.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { mayUse } from '#gateway/key-ring.ts'
 import { passRefusal } from '#gateway/pass-refusal.ts'
+import { withPatience } from '#gateway/patience.ts'
+import type { SentRequest } from '#gateway/sent-request.ts'
 import { isAwake, waitForWake } from '#gateway/wait-for-wake.ts'
 import type { Deadlines } from '#gateway/watchdog.ts'
+import type { Constraint } from '#routing/constraint.ts'
 import type { WhyNone } from '#routing/decision.ts'
 import { planRetry, type RetryPlan } from '#routing/retry.ts'
 
@@ -188,7 +191,7 @@ async function tryModel(
       sent,
       model,
       served,
-      deadlines,
+      deadlines: deadlinesAt(state, exchange, { model, sent, avoided, constraint, deadlines }),
       onward,
       mayResend,
       nowMs: state.nowMs,
@@ -227,6 +230,32 @@ async function tryModel(
     if (plan === 'next-model') return { kind: 'failed', failure, none: null, mayFallBack: true }
     if (plan === 'same-endpoint') avoided = []
   }
+}
+
+/** Earlier ones where somebody else could begin the stream in place of one that does not begin. */
+function deadlinesAt(
+  state: GatewayState,
+  exchange: Exchange,
+  at: {
+    readonly model: ModelName
+    readonly sent: SentRequest
+    readonly avoided: readonly EndpointId[]
+    readonly constraint: Constraint | null
+    readonly deadlines: Deadlines
+  },
+): Deadlines {
+  if (exchange.asked?.stream !== true) return at.deadlines
+  const hasOther = state.fleet
+    .serving(at.model, exchange.route.task)
+    .some(
+      (other) =>
+        other !== at.sent.endpoint &&
+        other.state === 'ready' &&
+        !at.avoided.includes(other.id) &&
+        (at.constraint?.refuse(other.id) ?? null) === null,
+    )
+  const { lateFirstByteMs } = state.config.gateway.retries
+  return hasOther ? withPatience(at.deadlines, at.sent.predicted, lateFirstByteMs) : at.deadlines
 }
 
 function retryPlan(

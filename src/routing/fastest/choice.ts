@@ -30,6 +30,8 @@ export class Choice {
   #fits = false
   /** Of how many equal ones the best was drawn. */
   #equals = 1
+  /** Whether one of unknown speed is tried now; null until there is one. */
+  #explores: boolean | null = null
 
   constructor(chance: () => number, hold: boolean) {
     this.#chance = chance
@@ -45,6 +47,7 @@ export class Choice {
     this.best = null
     this.#equals = 1
     this.#fits = false
+    this.#explores = null
   }
 
   compare(model: EndpointModel, request: DispatchRequest, facts: Facts, lossMax: number): void {
@@ -55,7 +58,8 @@ export class Choice {
     const mustFit = this.#hold || this.#fits
     if (judgement.gate !== 'none' && mustFit) return
     const misses = request.constraint?.misses(model.id) ?? 0
-    const costMs = costOf(judgement, facts)
+    const isTry = isInTokens && this.#isToBeTried(model, facts)
+    const costMs = isTry ? 0 : costOf(judgement, facts)
     const isBetter = this.#isBetter(misses, costMs)
     if (!isBetter && this.#fits) return
     if (judgement.gate === 'none' && isInTokens) {
@@ -70,6 +74,12 @@ export class Choice {
     this.#fits = fits
     this.#current = this.#ofBest
     this.#ofBest = judgement
+  }
+
+  #isToBeTried(model: EndpointModel, { tuning }: Facts): boolean {
+    if (model.speed.isKnown || model.inFlight > 0) return false
+    this.#explores ??= this.#chance() < tuning.exploreShare
+    return this.#explores
   }
 
   #isBetter(misses: number, costMs: number): boolean {

@@ -176,6 +176,35 @@ test('an endpoint that turns slow is found out, and the others get its requests'
   expect(chosen.slice(-20)).toEqual(Array(20).fill('b'))
 })
 
+test('an idle one of unknown speed is tried now and then, until what it can do is known', () => {
+  const dispatcher = fastest([
+    endpoint('known', { speed: speed(0.1) }),
+    endpoint('quick', plainUrl),
+    endpoint('slow', plainUrl),
+  ])
+  const stepMs: Record<string, number> = { known: 2, quick: 1, slow: 100 }
+  const sent: string[] = []
+  for (let at = 0; at < 400; at++) {
+    const arrivedAtMs = at * 20_000
+    dispatcher.arrive(request(`r${at}`, { arrivedAtMs }), arrivedAtMs)
+    const [, , to = ''] = obeyed(dispatcher, arrivedAtMs)[0]?.split(' ') ?? []
+    sent.push(to)
+    const id = requestId(`r${at}`)
+    let nowMs = arrivedAtMs + 25 * (stepMs[to] ?? 0)
+    dispatcher.firstToken(id, nowMs)
+    for (let token = 0; token < 20; token++) {
+      nowMs += stepMs[to] ?? 0
+      dispatcher.tokens(id, 1, nowMs)
+    }
+    dispatcher.done(id, answered, nowMs)
+    obeyed(dispatcher, nowMs)
+  }
+  const count = (name: string, from: number) => sent.slice(from).filter((to) => to === name).length
+  expect(count('slow', 0)).toBe(3)
+  expect(count('known', 0)).toBeGreaterThan(10)
+  expect(count('quick', 300)).toBe(100)
+})
+
 test('one client with a hundred requests does not make another wait behind all of them', () => {
   const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
   const dispatcher = fastest([endpoint('only', { limits, speed: speed(0.01) })])
@@ -309,7 +338,7 @@ test('answers in one piece teach how fast an endpoint is', () => {
   const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
   let nowMs = 0
   const chosen: string[] = []
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < 150; round++) {
     nowMs += 60_000
     const id = requestId(`r${round}`)
     dispatcher.arrive(request(id, { streams: false, arrivedAtMs: nowMs }), nowMs)

@@ -37,6 +37,8 @@ const correctionMax = 100
 /** From so many samples on, an endpoint of which nothing was said is judged by what was seen. */
 const decodeSamplesEnough = 8
 const prefillSamplesEnough = 3
+/** An answer in one piece is a sample of both, and of hundreds of steps. */
+const wholeSamplesEnough = 3
 
 export class SpeedEstimate {
   decodeCorrection = 1
@@ -47,6 +49,7 @@ export class SpeedEstimate {
   readonly #learns: boolean
   #decodeSamples = 0
   #prefillSamples = 0
+  #wholeSamples = 0
 
   /** `strength` is what the user says of it, 1 for the mean of all: it makes a guess a better one. */
   constructor(told: StepSpeed | null, strength: number, learns: boolean) {
@@ -72,12 +75,14 @@ export class SpeedEstimate {
     this.prefillCorrection = 1
     this.#decodeSamples = 0
     this.#prefillSamples = 0
+    this.#wholeSamples = 0
   }
 
   /** Whether predictions rest on anything but a guess. */
   get isKnown(): boolean {
     return (
       !this.#guessed ||
+      this.#wholeSamples >= wholeSamplesEnough ||
       (this.#decodeSamples >= decodeSamplesEnough && this.#prefillSamples >= prefillSamplesEnough)
     )
   }
@@ -118,6 +123,7 @@ export class SpeedEstimate {
   /** An answer in one piece tells of prompt and answer together, most of it of the answer. */
   learnWhole(observedMs: number, predictedMs: number): void {
     if (!this.#learns) return
+    this.#wholeSamples++
     this.#decodeSamples++
     this.#prefillSamples++
     const ratio = this.#believed(

@@ -54,6 +54,12 @@ export interface FastestTuning {
   readonly lateTtftRatio: number
   /** A late request is refused after so many times its TTFT target. */
   readonly lateCapRatio: number
+  /**
+   * Of the requests that find an idle endpoint of unknown speed, this part goes there, whatever the
+   * guess says: else a quick one is never found out beside one that is known. After three answers
+   * it is known; more at once would give a slow one to everybody who comes first.
+   */
+  readonly exploreShare: number
   /** Waiting requests that are looked at each time, the most urgent first. More changes nothing. */
   readonly liveWindow: number
   readonly lateWindow: number
@@ -71,6 +77,7 @@ export const defaultTuning: FastestTuning = {
   lateShare: 0.02,
   lateTtftRatio: 0.3,
   lateCapRatio: 30,
+  exploreShare: 1 / 16,
   liveWindow: 24,
   lateWindow: 2,
 }
