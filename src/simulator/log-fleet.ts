@@ -2,7 +2,7 @@ import { defaultMicroBatchTokens } from '#batching/batch-scheduler.ts'
 import { unknownDevice } from '#simulator/fleet-file.ts'
 import type { InventoryEndpoint, InventoryFleet } from '#simulator/inventory-fleet.ts'
 import { type LearntSpeed, learnSpeed } from '#simulator/log-speed/learn-speed.ts'
-import type { ReadingWays } from '#simulator/log-speed/readings.ts'
+import type { PrefillBatching } from '#simulator/log-speed/prefills.ts'
 import type { LoggedAnswer } from '#simulator/traces/access-log.ts'
 
 /** What a gateway knows of an endpoint that no log tells. */
@@ -53,7 +53,7 @@ function endpointOf(
 ): InventoryEndpoint {
   const models = new Set([...answers.map(({ model }) => model), ...(known?.models ?? [])])
   const engine = behavesAs(known?.engine ?? null)
-  const learnt = learnSpeed(answers, known?.slots ?? null, waysOf[engine ?? 'vllm'])
+  const learnt = learnSpeed(answers, known?.slots ?? null, batchingOf[engine ?? 'vllm'])
   const slots = known?.slots ?? slotsOf(learnt)
   const kvTokens = known?.kvTokens ?? kvTokensOf(learnt)
   return {
@@ -80,10 +80,10 @@ function behavesAs(engine: string | null): Engine | null {
 const { batchTokens } = unknownDevice
 
 /** As endpoints of a fleet file do where it does not say: what is learnt is replayed alike. */
-const waysOf: Readonly<Record<Engine, ReadingWays>> = {
-  vllm: { batchTokens, pieceTokens: batchTokens, mixes: true },
-  sglang: { batchTokens, pieceTokens: batchTokens, mixes: false },
-  'llama-server': { batchTokens, pieceTokens: defaultMicroBatchTokens, mixes: true },
+const batchingOf: Readonly<Record<Engine, PrefillBatching>> = {
+  vllm: { batchTokens, microBatchTokens: batchTokens, mixes: true },
+  sglang: { batchTokens, microBatchTokens: batchTokens, mixes: false },
+  'llama-server': { batchTokens, microBatchTokens: defaultMicroBatchTokens, mixes: true },
 }
 
 /** What a vLLM writes at a time by itself (`--max-num-seqs`): enough to be no limit in a replay. */

@@ -1,6 +1,6 @@
-import type { BusyLine } from '#simulator/log-speed/busy-line.ts'
-import { ReadingSums } from '#simulator/log-speed/reading-sums.ts'
-import type { Reading, ReadingSteps } from '#simulator/log-speed/readings.ts'
+import type { DecodeTimeline } from '#simulator/log-speed/decode-timeline.ts'
+import { PrefillSums } from '#simulator/log-speed/prefill-sums.ts'
+import type { Prefill, PrefillSteps } from '#simulator/log-speed/prefills.ts'
 import { stepSizes } from '#simulator/log-speed/step-sizes.ts'
 
 /** What one answer did to an endpoint, and when. */
@@ -33,13 +33,13 @@ export const unknownsCount = stepSizes.length + 2
 /** The equations of each use, in their order. */
 export function answerEquations(
   uses: readonly EndpointUse[],
-  line: BusyLine,
-  readings: readonly Reading[],
+  timeline: DecodeTimeline,
+  prefills: readonly Prefill[],
 ): readonly AnswerEquations[] {
-  const sums = new ReadingSums(readings)
-  const byEnd = new Map(readings.map((reading) => [reading.toMs, reading]))
+  const sums = new PrefillSums(prefills)
+  const byEnd = new Map(prefills.map((prefill) => [prefill.toMs, prefill]))
   return uses.map(({ firstTokenAtMs: fromMs, endedAtMs: toMs, outputTokens }) => {
-    const mean = line.mean(fromMs, toMs)
+    const mean = timeline.mean(fromMs, toMs)
     const read = sums.between(fromMs, toMs)
     const steps = outputTokens - 1
     const features = new Float64Array(unknownsCount)
@@ -49,17 +49,17 @@ export function answerEquations(
     features[unknowns.context] = steps * mean.contextTokens
     features[unknowns.pairs] = read.pairs
     const answer = { features, ms: toMs - fromMs }
-    const reading = byEnd.get(fromMs)
+    const prefill = byEnd.get(fromMs)
     // Of several that were read together one stands for all.
     byEnd.delete(fromMs)
-    return { prompt: reading === undefined ? null : promptEquation(reading, line), answer }
+    return { prompt: prefill === undefined ? null : promptEquation(prefill, timeline), answer }
   })
 }
 
-function promptEquation(reading: Reading, line: BusyLine): Equation {
-  const { fromMs, toMs, decodeSteps, waited } = reading
-  const features = stepFeatures(reading)
-  const mean = line.mean(fromMs, toMs)
+function promptEquation(prefill: Prefill, timeline: DecodeTimeline): Equation {
+  const { fromMs, toMs, decodeSteps, waited } = prefill
+  const features = stepFeatures(prefill)
+  const mean = timeline.mean(fromMs, toMs)
   // Who comes while a step is under way waits for its end: half of one, on average.
   const waitSteps = waited ? 0.5 : 0
   for (const [at, part] of mean.parts.entries()) features[at]! += waitSteps * part
@@ -68,7 +68,7 @@ function promptEquation(reading: Reading, line: BusyLine): Equation {
 }
 
 /** Of steps as they are, whoever waited for them. */
-export function stepFeatures({ parts, pairs }: ReadingSteps): Float64Array {
+export function stepFeatures({ parts, pairs }: PrefillSteps): Float64Array {
   const features = new Float64Array(unknownsCount)
   features.set(parts)
   features[unknowns.pairs] = pairs

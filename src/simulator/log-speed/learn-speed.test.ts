@@ -57,14 +57,14 @@ const used = ({ arrival, sentMs, firstTokenMs, endMs, tokens }: Outcome): Logged
   ...{ promptTokens: arrival.promptTokens, cachedTokens: 0, outputTokens: tokens, counts: true },
 })
 
-const ways = {
-  vllm: { batchTokens: 2_048, pieceTokens: 2_048, mixes: true },
-  sglang: { batchTokens: 2_048, pieceTokens: 2_048, mixes: false },
-  'llama-server': { batchTokens: 2_048, pieceTokens: 512, mixes: true },
+const batching = {
+  vllm: { batchTokens: 2_048, microBatchTokens: 2_048, mixes: true },
+  sglang: { batchTokens: 2_048, microBatchTokens: 2_048, mixes: false },
+  'llama-server': { batchTokens: 2_048, microBatchTokens: 512, mixes: true },
 } as const
 
 const learntOf = (one: FleetEndpoint, uses: readonly LoggedUse[], seats: number | null = null) =>
-  learnSpeed(uses, seats, ways[one.behaviour.kind])
+  learnSpeed(uses, seats, batching[one.behaviour.kind])
 
 /** How long steps take by what was learnt, for each millisecond that they really take. */
 function ratios(one: FleetEndpoint, { stepTime }: LearntSpeed, decodes: number) {
@@ -176,7 +176,7 @@ test('a single answer tells two speeds', () => {
     ...{ sentAtMs: 0, firstTokenAtMs: 200, endedAtMs: 600 },
     ...{ promptTokens: 128, cachedTokens: 0, outputTokens: 41, counts: true },
   }
-  const { stepTime } = learnSpeed([one], null, ways.vllm)
+  const { stepTime } = learnSpeed([one], null, batching.vllm)
   const at = (size: number) => stepTime.linear.find(([tokens]) => tokens === size)?.[1]
   expectWithin(0.02, (at(1) ?? 0) / 10, 'a token')
   expectWithin(0.02, (at(128) ?? 0) / 200, 'the prompt')
@@ -187,7 +187,7 @@ test('a single answer tells two speeds', () => {
 test('answers in no time are no division by zero', () => {
   const none = { sentAtMs: 5, firstTokenAtMs: 5, endedAtMs: 5 }
   const use = { promptTokens: 0, cachedTokens: 0, outputTokens: 0, counts: true }
-  const { stepTime, errorRatio } = learnSpeed([{ ...none, ...use }], null, ways.vllm)
+  const { stepTime, errorRatio } = learnSpeed([{ ...none, ...use }], null, batching.vllm)
   expect(errorRatio).toBe(0)
   for (const [, ms] of stepTime.linear) expect(ms).toBeGreaterThan(0)
 })

@@ -20,14 +20,14 @@ import {
   timeOf,
   unknowns,
 } from '#simulator/log-speed/answer-equations.ts'
-import { BusyLine, type DecodingSpan } from '#simulator/log-speed/busy-line.ts'
+import { DecodeTimeline, type DecodingSpan } from '#simulator/log-speed/decode-timeline.ts'
 import {
-  type Reading,
-  type ReadingSteps,
-  type ReadingWays,
-  type ReadPrompt,
-  readingsOf,
-} from '#simulator/log-speed/readings.ts'
+  type Prefill,
+  type PrefillBatching,
+  type PrefillSteps,
+  prefillsOf,
+  type SentPrompt,
+} from '#simulator/log-speed/prefills.ts'
 import { promptTokensPerOutputToken, solveEquations } from '#simulator/log-speed/solve-equations.ts'
 import { stepSizes } from '#simulator/log-speed/step-sizes.ts'
 import type { RateStepTime } from '#simulator/step-time-of-rates.ts'
@@ -62,25 +62,31 @@ const rounds = 4
 export function learnSpeed(
   logged: readonly LoggedUse[],
   seats: number | null,
-  ways: ReadingWays,
+  batching: PrefillBatching,
 ): LearntSpeed {
   let parts: readonly number[] = logged.map(guessedPart)
   let known: Float64Array | null = null
   for (let round = 1; ; round++) {
     const uses = together(logged.map((use, at) => withStart(use, parts[at] as number)))
-    const line = new BusyLine(uses.map(decodingSpan))
+    const timeline = new DecodeTimeline(uses.map(decodingSpan))
     const expected = expectedBy(known)
-    const readings = readingsOf(uses.map(readPrompt), line, seats ?? line.most, ways, expected)
-    const all = answerEquations(uses, line, readings)
+    const prefills = prefillsOf(
+      uses.map(sentPrompt),
+      timeline,
+      seats ?? timeline.most,
+      batching,
+      expected,
+    )
+    const all = answerEquations(uses, timeline, prefills)
     const { solution, errorRatio } = solveEquations(
       all.flatMap((of, at) => counted(logged[at] as LoggedUse, of)),
     )
     if (round === rounds) {
       return {
-        ...{ stepTime: stepTimeOf(solution), errorRatio, most: line.most },
-        seldomFewerThan: line.atATime(seldom),
-        mostContextTokens: line.mostContextTokens,
-        seats: seats ?? seatsOf(readings, line),
+        ...{ stepTime: stepTimeOf(solution), errorRatio, most: timeline.most },
+        seldomFewerThan: timeline.atATime(seldom),
+        mostContextTokens: timeline.mostContextTokens,
+        seats: seats ?? seatsOf(prefills, timeline),
       }
     }
     known = solution
@@ -100,13 +106,13 @@ const decodingSpan = (use: EndpointUse): DecodingSpan => ({
   ...{ promptTokens: use.promptTokens, outputTokens: use.outputTokens },
 })
 
-const readPrompt = (use: EndpointUse): ReadPrompt => ({
+const sentPrompt = (use: EndpointUse): SentPrompt => ({
   ...{ sentAtMs: use.sentAtMs, readAtMs: use.firstTokenAtMs },
   ...{ tokens: use.promptTokens - use.cachedTokens, cachedTokens: use.cachedTokens },
 })
 
 const expectedBy = (solution: Float64Array | null) =>
-  solution && ((steps: ReadingSteps) => timeOf(stepFeatures(steps), solution))
+  solution && ((steps: PrefillSteps) => timeOf(stepFeatures(steps), solution))
 
 /**
  * Without a limit the most there ever were is a moment, and hardly anybody comes in it. So many, and
@@ -115,10 +121,10 @@ const expectedBy = (solution: Float64Array | null) =>
 const withoutSeatMin = 5
 const withoutSeatRatioMin = 0.05
 
-function seatsOf(readings: readonly Reading[], line: BusyLine): number | null {
-  const without = readings.filter(({ hadNoSeat }) => hadNoSeat).length
-  const isLimit = without >= Math.max(withoutSeatMin, withoutSeatRatioMin * readings.length)
-  return isLimit ? line.most : null
+function seatsOf(prefills: readonly Prefill[], timeline: DecodeTimeline): number | null {
+  const without = prefills.filter(({ hadNoSeat }) => hadNoSeat).length
+  const isLimit = without >= Math.max(withoutSeatMin, withoutSeatRatioMin * prefills.length)
+  return isLimit ? timeline.most : null
 }
 
 /** The part of its time that went by until its first token. */

@@ -1,43 +1,43 @@
-import { lastBefore } from '#simulator/log-speed/busy-line.ts'
-import type { Reading } from '#simulator/log-speed/readings.ts'
+import { lastBefore } from '#simulator/log-speed/decode-timeline.ts'
+import type { Prefill } from '#simulator/log-speed/prefills.ts'
 import { stepSizes } from '#simulator/log-speed/step-sizes.ts'
 
 const width = stepSizes.length
 
 /** What was read in a stretch of time. */
-export interface ReadMeanwhile {
+export interface PrefillTotals {
   readonly parts: Float64Array
   readonly decodeSteps: number
   readonly pairs: number
 }
 
-/** Sums over all readings before each, so that a stretch of time is two of them. */
-export class ReadingSums {
-  readonly #readings: readonly Reading[]
+/** Sums over all prefills before each, so that a stretch of time is two of them. */
+export class PrefillSums {
+  readonly #prefills: readonly Prefill[]
   readonly #ends: Float64Array
   readonly #parts: Float64Array
   readonly #steps: Float64Array
   readonly #pairs: Float64Array
 
-  constructor(readings: readonly Reading[]) {
-    const { length } = readings
-    this.#readings = readings
-    this.#ends = Float64Array.from(readings, ({ toMs }) => toMs)
+  constructor(prefills: readonly Prefill[]) {
+    const { length } = prefills
+    this.#prefills = prefills
+    this.#ends = Float64Array.from(prefills, ({ toMs }) => toMs)
     this.#parts = new Float64Array((length + 1) * width)
     this.#steps = new Float64Array(length + 1)
     this.#pairs = new Float64Array(length + 1)
-    for (const [at, reading] of readings.entries()) {
+    for (const [at, prefill] of prefills.entries()) {
       for (let part = 0; part < width; part++) {
         this.#parts[(at + 1) * width + part] =
-          (this.#parts[at * width + part] as number) + (reading.parts[part] as number)
+          (this.#parts[at * width + part] as number) + (prefill.parts[part] as number)
       }
-      this.#steps[at + 1] = (this.#steps[at] as number) + reading.decodeSteps
-      this.#pairs[at + 1] = (this.#pairs[at] as number) + reading.pairs
+      this.#steps[at + 1] = (this.#steps[at] as number) + prefill.decodeSteps
+      this.#pairs[at + 1] = (this.#pairs[at] as number) + prefill.pairs
     }
   }
 
-  /** After `fromMs` and until `toMs`; of a reading that goes on beyond, its part. */
-  between(fromMs: number, toMs: number): ReadMeanwhile {
+  /** After `fromMs` and until `toMs`; of a prefill that goes on beyond, its part. */
+  between(fromMs: number, toMs: number): PrefillTotals {
     const parts = new Float64Array(width)
     const sum = { decodeSteps: 0, pairs: 0 }
     this.#addUntil(toMs, 1, parts, sum)
@@ -53,7 +53,7 @@ export class ReadingSums {
   ): void {
     // Those that end at that very time are over.
     const over = lastBefore(this.#ends, untilMs + 0.5) + 1
-    const next = this.#readings[over]
+    const next = this.#prefills[over]
     const begun =
       next === undefined || next.fromMs >= untilMs
         ? 0

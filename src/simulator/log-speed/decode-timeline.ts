@@ -17,7 +17,7 @@ export interface MeanStep {
 const width = stepSizes.length
 
 /** How many answers an endpoint wrote at each moment, and how much context they had. */
-export class BusyLine {
+export class DecodeTimeline {
   /** The most answers at a time. */
   readonly most: number
   /** The most context that they had at a time. */

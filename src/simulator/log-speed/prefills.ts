@@ -1,8 +1,8 @@
-import { type BusyLine, lastBefore } from '#simulator/log-speed/busy-line.ts'
+import { type DecodeTimeline, lastBefore } from '#simulator/log-speed/decode-timeline.ts'
 import { addStep, stepSizes } from '#simulator/log-speed/step-sizes.ts'
 
 /** A prompt, and when it was sent and had been read. */
-export interface ReadPrompt {
+export interface SentPrompt {
   readonly sentAtMs: number
   readonly readAtMs: number
   /** Those that an engine had to read: without what lay in its cache. */
@@ -11,17 +11,17 @@ export interface ReadPrompt {
 }
 
 /** How an engine takes prompts in. */
-export interface ReadingWays {
+export interface PrefillBatching {
   /** The most tokens in a step. */
   readonly batchTokens: number
   /** The most that go through the model at once: larger steps are made of several such. */
-  readonly pieceTokens: number
+  readonly microBatchTokens: number
   /** Whether answers get a token in the steps that read prompts. */
   readonly mixes: boolean
 }
 
 /** Steps in which one prompt was read, or several that were read together. */
-export interface ReadingSteps {
+export interface PrefillSteps {
   /** Of step sizes, as `addStep` adds them. */
   readonly parts: Float64Array
   /** Tokens that answers got meanwhile, each. */
@@ -29,7 +29,7 @@ export interface ReadingSteps {
   readonly pairs: number
 }
 
-export interface Reading extends ReadingSteps {
+export interface Prefill extends PrefillSteps {
   readonly fromMs: number
   readonly toMs: number
   /** Whether an unknown part of a step passed before it began. */
@@ -43,31 +43,31 @@ export interface Reading extends ReadingSteps {
  * after the other; those of one time together. `seats`: while so many answers are written, the next
  * prompt waits. `expected`: how long such steps should take; null where nobody knows yet.
  */
-export function readingsOf(
-  prompts: readonly ReadPrompt[],
-  line: BusyLine,
+export function prefillsOf(
+  prompts: readonly SentPrompt[],
+  timeline: DecodeTimeline,
   seats: number,
-  ways: ReadingWays,
-  expected: ((steps: ReadingSteps) => number) | null,
-): readonly Reading[] {
-  const freed = line.endsOf(seats)
-  const ends = line.endsOf(1)
-  const readings: Reading[] = []
-  let before = Number.NEGATIVE_INFINITY
+  batching: PrefillBatching,
+  expected: ((steps: PrefillSteps) => number) | null,
+): readonly Prefill[] {
+  const freed = timeline.endsOf(seats)
+  const ends = timeline.endsOf(1)
+  const prefills: Prefill[] = []
+  let beforeMs = Number.NEGATIVE_INFINITY
   const byTime = Map.groupBy(prompts, ({ readAtMs }) => readAtMs)
   for (const [toMs, group] of [...byTime].sort(([one], [other]) => one - other)) {
     const sentAtMs = Math.min(...group.map((one) => one.sentAtMs))
     const freedAtMs = freed[lastBefore(freed, toMs)] ?? Number.NEGATIVE_INFINITY
-    const steps = stepsOf(group, line.decodingBefore(toMs), ways)
-    const earliestMs = Math.min(toMs, Math.max(sentAtMs, before, freedAtMs))
+    const steps = stepsOf(group, timeline.decodingBefore(toMs), batching)
+    const earliestMs = Math.min(toMs, Math.max(sentAtMs, beforeMs, freedAtMs))
     const expectedMs = expected?.(steps) ?? Number.POSITIVE_INFINITY
     const fromMs = begunAt(earliestMs, toMs, expectedMs, ends)
-    const waited = fromMs === sentAtMs && line.decodingBefore(fromMs) > 0
+    const waited = fromMs === sentAtMs && timeline.decodingBefore(fromMs) > 0
     const hadNoSeat = fromMs === freedAtMs && fromMs > sentAtMs
-    readings.push({ fromMs, toMs, waited, hadNoSeat, ...steps })
-    before = toMs
+    prefills.push({ fromMs, toMs, waited, hadNoSeat, ...steps })
+    beforeMs = toMs
   }
-  return readings
+  return prefills
 }
 
 /**
@@ -87,10 +87,10 @@ function begunAt(earliestMs: number, toMs: number, expectedMs: number, ends: Flo
 }
 
 function stepsOf(
-  group: readonly ReadPrompt[],
+  group: readonly SentPrompt[],
   decoding: number,
-  { batchTokens, pieceTokens, mixes }: ReadingWays,
-): ReadingSteps {
+  { batchTokens, microBatchTokens, mixes }: PrefillBatching,
+): PrefillSteps {
   const parts = new Float64Array(stepSizes.length)
   const decodes = mixes ? decoding : 0
   const room = Math.max(1, batchTokens - decodes)
@@ -100,9 +100,9 @@ function stepsOf(
     let ofStep = Math.min(left, room)
     left -= ofStep
     for (let along = decodes; ofStep > 0; along = 0) {
-      const piece = Math.min(ofStep, Math.max(1, pieceTokens - along))
-      addStep(parts, along + piece, 1)
-      ofStep -= piece
+      const microBatch = Math.min(ofStep, Math.max(1, microBatchTokens - along))
+      addStep(parts, along + microBatch, 1)
+      ofStep -= microBatch
     }
   }
   const pairs = group.reduce(
