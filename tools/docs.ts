@@ -99,7 +99,8 @@ function defaultText(schema: ConfigSchema, required: boolean): string {
 }
 
 function routingScriptPage(): string {
-  const { computingMs, loadingMs, memoryBytes, silentMs, waiting, lostThreads } = scriptLimits
+  const { computingMsMax, loadingMsMax, memoryBytesMax, silentMsMax, waitingMax, lostThreadsMax } =
+    scriptLimits
   const example = readFileSync(new URL('../examples/desk/routing.js', import.meta.url), 'utf8')
   return `# routing.script
 
@@ -132,11 +133,11 @@ Globals stay from one request to the next, until the file is read again.
 
 | Limit | Value |
 |---|---|
-| computing, for each request | ${computingMs} ms |
-| computing while it is loaded | ${loadingMs / 1_000} s |
-| silent, computing or not | ${silentMs / 1_000} s; then its thread is ended and another begun |
-| memory | ${memoryBytes / 1024 ** 2} MiB |
-| requests that wait for it | ${waiting} |
+| computing, for each request | ${computingMsMax} ms |
+| computing while it is loaded | ${loadingMsMax / 1_000} s |
+| silent, computing or not | ${silentMsMax / 1_000} s; then its thread is ended and another begun |
+| memory | ${memoryBytesMax / 1024 ** 2} MiB |
+| requests that wait for it | ${waitingMax} |
 
 ## When it fails
 
@@ -148,7 +149,7 @@ write a rule with \`require\`, which cannot fail.
 - \`motley why\` of a request says so above the decisions that were made without it; in the record that is
   \`scriptFailures\`.
 - \`motley_routing_script_failures_total\` counts them.
-- After ${lostThreads} threads in a row that it hung or broke it is left out, until the file is read again.
+- After ${lostThreadsMax} threads in a row that it hung or broke it is left out, until the file is read again.
 - A file that cannot be loaded is a mistake in the configuration: \`motley config check\` and a start refuse it, and a
   reload keeps the one before.
 `

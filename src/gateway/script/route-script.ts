@@ -19,7 +19,7 @@ import type { Clock } from '#std/clock.ts'
 /** A thread starts in some 30 ms; on a machine that swaps it may take this. */
 const startMsMax = 10_000
 
-const { silentMs: silentMsMax, lostThreads: lostThreadsMax, waiting: waitingMax } = scriptLimits
+const { silentMsMax, lostThreadsMax, waitingMax } = scriptLimits
 
 /** The file cannot be used: says what is wrong in it, and where. */
 export class RouteScriptError extends Error {}

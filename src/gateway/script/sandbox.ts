@@ -18,11 +18,7 @@ import { scriptLimits } from '#gateway/script/script-limits.ts'
 import type { ScriptEndpoint, ScriptRequest, ScriptVerdict } from '#gateway/script/script-wire.ts'
 import { parseJson } from '#std/parse-json.ts'
 
-const {
-  computingMs: timeMsMax,
-  memoryBytes: memoryBytesMax,
-  stackBytes: stackBytesMax,
-} = scriptLimits
+const { computingMsMax, memoryBytesMax, stackBytesMax } = scriptLimits
 
 /**
  * Without a clock of the processor's time: QuickJS asks every 10,000 steps, which take it a quarter
@@ -75,7 +71,7 @@ export class Sandbox {
   /** @throws {SandboxError} */
   define(text: string): void {
     const context = this.#context
-    this.#allow(scriptLimits.loadingMs)
+    this.#allow(scriptLimits.loadingMsMax)
     const route = this.#declared(text) ?? this.#exported(text)
     if (context.typeof(route) !== 'function') {
       route.dispose()
@@ -120,7 +116,7 @@ export class Sandbox {
     const context = this.#context
     if (this.#route === null) return { kind: 'failed', why: 'it is closed' }
     const given = context.newString(JSON.stringify([request, endpoints]))
-    this.#allow(timeMsMax)
+    this.#allow(computingMsMax)
     const answered = context.callFunction(this.#route, context.undefined, given)
     given.dispose()
     if (answered.error) {
@@ -142,7 +138,7 @@ export class Sandbox {
 
   #allow(ms: number): void {
     this.#untilMs = (this.#computedMs?.() ?? 0) + ms
-    this.#interruptsLeft = interruptsMax * (ms / timeMsMax)
+    this.#interruptsLeft = interruptsMax * (ms / computingMsMax)
   }
 
   get #isOver(): boolean {
@@ -164,7 +160,7 @@ export class Sandbox {
 
 /** What ended a run: the sandbox, which ends it with errors of QuickJS, or the script itself. */
 function failureText(thrown: string, late: boolean): string {
-  if (late && /interrupted/.test(thrown)) return `it ran longer than ${timeMsMax} ms`
+  if (late && /interrupted/.test(thrown)) return `it ran longer than ${computingMsMax} ms`
   const line = / \(line \d+\)$/.exec(thrown)?.[0] ?? ''
   if (thrown.startsWith('InternalError: out of memory')) {
     return `it took more than ${memoryBytesMax / bytesPerMiB} MiB of memory${line}`
