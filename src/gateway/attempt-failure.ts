@@ -19,6 +19,19 @@ export interface AttemptFailure {
   readonly answer: { readonly headers: IncomingHttpHeaders; readonly body: Buffer } | null
 }
 
+export type KnownOfFailure = Partial<AttemptFailure> & Pick<AttemptFailure, 'kind' | 'detail'>
+
+/** Of one that no engine answered with a status: what is not known is null. */
+export function failureOf(known: KnownOfFailure): AttemptFailure {
+  return {
+    status: null,
+    retryAfterSeconds: null,
+    engineMessage: null,
+    answer: null,
+    ...known,
+  }
+}
+
 /** An HTTP error of an engine, and what it says of the endpoint; null where it says nothing. */
 export interface Refusal {
   readonly failure: AttemptFailure

@@ -9,7 +9,12 @@ import type { ServedModel } from '#core/endpoint.ts'
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
 import { isInWords } from '#core/task.ts'
-import { type AttemptFailure, readRefusal } from '#gateway/attempt-failure.ts'
+import {
+  type AttemptFailure,
+  failureOf,
+  type KnownOfFailure,
+  readRefusal,
+} from '#gateway/attempt-failure.ts'
 import { connectionFailure } from '#gateway/connection-failure.ts'
 import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
@@ -416,18 +421,6 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     endpoint.stats.end(outcome)
     endpoint.stats.totalMs.add(durationMs)
     sent.end(evidence, exchange.usage)
-  }
-}
-
-type KnownOfFailure = Partial<AttemptFailure> & Pick<AttemptFailure, 'kind' | 'detail'>
-
-function failureOf(known: KnownOfFailure): AttemptFailure {
-  return {
-    status: null,
-    retryAfterSeconds: null,
-    engineMessage: null,
-    answer: null,
-    ...known,
   }
 }
 

@@ -15,6 +15,7 @@ import { byHandAnswer, replicaWhyText } from '#cli/replica-why-text.ts'
 import { printJson } from '#cli/terminal.ts'
 import { requestRecord, whyText } from '#cli/why-text.ts'
 import { widthOf } from '#cli/width.ts'
+import { recordsKept } from '#gateway/decision-log.ts'
 import { logPage } from '#protocol/agent-messages.ts'
 import { didYouMean } from '#std/closest.ts'
 
@@ -42,7 +43,7 @@ export function addWhyCommand(program: Command): void {
       if (answer === null) {
         throw new CommandFailure(
           'no',
-          `there is no request, deployment or replica "${what}" here; the latest 1000 requests are kept${didYouMean(what, await namesAt(gateway))}`,
+          `there is no request, deployment or replica "${what}" here; the latest ${recordsKept} requests are kept${didYouMean(what, await namesAt(gateway))}`,
         )
       }
       const record = requestRecord.safeParse(answer)
