@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import type { EmulatorOptions } from '#emulator/options.ts'
 import { afterTest } from './harness/after-test.ts'
+import { motley } from './harness/command.ts'
 import {
   chat,
   contentOf,
@@ -171,6 +172,17 @@ test.each([
     if (code === undefined) expect(contentOf(events)).toBe(contentOf(whole.events))
   },
 )
+
+test('an endpoint that takes up no begun answer is refused for that, and not asked', async () => {
+  const { url, second, first } = await badAndGood(['cut:5'], { good: { engine: 'openai' } })
+  const response = await chat(url, { stream: true, temperature: 0.7 })
+  await readEvents(response)
+  expect([first, second].map((each) => each.stats().started)).toEqual([1, 0])
+  const { out } = await motley(['why', response.headers.get('x-request-id') ?? '', '--url', url])
+  expect(out).toMatch(/good +refused .* takes up no begun answer/)
+  expect(out).toMatch(/bad +refused .* has failed this request already/)
+  expect(out).not.toMatch(/good +chosen/)
+})
 
 test('an answer that turns out to be another one is not mixed with the first', async () => {
   const bad = await scriptedEngine(({ response }) => {

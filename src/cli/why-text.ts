@@ -198,8 +198,8 @@ function meaningOf(
     : ['No endpoint could take it then.']
 }
 
-/** What the user's rules and script say, and how long a context is, no waiting changes. */
-const lasting: ReadonlySet<string> = new Set(['rule', 'script', 'context'])
+/** Rules and script of the user, how long a context is and what an engine can, no waiting changes. */
+const lasting: ReadonlySet<string> = new Set(['rule', 'script', 'context', 'begun'])
 
 function isLasting(refusal: Refusal | null): boolean {
   return refusal !== null && lasting.has(refusal.kind)

@@ -22,6 +22,8 @@ export class AnswerSoFar {
   #isOver = false
   /** Whether it was asked for in a way that lets others go on; null until somebody wants to. */
   #fits: boolean | null = null
+  /** Whether all engines would say the same; null until somebody asks. */
+  #isRepeatable: boolean | null = null
   /** Those that would not go on with what another engine had begun. */
   readonly #unwilling = new Set<Endpoint>()
 
@@ -48,21 +50,32 @@ export class AnswerSoFar {
     return this.#tokens
   }
 
+  /** Whether an endpoint could go on from here. */
+  canGoOnAt(endpoint: Endpoint): boolean {
+    return this.#wayAt(endpoint) !== null
+  }
+
   /** How an endpoint goes on from here; null where it cannot. */
   onwardAt(endpoint: Endpoint): Onward | null {
-    if (!this.canGoOn) return null
+    const way = this.#wayAt(endpoint)
+    if (way === null) return null
     const continuation = this.#continuation
     const head = this.#head
     const said = { text: this.#text, tokens: this.#tokens }
-    const isUnwilling = this.#unwilling.has(endpoint)
-    const fields = isUnwilling || said.text === '' ? null : this.#fieldsFor(endpoint)
-    if (fields !== null) {
-      const splices = continuation.onward(this.#body, said, fields)
-      return new Onward(continuation, { head, splices, given: said.tokens, repeats: '' })
+    if (way === 'again') {
+      return new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
     }
-    const mayRepeat = isUnwilling || said.text === '' || continuation.isRepeatable(this.#body)
-    if (!mayRepeat) return null
-    return new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
+    const splices = continuation.onward(this.#body, said, this.#fieldsFor(endpoint) ?? {})
+    return new Onward(continuation, { head, splices, given: said.tokens, repeats: '' })
+  }
+
+  /** By taking it up, or by saying all of it again. */
+  #wayAt(endpoint: Endpoint): 'onward' | 'again' | null {
+    if (!this.canGoOn) return null
+    if (this.#text === '' || this.#unwilling.has(endpoint)) return 'again'
+    if (this.#fieldsFor(endpoint) !== null) return 'onward'
+    this.#isRepeatable ??= this.#continuation.isRepeatable(this.#body)
+    return this.#isRepeatable ? 'again' : null
   }
 
   /** What an engine is told beside the answer that it goes on with; null where it takes up none. */

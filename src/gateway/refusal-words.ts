@@ -22,6 +22,11 @@ export function refusalWords(refusal: Refusal): RefusalWords {
         cell: `holds ${contextTokens} tokens, of ~${roughNumber(neededTokens)}`,
       }
     }
+    case 'begun':
+      return {
+        clause: 'does not go on with an answer that another began',
+        cell: 'takes up no begun answer',
+      }
     case 'tried':
       return alike('has failed this request already')
     case 'state':

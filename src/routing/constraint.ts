@@ -1,6 +1,7 @@
 /**
  * Who may take one request, and who had better, before load is looked at: by the user's rules and
- * script, and by how long a context is. Made once for a request, and asked for each endpoint at each decision.
+ * script, by how long a context is, and by who goes on with what another began. Made once for a
+ * request, once more where its answer breaks off, and asked for each endpoint at each decision.
  */
 import type { EndpointId } from '#core/ids.ts'
 import type { RuleRefusal } from '#routing/rules/apply-rules.ts'
@@ -21,4 +22,9 @@ export interface ContextRefusal {
   readonly contextTokens: number
 }
 
-export type ConstraintRefusal = RuleRefusal | { readonly kind: 'script' } | ContextRefusal
+export type ConstraintRefusal =
+  | RuleRefusal
+  | { readonly kind: 'script' }
+  | ContextRefusal
+  /** The answer was begun elsewhere, and this endpoint cannot go on with it. */
+  | { readonly kind: 'begun' }

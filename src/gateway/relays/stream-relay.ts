@@ -93,7 +93,7 @@ export class StreamRelay implements AnswerRelay {
     this.engineFailed = ending === 'error'
     if (ending === 'open') return 'it ended its answer without saying that it was done'
     if (ending !== 'error' && this.#options.onward?.isBehind === true) return differs
-    this.#mark(ending)
+    this.#writeEndMarker(ending)
     return null
   }
 
@@ -101,12 +101,12 @@ export class StreamRelay implements AnswerRelay {
     const ending = this.#ending()
     this.engineFailed = ending === 'error'
     if (ending === 'open' || this.#options.onward?.isBehind === true) return false
-    this.#mark(ending)
+    this.#writeEndMarker(ending)
     return true
   }
 
   /** The end marker, where the engine did not come to it. */
-  #mark(ending: Ending): void {
+  #writeEndMarker(ending: Ending): void {
     const { endMarker } = this.#shape
     if (ending === 'whole' && endMarker !== null) this.#writer.write(endMarker)
   }

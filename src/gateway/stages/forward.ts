@@ -9,7 +9,8 @@ import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import { AnswerSoFar } from '#gateway/answer-so-far.ts'
 import { attempt } from '#gateway/attempt.ts'
-import type { AttemptFailure } from '#gateway/attempt-failure.ts'
+import { type AttemptFailure, failureOf } from '#gateway/attempt-failure.ts'
+import { withBegunLimit } from '#gateway/begun-limit.ts'
 import { choosePlace } from '#gateway/choose-place.ts'
 import { constraintFor } from '#gateway/constraint.ts'
 import { withContextLimit } from '#gateway/context-limit.ts'
@@ -153,10 +154,11 @@ async function tryModel(
     if (state.nowMs() >= deadlines.totalAtMs) {
       return { kind: 'failed', failure: outOfTime(failure), none: null, mayFallBack: false }
     }
+    const allowed = withBegunLimit(state, exchange, model, constraint)
     const found = await choosePlace(state, exchange, {
       model,
       tried: avoided,
-      constraint,
+      constraint: allowed,
       hasFallback: modelsLeft > 0,
       totalAtMs: deadlines.totalAtMs,
     })
@@ -169,15 +171,10 @@ async function tryModel(
     if (exchange.attemptsBegun === 0) state.budget.noteFirstAttempt()
     else if (endpoint.id !== tried.at(-1)) endpoint.stats.redispatches++
     const served = servedModel(endpoint, model)
-    if (served === null) {
-      // A report changed what it serves while this request waited for it.
-      sent.end(null, null)
-      state.leftFrom(endpoint)
-      avoided = [...avoided, endpoint.id]
-      continue
-    }
-    const onward = exchange.brokeOff === null ? null : (exchange.soFar?.onwardAt(endpoint) ?? null)
-    if (exchange.brokeOff !== null && onward === null) {
+    const isRest = exchange.brokeOff !== null
+    const onward = isRest ? (exchange.soFar?.onwardAt(endpoint) ?? null) : null
+    if (served === null || (isRest && onward === null)) {
+      // A report changed what it serves, or what its engine is, while this request waited for it.
       sent.end(null, null)
       state.leftFrom(endpoint)
       avoided = [...avoided, endpoint.id]
@@ -191,7 +188,13 @@ async function tryModel(
       sent,
       model,
       served,
-      deadlines: deadlinesAt(state, exchange, { model, sent, avoided, constraint, deadlines }),
+      deadlines: deadlinesAt(state, exchange, {
+        model,
+        sent,
+        avoided,
+        constraint: allowed,
+        deadlines,
+      }),
       onward,
       mayResend,
       nowMs: state.nowMs,
@@ -291,14 +294,7 @@ function retryPlan(
 /** What came before says more than that the time is over. */
 function outOfTime(failure: AttemptFailure | null): AttemptFailure {
   return failure === null
-    ? {
-        kind: 'out-of-time',
-        detail: 'no endpoint had room in time',
-        status: null,
-        retryAfterSeconds: null,
-        engineMessage: null,
-        answer: null,
-      }
+    ? failureOf({ kind: 'out-of-time', detail: 'no endpoint had room in time' })
     : { ...failure, kind: 'out-of-time' }
 }
 
