@@ -1,11 +1,9 @@
 /** An answer that has begun is finished, by another endpoint where its own breaks off. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import type { EmulatorOptions } from '#emulator/options.ts'
+import { accessLogFile } from './harness/access-log.ts'
 import { afterTest } from './harness/after-test.ts'
 import { motley } from './harness/command.ts'
 import {
@@ -32,18 +30,18 @@ interface Setting {
 async function badAndGood(faults: string[], { bad = {}, good = {}, retries = {} }: Setting = {}) {
   const first = await engine({ faults, ...bad })
   const second = await engine(good)
-  const accessLog = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
+  const accessLog = accessLogFile()
   const made = await fleet({
     endpoints: [
       { ...endpointsOf({ bad: first })[0], weight: 100 },
       { ...endpointsOf({ good: second })[0], weight: 1 },
     ],
-    gateway: { accessLog, retries, timeouts: { betweenChunksMs: 200 } },
+    gateway: { accessLog: accessLog.path, retries, timeouts: { betweenChunksMs: 200 } },
     routing: { strategy: 'least-connections' },
   })
   const logged = async () => {
     await made.gateway.close()
-    return JSON.parse(readFileSync(accessLog, 'utf8').split('\n')[0] as string) as unknown
+    return accessLog.first()
   }
   return { first, second, logged, ...made }
 }

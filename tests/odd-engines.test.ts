@@ -1,8 +1,6 @@
 /** Engines that answer what no engine should. */
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { accessLogFile } from './harness/access-log.ts'
 import { chat, endpointsOf, fleet } from './harness/fleet.ts'
 import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
 
@@ -22,37 +20,37 @@ test.each(['constructor', 'toString', '__proto__'])(
 
 test('the key of an endpoint stays here, even when the engine quotes it', async () => {
   const apiKey = 'sk-node-secret-123'
-  const file = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
+  const accessLog = accessLogFile()
   const strict = await scriptedEngine(({ response }) => {
     response.writeHead(401, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ error: { message: `Incorrect API key provided: ${apiKey}` } }))
   })
   const { url, gateway } = await fleet({
-    gateway: { accessLog: file },
+    gateway: { accessLog: accessLog.path },
     endpoints: endpointsOf({ strict }, { apiKey }),
   })
   const answer = await chat(url)
   expect(answer.status).toBe(401)
   expect(await answer.text()).toContain('Incorrect API key provided: ***')
   await gateway.close()
-  const line = readFileSync(file, 'utf8')
+  const line = accessLog.text()
   expect(line).toContain('"status":401')
   expect(line).not.toContain(apiKey)
 })
 
 test('what an engine quotes from a prompt is not logged', async () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
+  const accessLog = accessLogFile()
   const chatty = await scriptedEngine(({ response }) => {
     response.writeHead(400, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ error: { message: 'bad value "my password is hunter2"' } }))
   })
   const { url, gateway } = await fleet({
-    gateway: { accessLog: file },
+    gateway: { accessLog: accessLog.path },
     endpoints: endpointsOf({ chatty }),
   })
   expect(await (await chat(url)).text()).toContain('hunter2')
   await gateway.close()
-  expect(readFileSync(file, 'utf8')).toContain('"attempts":["chatty: 400"]')
+  expect(accessLog.text()).toContain('"attempts":["chatty: 400"]')
 })
 
 test("an engine's copies of the gateway's headers end at the gateway", async () => {

@@ -1,8 +1,6 @@
 /** gateway-checklist.md, streaming: lines 8 to 16. */
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { accessLogFile } from './harness/access-log.ts'
 import {
   chat,
   contentOf,
@@ -366,14 +364,14 @@ test('the access log says how much of a prompt the engine had in its cache', asy
     const usageEvent = `data: ${JSON.stringify({ choices: [], usage })}\n\n`
     answerStream(response, chatEvent('Hi') + finishEvent() + usageEvent + doneEvent)
   })
-  const accessLog = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
+  const accessLog = accessLogFile()
   const { url, gateway } = await fleet({
-    gateway: { accessLog },
+    gateway: { accessLog: accessLog.path },
     endpoints: endpointsOf({ cached }),
   })
   await readEvents(await chat(url, { stream: true }))
   await gateway.close()
-  expect(JSON.parse(readFileSync(accessLog, 'utf8'))).toMatchObject({
+  expect(accessLog.first()).toMatchObject({
     ...{ promptTokens: 90, cachedTokens: 64, completionTokens: 2 },
   })
 })

@@ -1,9 +1,7 @@
 /** gateway-checklist.md, lines 17 and 18: what the access log says of the tokens of a stream. */
-import { mkdtempSync, readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { accessLogFile } from './harness/access-log.ts'
 import { chat, endpointsOf, engine, fleet, post, question, readEvents } from './harness/fleet.ts'
 import { rawChat } from './harness/raw-http.ts'
 import {
@@ -21,15 +19,15 @@ const words = (count: number): string => chatEvent('word ').repeat(count)
 
 /** A gateway in front of one engine, and the first line of its access log once it is closed. */
 async function logged(url: string) {
-  const accessLog = join(mkdtempSync(join(tmpdir(), 'motley-log-')), 'access.log')
+  const accessLog = accessLogFile()
   const retries = { continueAnswers: false }
   const made = await fleet({
-    gateway: { accessLog, retries },
+    gateway: { accessLog: accessLog.path, retries },
     endpoints: endpointsOf({ one: { url } }),
   })
   const line = async () => {
     await made.gateway.close()
-    return JSON.parse(readFileSync(accessLog, 'utf8')) as unknown
+    return accessLog.first()
   }
   return { ...made, line }
 }
