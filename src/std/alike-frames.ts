@@ -1,6 +1,6 @@
 /**
  * Runs of bytes each of which is much like the one before, as the events of one stream are: kept as
- * what differs, a few bytes of two hundred.
+ * what differs and where, some thirty bytes of two hundred.
  *
  *   data: {"id":"c1","choices":[{"delta":{"content":"The"}}]}
  *   data: {"id":"c1","choices":[{"delta":{"content":" old"}}]}
