@@ -3,8 +3,9 @@
  * when this one breaks off. Frames are kept as they went out, and read only then: most answers are
  * whole before anybody has to look into them.
  */
+
+import { AnswerRest } from '#gateway/answer-rest.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
-import { Onward } from '#gateway/onward.ts'
 import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
 import { AlikeFrames } from '#std/alike-frames.ts'
 import { sseData } from '#std/sse-data.ts'
@@ -56,24 +57,24 @@ export class AnswerSoFar {
   }
 
   /** How an endpoint goes on from here; null where it cannot. */
-  onwardAt(endpoint: Endpoint): Onward | null {
+  restAt(endpoint: Endpoint): AnswerRest | null {
     const way = this.#wayAt(endpoint)
     if (way === null) return null
     const continuation = this.#continuation
     const head = this.#head
     const said = { text: this.#text, tokens: this.#tokens }
     if (way === 'again') {
-      return new Onward(continuation, { head, splices: [], given: 0, repeats: said.text })
+      return new AnswerRest(continuation, { head, splices: [], given: 0, repeats: said.text })
     }
-    const splices = continuation.onward(this.#body, said, this.#fieldsFor(endpoint) ?? {})
-    return new Onward(continuation, { head, splices, given: said.tokens, repeats: '' })
+    const splices = continuation.askForRest(this.#body, said, this.#fieldsFor(endpoint) ?? {})
+    return new AnswerRest(continuation, { head, splices, given: said.tokens, repeats: '' })
   }
 
   /** By taking it up, or by saying all of it again. */
-  #wayAt(endpoint: Endpoint): 'onward' | 'again' | null {
+  #wayAt(endpoint: Endpoint): 'rest' | 'again' | null {
     if (!this.canGoOn) return null
     if (this.#text === '' || this.#unwilling.has(endpoint)) return 'again'
-    if (this.#fieldsFor(endpoint) !== null) return 'onward'
+    if (this.#fieldsFor(endpoint) !== null) return 'rest'
     this.#isRepeatable ??= this.#continuation.isRepeatable(this.#body)
     return this.#isRepeatable ? 'again' : null
   }

@@ -9,6 +9,7 @@ import type { ServedModel } from '#core/endpoint.ts'
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
 import { isInWords } from '#core/task.ts'
+import type { AnswerRest } from '#gateway/answer-rest.ts'
 import {
   type AttemptFailure,
   failureOf,
@@ -20,7 +21,6 @@ import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
 import { bodyFor, enginePath, requestHeaders } from '#gateway/engine-request.ts'
 import type { AttemptRecord, Exchange, UnderWay } from '#gateway/exchange.ts'
-import type { Onward } from '#gateway/onward.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
@@ -48,7 +48,7 @@ export interface AttemptOptions {
   readonly served: ServedModel
   readonly deadlines: Deadlines
   /** How it goes on with an answer that broke off elsewhere; null where it begins one. */
-  readonly onward: Onward | null
+  readonly rest: AnswerRest | null
   /** Whether a kept connection that broke at once may be reported as stale. */
   readonly mayResend: boolean
   readonly nowMs: () => number
@@ -96,7 +96,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       return
     }
     this.#asksUsage = exchange.asked?.askUsage != null && endpoint.supportsStreamUsage
-    const body = bodyFor(exchange, served, this.#asksUsage, this.#options.onward)
+    const body = bodyFor(exchange, served, this.#asksUsage, this.#options.rest)
     endpoint.stats.bytesIn += body.length
     endpoint.pool.dispatch(
       {
@@ -139,13 +139,13 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       this.#broken(`it answered with status ${status}, which is no answer`, 'response-error')
       return
     }
-    const { exchange, model, served, onward, nowMs } = this.#options
+    const { exchange, model, served, rest, nowMs } = this.#options
     this.#relay = relayFor(
       {
         exchange,
         endpoint: this.#endpoint,
         soFar: exchange.soFar,
-        onward,
+        rest,
         nowMs,
         rename: served.servedName === model ? null : { from: served.servedName, to: model },
         hidesUsage: this.#asksUsage,
@@ -370,8 +370,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     const events = isReported || !isInWords(exchange.route.task) ? null : relay.contentEvents()
     const { promptTokens } = sent.request
     const spent = spentTokens(exchange.usage, events, { promptTokens, isWhole })
-    const { onward } = this.#options
-    exchange.spent = onward === null ? spent : onward.spent(exchange.spent, spent)
+    const { rest } = this.#options
+    exchange.spent = rest === null ? spent : rest.spent(exchange.spent, spent)
     if (spent === null) return
     this.#endpoint.stats.promptTokens += spent.promptTokens
     this.#endpoint.stats.completionTokens += spent.completionTokens
@@ -414,7 +414,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       loggedOutcome: loggedWords,
       sentAfterMs: this.#startedMs - exchange.startedMs,
       durationMs,
-      isRest: this.#options.onward !== null,
+      isRest: this.#options.rest !== null,
       ...this.#paceAt(nowMs),
       predicted: sent.predicted,
     })

@@ -1,11 +1,11 @@
 /** What a dispatcher is told of a request: how much work, whose, how urgent, and where it may go. */
-import type { ModelConfig } from '#core/config/models.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import { type ServiceClass, serviceClasses } from '#core/service-class.ts'
 import { isInWords } from '#core/task.ts'
 import type { PlaceRequest } from '#gateway/dispatch-desk.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
+import { modelConfig } from '#gateway/model-config.ts'
 import { prefixBlockBytes, prefixBlocks } from '#gateway/prefix-blocks.ts'
 import type { Constraint } from '#routing/constraint.ts'
 import type { LatencyTargets } from '#routing/dispatcher.ts'
@@ -91,7 +91,7 @@ function serviceOf(state: GatewayState, exchange: Exchange, model: ModelName): S
   const { key, request, asked } = exchange
   const said = request.headers['x-motley-class']
   const own = serviceClasses.find((name) => name === said) ?? null
-  const most = key?.service ?? modelSetting(state, model)?.class ?? null
+  const most = key?.service ?? modelConfig(state, model)?.class ?? null
   if (own !== null && most !== null) return serviceRank[own] > serviceRank[most] ? own : most
   return own ?? most ?? (asked?.stream === true ? 'interactive' : 'standard')
 }
@@ -108,15 +108,10 @@ function targetsOf(
       ? longPromptTargets
       : defaultTargets[service]
   if (service === 'batch') return usual
-  const own = modelSetting(state, model)?.targets
+  const own = modelConfig(state, model)?.targets
   const deployed = state.deploymentTargets.get(model)
   return {
     ttftMs: own?.ttftMs ?? deployed?.ttftMs ?? usual.ttftMs,
     tpotMs: own?.tpotMs ?? deployed?.tpotMs ?? usual.tpotMs,
   }
-}
-
-function modelSetting(state: GatewayState, model: ModelName): ModelConfig | undefined {
-  const { models } = state.config
-  return Object.hasOwn(models, model) ? models[model] : undefined
 }

@@ -1,10 +1,10 @@
 /** What is sent to an endpoint for a request: the engine's path, its name of the model, its key. */
 import type { Readable } from 'node:stream'
 import type { ServedModel } from '#core/endpoint.ts'
+import type { AnswerRest } from '#gateway/answer-rest.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import { forwardedRequestHeaders } from '#gateway/headers.ts'
-import type { Onward } from '#gateway/onward.ts'
 
 /** The engine's own path for what was asked, whatever spelling of it the client used. */
 export function enginePath({ request, route }: Exchange): string {
@@ -17,7 +17,7 @@ export function bodyFor(
   exchange: Exchange,
   served: ServedModel,
   asksUsage: boolean,
-  onward: Onward | null,
+  rest: AnswerRest | null,
 ): { readonly content: Buffer | Readable; readonly length: number } {
   const { body, asked } = exchange
   if (body === null || asked === null) return { content: Buffer.alloc(0), length: 0 }
@@ -26,7 +26,7 @@ export function bodyFor(
     splices.push({ ...asked.modelSpan, text: asked.writeModel(served.servedName) })
   }
   if (asked.askUsage !== null && asksUsage) splices.push(asked.askUsage)
-  body.splice([...splices, ...(onward?.splices ?? [])])
+  body.splice([...splices, ...(rest?.splices ?? [])])
   return { content: body.toSend(), length: body.sentLength }
 }
 

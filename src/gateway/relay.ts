@@ -2,10 +2,11 @@
  * What an attempt asks of the one that passes an endpoint's answer on to the client, byte for byte
  * where it can, and knows whether it was whole.
  */
+
+import type { AnswerRest } from '#gateway/answer-rest.ts'
 import type { AnswerSoFar } from '#gateway/answer-so-far.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
-import type { Onward } from '#gateway/onward.ts'
 import type { Usage } from '#openai/usage.ts'
 
 export interface RelayOptions {
@@ -18,7 +19,7 @@ export interface RelayOptions {
   /** What the client was told so far, where another endpoint might have to go on. */
   readonly soFar: AnswerSoFar | null
   /** How this answer goes on with one that broke off; null where it begins. */
-  readonly onward: Onward | null
+  readonly rest: AnswerRest | null
   readonly nowMs: () => number
   /** How long a client may read nothing. */
   readonly writeStallMs: number

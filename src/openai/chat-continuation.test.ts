@@ -49,7 +49,7 @@ test.each([
 test('the rest is asked for behind what was said, with what the engine wants and what is left of the limits', () => {
   const body = bodyOf({ max_tokens: 10, max_completion_tokens: 2, temperature: 1 })
   const fields = { add_generation_prompt: false }
-  const splices = chatContinuation.onward(body, said, fields)
+  const splices = chatContinuation.askForRest(body, said, fields)
   const asked = spliceBytes(
     body,
     splices.toSorted((one, other) => one.start - other.start),

@@ -44,7 +44,7 @@ export function choicesContinuation(of: {
       return isPlain && of.fits(field)
     },
     isRepeatable: (body) => fieldOf(body, jsonMembers(body))('temperature') === 0,
-    onward(body, said, fields) {
+    askForRest(body, said, fields) {
       const members = jsonMembers(body)
       return [
         of.insert(members, said.text),

@@ -18,7 +18,7 @@ test.each([
 
 test('the rest is asked for behind the prompt and what was said', () => {
   const body = bodyOf({ max_tokens: 5 })
-  const splices = completionContinuation.onward(body, { text: ' "a"\n', tokens: 2 }, {})
+  const splices = completionContinuation.askForRest(body, { text: ' "a"\n', tokens: 2 }, {})
   expect(JSON.parse(String(spliceBytes(body, splices)))).toEqual({
     ...{ prompt: 'Say "a"\n', max_tokens: 3 },
   })

@@ -41,7 +41,7 @@ export interface AnswerContinuation {
    * Asks for what follows `said`, in splices of any order; `fields` are those with which an engine
    * goes on.
    */
-  onward(body: Buffer, said: SaidSoFar, fields: Readonly<Record<string, unknown>>): Splice[]
+  askForRest(body: Buffer, said: SaidSoFar, fields: Readonly<Record<string, unknown>>): Splice[]
   /** Null for a frame that is no part of the answer itself. */
   headOf(data: string): AnswerHead | null
   partOf(data: string): AnswerPart

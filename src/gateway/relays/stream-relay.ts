@@ -92,7 +92,7 @@ export class StreamRelay implements AnswerRelay {
     const ending = this.#ending()
     this.engineFailed = ending === 'error'
     if (ending === 'open') return 'it ended its answer without saying that it was done'
-    if (ending !== 'error' && this.#options.onward?.isBehind === true) return differs
+    if (ending !== 'error' && this.#options.rest?.isBehind === true) return differs
     this.#writeEndMarker(ending)
     return null
   }
@@ -100,7 +100,7 @@ export class StreamRelay implements AnswerRelay {
   endedBefore(): boolean {
     const ending = this.#ending()
     this.engineFailed = ending === 'error'
-    if (ending === 'open' || this.#options.onward?.isBehind === true) return false
+    if (ending === 'open' || this.#options.rest?.isBehind === true) return false
     this.#writeEndMarker(ending)
     return true
   }
@@ -178,7 +178,7 @@ export class StreamRelay implements AnswerRelay {
       return null
     }
     if (this.#choices > 1) this.#noteEnded(frame)
-    const { exchange, onward, soFar } = this.#options
+    const { exchange, rest, soFar } = this.#options
     if (soFar !== null && this.#failed(frame) && soFar.canGoOn) return 'it said that it failed'
     exchange.events++
     this.#events++
@@ -186,12 +186,18 @@ export class StreamRelay implements AnswerRelay {
     this.#last.push(frame)
     if (this.#last.length > framesKept) this.#last.shift()
     const named = this.#rename === null ? frame : renamed(frame, this.#rename)
-    const told = onward === null ? named : onward.retell(named)
-    if (told === 'differs') return differs
-    if (told === null) return null
-    soFar?.note(told)
-    this.#out.push(told)
-    return null
+    if (rest === null) {
+      this.#tell(named)
+      return null
+    }
+    const retold = rest.retell(named)
+    if (retold.kind === 'told') this.#tell(retold.frame)
+    return retold.kind === 'differs' ? differs : null
+  }
+
+  #tell(frame: Buffer): void {
+    this.#options.soFar?.note(frame)
+    this.#out.push(frame)
   }
 
   #flush(): void {
@@ -234,7 +240,7 @@ export class StreamRelay implements AnswerRelay {
     const data = this.#dataOf(frame)
     if (data === null || this.#shape.meaning(data) !== 'error') return false
     // What it says of a request that we wrote is nothing that the client could mend.
-    if (this.#options.onward === null && isRefusal(data)) return false
+    if (this.#options.rest === null && isRefusal(data)) return false
     this.engineWords = errorMessageIn(data)
     return true
   }

@@ -4,10 +4,21 @@ import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
 import type { Splice } from '#std/splice-bytes.ts'
 import { sseData } from '#std/sse-data.ts'
 
+/** What becomes of a frame on its way to the client. */
+export type RetoldFrame =
+  | { readonly kind: 'told'; readonly frame: Buffer }
+  /** The client needs nothing of it. */
+  | { readonly kind: 'left-out' }
+  /** It is of another answer, and nothing in that goes on from where the first one broke off. */
+  | { readonly kind: 'differs' }
+
+const leftOut: RetoldFrame = { kind: 'left-out' }
+const differs: RetoldFrame = { kind: 'differs' }
+
 /** For whoever looks at the stream: readers of events must skip it. */
 const mark = ': another endpoint goes on with this answer\n\n'
 
-export class Onward {
+export class AnswerRest {
   /** What makes the request one for the rest. */
   readonly splices: readonly Splice[]
   readonly #continuation: AnswerContinuation
@@ -39,27 +50,23 @@ export class Onward {
     return this.#repeats !== ''
   }
 
-  /**
-   * The frame as the client is to see it, null where it needs nothing of it. `'differs'`: this is
-   * another answer, and nothing in it goes on from there.
-   */
-  retell(frame: Buffer): Buffer | null | 'differs' {
+  retell(frame: Buffer): RetoldFrame {
     const data = sseData(frame)
-    if (data === null || this.#head === null) return frame
+    if (data === null || this.#head === null) return { kind: 'told', frame }
     const part = this.#continuation.partOf(data)
     let { text } = part
     if (this.isBehind) {
       const shared = Math.min(text.length, this.#repeats.length)
-      if (!part.isWords || !text.startsWith(this.#repeats.slice(0, shared))) return 'differs'
+      if (!part.isWords || !text.startsWith(this.#repeats.slice(0, shared))) return differs
       this.#repeats = this.#repeats.slice(shared)
       text = text.slice(shared)
-      if (this.isBehind) return null
+      if (this.isBehind) return leftOut
     }
     const told = this.#continuation.retold(data, { head: this.#head, text, given: this.#given })
-    if (told === null) return null
+    if (told === null) return leftOut
     const marked = this.#isMarked ? '' : mark
     this.#isMarked = true
-    return Buffer.from(`${marked}data: ${told}\n\n`)
+    return { kind: 'told', frame: Buffer.from(`${marked}data: ${told}\n\n`) }
   }
 
   /** What the whole answer came to, of which this attempt told the rest. */
