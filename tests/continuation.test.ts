@@ -91,6 +91,15 @@ test.each([
   expect([broken, contentOf(events)]).toEqual([false, contentOf(whole.events)])
 })
 
+test('an answer that had all its tokens and not its end gets that, and no token more', async () => {
+  const bad = { engine: 'llama-server' } as const
+  const { url, second } = await badAndGood([`cut:${question.max_tokens}`], { bad })
+  const whole = await streamed(second.url)
+  const { events, broken } = await streamed(url)
+  expect([broken, contentOf(events)]).toEqual([false, contentOf(whole.events)])
+  expect(JSON.parse(events.at(-2) as string).choices[0].finish_reason).toBe('length')
+})
+
 test('a completion goes on from its prompt and what came of it', async () => {
   const { url, second } = await badAndGood(['cut:5'])
   const body = { model: question.model, prompt: 'Once "upon"', max_tokens: 12, stream: true }

@@ -27,6 +27,8 @@ export class AnswerRest {
   readonly #given: number
   /** What the endpoint says again before it comes to the rest. */
   #repeats: string
+  /** All words were said: how it ends is what is left to tell. */
+  readonly #endsOnly: boolean
   #isMarked = false
 
   constructor(
@@ -36,6 +38,7 @@ export class AnswerRest {
       readonly splices: readonly Splice[]
       readonly given: number
       readonly repeats: string
+      readonly endsOnly: boolean
     },
   ) {
     this.#continuation = continuation
@@ -43,6 +46,7 @@ export class AnswerRest {
     this.splices = of.splices
     this.#given = of.given
     this.#repeats = of.repeats
+    this.#endsOnly = of.endsOnly
   }
 
   /** It has not come yet to where the other one broke off. */
@@ -62,6 +66,7 @@ export class AnswerRest {
       text = text.slice(shared)
       if (this.isBehind) return leftOut
     }
+    if (this.#endsOnly) text = ''
     const told = this.#continuation.retold(data, { head: this.#head, text, given: this.#given })
     if (told === null) return leftOut
     const marked = this.#isMarked ? '' : mark

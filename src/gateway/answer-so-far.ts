@@ -64,10 +64,14 @@ export class AnswerSoFar {
     const head = this.#head
     const said = { text: this.#text, tokens: this.#tokens }
     if (way === 'again') {
-      return new AnswerRest(continuation, { head, splices: [], given: 0, repeats: said.text })
+      const repeats = said.text
+      return new AnswerRest(continuation, { head, splices: [], given: 0, repeats, endsOnly: false })
     }
     const splices = continuation.askForRest(this.#body, said, this.#fieldsFor(endpoint) ?? {})
-    return new AnswerRest(continuation, { head, splices, given: said.tokens, repeats: '' })
+    // No engine can be asked for no token at all: the one that it says more is left out.
+    const endsOnly = continuation.tokensLeft(this.#body, said) <= 0
+    const given = said.tokens
+    return new AnswerRest(continuation, { head, splices, given, repeats: '', endsOnly })
   }
 
   /** By taking it up, or by saying all of it again. */

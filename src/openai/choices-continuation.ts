@@ -52,6 +52,11 @@ export function choicesContinuation(of: {
         ...limits.flatMap((name) => lessTokens(body, members, name, said.tokens)),
       ]
     },
+    tokensLeft(body, { tokens }) {
+      const field = fieldOf(body, jsonMembers(body))
+      const asked = limits.map(field).filter((limit) => typeof limit === 'number')
+      return Math.min(...asked) - tokens
+    },
     headOf(data) {
       const frame = jsonObject(data)
       // Azure says something of the prompt first, under an id that is no answer's.

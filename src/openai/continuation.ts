@@ -42,6 +42,8 @@ export interface AnswerContinuation {
    * goes on.
    */
   askForRest(body: Buffer, said: SaidSoFar, fields: Readonly<Record<string, unknown>>): Splice[]
+  /** How many tokens the client still wants after `said`; infinite where it set no limit. */
+  tokensLeft(body: Buffer, said: SaidSoFar): number
   /** Null for a frame that is no part of the answer itself. */
   headOf(data: string): AnswerHead | null
   partOf(data: string): AnswerPart
