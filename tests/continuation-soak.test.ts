@@ -45,7 +45,7 @@ async function unreliableFleet(strategy: string, chance: () => number) {
     engines[`e${index}`] = await engine({ faults: list, slots: 8 })
   }
   const endpoints = endpointsOf(engines, {
-    ...{ models: [question.model], health: { enabled: false }, maxInFlight: 12 },
+    ...{ engine: 'vllm', models: [question.model], health: { enabled: false }, maxInFlight: 12 },
   })
   const timeouts = { firstByteMs: 500, betweenChunksMs: 150 }
   const made = await fleet(
@@ -54,7 +54,7 @@ async function unreliableFleet(strategy: string, chance: () => number) {
       gateway: { pingMs: 20, retries: { maxAttempts: 4 }, timeouts },
       routing: { strategy },
     },
-    { chance, watched: false },
+    { chance },
   )
   const { events } = await readEvents(await chat((engines['e5'] as Emulator).url, asks))
   return { ...made, engines, expected: contentOf(events) }
