@@ -12,3 +12,14 @@ test('whatever was added comes back, in its order', () => {
     }),
   )
 })
+
+test('long runs that are alike come back too', () => {
+  const lengths = [0, 127, 128, 16_383, 16_384, 70_000]
+  const all = lengths.flatMap((long) => [
+    Buffer.from(`${'a'.repeat(long)}one${'z'.repeat(long)}`),
+    Buffer.from(`${'a'.repeat(long)}${'o'.repeat(long)}${'z'.repeat(long)}`),
+  ])
+  const kept = new AlikeFrames()
+  for (const one of all) kept.add(one)
+  expect([...kept.frames()].map(String)).toEqual(all.map(String))
+})
