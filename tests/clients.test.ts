@@ -1,9 +1,14 @@
 /** The clients that people use work unchanged: the `openai` package and the Vercel AI SDK. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { embed, generateText, streamText } from 'ai'
 import OpenAI from 'openai'
 import { expect, test } from 'vitest'
+import { afterTest } from './harness/after-test.ts'
 import { endpointsOf, engine, fleet } from './harness/fleet.ts'
+import { packageFile } from './harness/package-file.ts'
 import { untilTrue } from './harness/until-true.ts'
 
 const model = 'llama-3.1-8b'
@@ -134,4 +139,65 @@ test('the AI SDK throws an error that carries the status', async () => {
   await expect(
     generateText({ model: sdk('nope'), prompt: 'Hi', maxRetries: 0 }),
   ).rejects.toMatchObject({ statusCode: 404 })
+})
+
+/** Two engines as processes, of which the first is asked, and killed once its answer has begun. */
+async function mortal() {
+  const [one, two] = [await emulated('--decode-rate', '60'), await emulated()]
+  const [first, second] = endpointsOf({ one, two })
+  const { url } = await fleet({
+    endpoints: [{ ...first, weight: 1_000 }, second],
+    routing: { strategy: 'least-connections' },
+  })
+  const ask = { model, messages, max_tokens: 30 }
+  const whole = await new OpenAI({ baseURL: `${two.url}/v1`, apiKey: 'unused' }).chat.completions
+    .create(ask)
+    .then(({ choices }) => choices[0]?.message.content)
+  let words = 0
+  return {
+    ...{ url, ask, whole },
+    oneWord: () => {
+      if (++words === 5) one.child.kill('SIGKILL')
+    },
+  }
+}
+
+async function emulated(...more: readonly string[]) {
+  const command = [packageFile('bin/motley'), 'emulate', '--json', ...more]
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
+  afterTest(() => {
+    child.kill('SIGKILL')
+  })
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  return { url: (JSON.parse(line) as { url: string }).url, child }
+}
+
+test('the openai package reads one whole answer although its engine is killed', async () => {
+  const { url, ask, whole, oneWord } = await mortal()
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'unused', maxRetries: 0 })
+  const stream = client.chat.completions.stream({
+    ...ask,
+    stream_options: { include_usage: true },
+  })
+  stream.on('content', oneWord)
+  const { choices, usage } = await stream.finalChatCompletion()
+  expect(choices[0]?.message).toMatchObject({ role: 'assistant', content: whole })
+  expect([choices[0]?.finish_reason, usage?.completion_tokens]).toEqual(['length', 30])
+})
+
+test('the AI SDK reads one whole answer although its engine is killed', async () => {
+  const { url, whole, oneWord } = await mortal()
+  const sdk = createOpenAICompatible({
+    name: 'motley',
+    baseURL: `${url}/v1`,
+    includeUsage: true,
+  })
+  const stream = streamText({ model: sdk(model), messages, maxOutputTokens: 30, maxRetries: 0 })
+  let text = ''
+  for await (const part of stream.textStream) {
+    text += part
+    oneWord()
+  }
+  expect(text).toBe(whole)
+  expect([await stream.finishReason, (await stream.usage).outputTokens]).toEqual(['length', 30])
 })

@@ -1,16 +1,19 @@
 /** Where an answer that breaks off begins and ends, and what of it another endpoint may touch. */
+import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import {
   type ConfigText,
   chat,
   contentOf,
   endpointsOf,
+  engine,
   fleet,
   post,
   question,
   readEvents,
 } from './harness/fleet.ts'
 import { answerStream, doneEvent, scriptedEngine } from './harness/scripted-engine.ts'
+import { untilTrue } from './harness/until-true.ts'
 
 interface Told {
   readonly delta?: object
@@ -174,4 +177,80 @@ test('a rest that counts as it goes tells every count, and no second role', asyn
   const { events, frames, roles } = await streamed(url)
   expect([contentOf(events), roles]).toEqual(['Hello world', 1])
   expect(frames.flatMap(({ usage }) => usage?.completion_tokens ?? [])).toEqual([1, 2, 2])
+})
+
+test('an answer goes on only where the rules let it', async () => {
+  const bad = await engine({ faults: ['cut:5'] })
+  const [near, far, other] = [await engine(), await engine(), await engine({ faults: ['cut:3'] })]
+  const own = { engine: 'vllm', labels: { privacy: 'in-house' } }
+  const [a, b] = endpointsOf({ bad, near }, own)
+  const [c] = endpointsOf({ far }, { engine: 'vllm' })
+  const [d] = endpointsOf({ other }, own)
+  const rules = [{ when: {}, require: { labels: { privacy: 'in-house' } } }]
+  const strategy = 'least-connections'
+  const some = await fleet({
+    endpoints: [{ ...a, weight: 1_000 }, b, { ...c, weight: 100 }],
+    routing: { strategy, rules },
+  })
+  expect((await streamed(some.url)).broken).toBe(false)
+  const none = await fleet({
+    endpoints: [{ ...a, weight: 1_000 }, d, { ...c, weight: 100 }],
+    routing: { strategy, rules },
+  })
+  expect((await streamed(none.url)).broken).toBe(true)
+  expect([near, far, other].map((each) => each.stats().started)).toEqual([1, 0, 1])
+})
+
+/** An answer whose first engine is gone, and which its second one has not begun; who reads it. */
+async function handedOver() {
+  const waiting: ServerResponse[] = []
+  const one = await scriptedEngine(({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(hello, () => response.socket?.resetAndDestroy())
+  })
+  const two = await scriptedEngine(({ response }) => waiting.push(response))
+  const [a, b] = endpointsOf({ one, two }, { engine: 'vllm' })
+  const config = {
+    endpoints: [{ ...a, weight: 1_000 }, b],
+    routing: { strategy: 'least-connections' },
+    gateway: { drainMs: 50, pingMs: 10 },
+  }
+  const made = await fleet(config)
+  const leaving = new AbortController()
+  const answer = readEvents(await chat(made.url, { stream: true }, { signal: leaving.signal }))
+  await untilTrue('the second engine is asked', () => waiting.length === 1)
+  return { ...made, config, leaving, answer, response: waiting[0] as ServerResponse }
+}
+
+test('a client that leaves before the second engine answers frees both', async () => {
+  const { gateway, leaving, answer, response } = await handedOver()
+  leaving.abort()
+  await untilTrue('the engine is told', () => response.destroyed)
+  expect((await answer).broken).toBe(true)
+  await untilTrue('it is over', () => gateway.vitals.inFlight === 0)
+  expect(gateway.vitals.inFlightByEndpoint).toEqual({ one: 0, two: 0 })
+})
+
+test('a gateway that stops before the second engine answers says that the answer is not whole', async () => {
+  const { gateway, answer } = await handedOver()
+  await gateway.drain()
+  const { events, broken } = await answer
+  expect([broken, JSON.parse(events.at(-1) as string).error.code]).toEqual([
+    true,
+    'stream_interrupted',
+  ])
+  expect(gateway.vitals.inFlightByEndpoint).toEqual({ one: 0, two: 0 })
+})
+
+test('an endpoint that a reload removes before it answers still finishes the answer', async () => {
+  const { config, reload, answer, response, gateway } = await handedOver()
+  const retries = { continueAnswers: false }
+  const [first] = config.endpoints
+  reload({ ...config, endpoints: [first], gateway: { ...config.gateway, retries } })
+  answerStream(response, world)
+  const { events, broken, text } = await answer
+  expect([broken, contentOf(events)]).toEqual([false, 'Hello world'])
+  expect(text.replaceAll(': ping\n\n', '')).not.toContain('ping')
+  await untilTrue('it is over', () => gateway.vitals.inFlight === 0)
+  expect(gateway.vitals.inFlightByEndpoint).toEqual({ one: 0 })
 })
