@@ -67,7 +67,7 @@ test('a load without a single answer has counts, and no times', () => {
 test.each([
   { text: 'p50(ttft)<1s', value: 300, holds: true },
   { text: 'p50(ttft)<300ms', value: 300, holds: false },
-  { text: 'max(e2e) < 5000', value: 6_000, holds: false },
+  { text: 'max(e2e) < 5s', value: 6_000, holds: false },
   { text: 'failed<30%', value: 0.25, holds: true },
   { text: 'failed<0.2', value: 0.25, holds: false },
   { text: 'goodput>90%', value: 0.5, holds: false },
@@ -87,8 +87,11 @@ test('a threshold on times that nothing was measured for does not hold', () => {
 
 test.each([
   'p95(ttft)<2%',
+  'p95(ttft)<2',
   'p96(ttft)<2s',
   'failed<1s',
+  'failed<1',
+  'goodput>90',
   'output>5%',
   'ttft<2s',
   'p95(ttft)=2s',

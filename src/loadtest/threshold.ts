@@ -41,7 +41,8 @@ export function readThreshold(text: string): Threshold | null {
   if (!Number.isFinite(value)) return null
   const below = sign === '<'
   if (time !== undefined) {
-    if (unit === '%') return null
+    // As in `--slo`: of a bare number nobody can say what it counts.
+    if (unit === undefined || unit === '%') return null
     return {
       text: text.trim(),
       figure: {
@@ -56,6 +57,8 @@ export function readThreshold(text: string): Threshold | null {
   const kind = ratioOrRate as 'failed' | 'goodput' | 'output' | 'rate'
   const isRatio = kind === 'failed' || kind === 'goodput'
   if (unit === 'ms' || unit === 's' || (unit === '%' && !isRatio)) return null
+  // Who writes `failed<1` means 1 %, and as a ratio it would hold whatever failed.
+  if (isRatio && unit === undefined && value >= 1) return null
   return { text: text.trim(), figure: { kind }, below, limit: unit === '%' ? value / 100 : value }
 }
 
