@@ -110,7 +110,7 @@ A JavaScript file with a function \`route(request, endpoints)\`, named by \`rout
 asked for each request, once for each model that is tried, and returns those of the endpoints that the
 request may go to, or their names; the strategy picks among them, so that their order means nothing. It sees what
 \`routing.rules\` leave, and may narrow that and never widen it. An empty list is an answer as well: nobody may. The function
-may also be exported: \`export function route(request, endpoints)\`.
+may also be exported: \`export function route(request, endpoints)\`. It answers at once: one that is async is refused.
 
 \`\`\`js
 ${example.trimEnd()}

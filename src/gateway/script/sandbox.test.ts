@@ -155,7 +155,11 @@ test.each([
     text: 'await new Promise(() => {})\nexport function route() {}',
     why: 'it has no function route(request, endpoints)',
   },
-  { text: 'for (;;) {}', why: 'interrupted' },
+  { text: 'for (;;) {}', why: 'it ran longer than 1000 ms' },
+  { text: 'for (;;) {}\nexport function route() {}', why: 'it ran longer than 1000 ms' },
+  { text: 'export async function route() { return [] }', why: 'it has to answer at once' },
+  { text: 'const route = async () => []', why: 'it has to answer at once' },
+  { text: 'function* route() {}', why: 'it has to answer at once' },
 ])('"$text" is no script: $why', async ({ text, why }) => {
   await expect(openSandbox(text, passingTime())).rejects.toThrow(SandboxError)
   await expect(openSandbox(text, passingTime())).rejects.toThrow(why)

@@ -78,11 +78,17 @@ export class Sandbox {
       throw new SandboxError('it has no function route(request, endpoints) that returns endpoints')
     }
     const wrapping = context.unwrapResult(context.evalCode(wrapper))
-    const wrapped = context.callFunction(wrapping, context.undefined, route)
+    const ran = context.callFunction(wrapping, context.undefined, route)
     wrapping.dispose()
     route.dispose()
-    if (wrapped.error) throw new SandboxError(this.#errorText(wrapped.error))
-    this.#route = wrapped.value
+    const wrapped = this.#valueOf(ran)
+    if (context.typeof(wrapped) !== 'function') {
+      wrapped.dispose()
+      throw new SandboxError(
+        'its function route is async or a generator, which returns no endpoints: it has to answer at once',
+      )
+    }
+    this.#route = wrapped
   }
 
   /** Null for what can only be a module: a plain script may not export. */
@@ -107,7 +113,11 @@ export class Sandbox {
   }
 
   #valueOf(ran: ReturnType<QuickJSContext['evalCode']>): QuickJSHandle {
-    if (ran.error) throw new SandboxError(this.#errorText(ran.error))
+    if (ran.error) {
+      const late = this.#isOver
+      const thrown = this.#errorText(ran.error)
+      throw new SandboxError(limitText(thrown, late, scriptLimits.loadingMsMax) ?? thrown)
+    }
     return ran.value
   }
 
@@ -122,7 +132,8 @@ export class Sandbox {
     if (answered.error) {
       const late = this.#isOver
       const thrown = this.#errorText(answered.error)
-      return { kind: 'failed', why: failureText(thrown, late) }
+      const why = limitText(thrown, late, computingMsMax) ?? `it threw ${thrown}`
+      return { kind: 'failed', why }
     }
     const answer = context.getString(answered.value)
     answered.value.dispose()
@@ -158,14 +169,14 @@ export class Sandbox {
   }
 }
 
-/** What ended a run: the sandbox, which ends it with errors of QuickJS, or the script itself. */
-function failureText(thrown: string, late: boolean): string {
-  if (late && /interrupted/.test(thrown)) return `it ran longer than ${computingMsMax} ms`
+/** The limit that ended a run: the sandbox ends it with errors of QuickJS. Null: the script itself. */
+function limitText(thrown: string, late: boolean, msMax: number): string | null {
+  if (late && /interrupted/.test(thrown)) return `it ran longer than ${msMax} ms`
   const line = / \(line \d+\)$/.exec(thrown)?.[0] ?? ''
   if (thrown.startsWith('InternalError: out of memory')) {
     return `it took more than ${memoryBytesMax / bytesPerMiB} MiB of memory${line}`
   }
-  return `it threw ${thrown}`
+  return null
 }
 
 const bytesPerMiB = 1024 * 1024
@@ -187,6 +198,7 @@ const mayExport = /^\s*export\b/m
 
 /** Text crosses the border of the sandbox once each way: cheaper than one handle for each field. */
 const wrapper = `(function (route) {
+  if (Object.prototype.toString.call(route) !== '[object Function]') return null
   return function (given) {
     const [request, endpoints] = JSON.parse(given)
     const chosen = route(request, endpoints)
