@@ -10,6 +10,7 @@ function row(requestId: string, fields: object = {}) {
     model: 'gpt-4o-mini',
     answeredModel: 'llama-3.1-8b',
     endpoint: 'h100',
+    attempts: 1,
     status: 200,
     outcome: 'ok',
     ttftMs: 123.4,
@@ -33,6 +34,13 @@ test('each request is told with when it came, who answered, what came of it and 
     '2026-11-27 08:00:00  gtp           -         404 model_not_fou…       -  req-a-1',
   ])
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+})
+
+test('an answer that took more than one attempt says which of them ended it', () => {
+  const text = decisionListText({ decisions: [row('req-a-3', { attempts: 2 })] }, 80, nowMs)
+  expect(text.split('\n')[1]).toBe(
+    '15:29:07  llama-3.1-8b  h100      200 ok, attempt 2  123 ms  req-a-3',
+  )
 })
 
 test('the id of a request is never cut, and what a client wrote moves no cursor', () => {

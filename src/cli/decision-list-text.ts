@@ -14,6 +14,8 @@ export const decisionList = z.object({
       model: z.string(),
       answeredModel: z.string().nullable(),
       endpoint: z.string().nullable(),
+      /** An earlier gateway does not count them. */
+      attempts: z.number().default(1),
       status: z.number(),
       outcome: z.string(),
       ttftMs: z.number().nullable(),
@@ -47,12 +49,13 @@ export function decisionListText(
 }
 
 function cells(row: Row, nowMs: number): string[] {
-  const { answeredModel, model, endpoint, status, outcome, ttftMs } = row
+  const { answeredModel, model, endpoint, attempts, status, outcome, ttftMs } = row
+  const times = attempts > 1 ? `, attempt ${attempts}` : ''
   return [
     clockText(row.arrivedAtMs, nowMs),
     printable(answeredModel ?? model) || '-',
     endpoint ?? '-',
-    `${status} ${printable(outcome)}`,
+    `${status} ${printable(outcome)}${times}`,
     ttftMs === null ? '-' : roughDuration(ttftMs),
     row.requestId,
   ]

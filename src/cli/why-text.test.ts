@@ -29,6 +29,7 @@ const record: RequestRecord = {
       model: 'llama-3.1-8b',
       strategy: 'least-connections',
       scoreMeaning: '(requests in flight + 1) / weight',
+      explores: false,
       candidates: [
         candidate('h100', { verdict: 'chosen', score: 0.5, inFlight: 1, weight: 4 }),
         candidate('mi300x', {
@@ -178,6 +179,20 @@ test('a request that was refused is told with what its client was told, and with
   expect(after).toMatch(/late +refused .* could not start it in time/)
 })
 
+test('an endpoint that was chosen beside a better prediction was tried, and the decision says so', () => {
+  const [decision] = record.decisions as [RequestRecord['decisions'][number]]
+  const pace = { score: 260, ttftMs: 39, tpotMs: 37 }
+  const candidates = [
+    candidate('big', { verdict: 'runner-up', score: 86, ttftMs: 13, tpotMs: 12 }),
+    candidate('plain', { verdict: 'chosen', ...pace, isGuess: true }),
+  ]
+  const said = 'Chosen to learn how fast it is'
+  const textOf = (explores: boolean) =>
+    whyText({ ...record, decisions: [{ ...decision, candidates, explores }] })
+  expect(textOf(true)).toContain(said)
+  expect(textOf(false)).not.toContain(said)
+})
+
 test('a request whose body named no model is told without one', () => {
   const refused = { code: 'invalid_json', message: 'The request body is not a JSON object.' }
   const text = whyText({ ...record, model: '', decisions: [], attempts: [], refused })
@@ -194,6 +209,7 @@ test('what fastest predicted is told beside what came, with the gate that each e
         atMs: 120,
         strategy: 'fastest',
         scoreMeaning: 'predicted milliseconds until the answer is complete',
+        explores: false,
         candidates: [
           candidate('rtx-4090', {
             verdict: 'chosen',

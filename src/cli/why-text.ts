@@ -23,6 +23,7 @@ export const requestRecord = z.object({
       strategy: z.string(),
       scoreMeaning: z.string(),
       leftOut: z.number().optional(),
+      explores: z.boolean().default(false),
       candidates: z.array(
         z.object({
           endpoint: z.string(),
@@ -178,7 +179,7 @@ const wordsWidthMin = 16
 
 /** What the table below says. */
 function meaningOf(
-  { scoreMeaning, candidates, leftOut = 0 }: RecordedDecision,
+  { scoreMeaning, candidates, leftOut = 0, explores }: RecordedDecision,
   { predicts, chosen }: { readonly predicts: boolean; readonly chosen: boolean },
 ): string[] {
   if (predicts) {
@@ -186,6 +187,9 @@ function meaningOf(
       'Predicted: the whole answer, its first token (counts more), each further one.',
       ...(candidates.some(({ isGuess }) => isGuess)
         ? ['"~" is a first guess: too little was measured there yet.']
+        : []),
+      ...(explores
+        ? ['Chosen to learn how fast it is, as now and then one of unknown speed is.']
         : []),
     ]
   }

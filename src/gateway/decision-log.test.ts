@@ -10,6 +10,7 @@ function record(id: string, decided: boolean, startedMs = 0): RequestRecord {
     scoreMeaning: '',
     candidates: [],
     leftOut: 0,
+    explores: false,
   }
   return {
     requestId: requestId(id),

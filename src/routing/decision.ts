@@ -59,4 +59,6 @@ export interface DecisionRecord {
   readonly candidates: readonly CandidateRecord[]
   /** Candidates that are not told of, in a fleet so large that telling costs more than deciding. */
   readonly leftOut: number
+  /** The chosen one was to be tried, whatever was predicted: nobody knows how fast it is yet. */
+  readonly explores: boolean
 }

@@ -182,6 +182,7 @@ export function recordOf(
     scoreMeaning: strategy.scoreMeaning,
     candidates,
     leftOut: endpoints.length - candidates.length,
+    explores: false,
   }
 }
 

@@ -11,6 +11,8 @@ export interface DecisionRow {
   readonly answeredModel: string | null
   /** Where it was tried last; null where it was nowhere. */
   readonly endpoint: string | null
+  /** How often it was tried, the rest of an answer that broke off included. */
+  readonly attempts: number
   readonly status: number
   /** `ok`, the code of the error that its client was told, or what came of the last attempt. */
   readonly outcome: string
@@ -24,6 +26,7 @@ export function decisionRow(record: RequestRecord): DecisionRow {
   return {
     ...{ requestId, arrivedAtMs, model, answeredModel },
     endpoint: last?.endpoint ?? null,
+    attempts: record.attempts.length,
     status,
     outcome: record.refused?.code ?? last?.outcome ?? 'the client left',
     ...{ ttftMs, totalMs },

@@ -19,6 +19,8 @@ import {
 export class Choice {
   /** None so far, or the one to send to. */
   best: EndpointModel | null = null
+  /** Whether the best is that because it is to be tried, whatever was predicted for it. */
+  explores = false
   readonly #chance: () => number
   /** Whether one that fits is looked for; else the best is taken, if it fits or not. */
   readonly #hold: boolean
@@ -31,7 +33,7 @@ export class Choice {
   /** Of how many equal ones the best was drawn. */
   #equals = 1
   /** Whether one of unknown speed is tried now; null until there is one. */
-  #explores: boolean | null = null
+  #tries: boolean | null = null
 
   constructor(chance: () => number, hold: boolean) {
     this.#chance = chance
@@ -45,9 +47,10 @@ export class Choice {
 
   clear(): void {
     this.best = null
+    this.explores = false
     this.#equals = 1
     this.#fits = false
-    this.#explores = null
+    this.#tries = null
   }
 
   compare(model: EndpointModel, request: DispatchRequest, facts: Facts, lossMax: number): void {
@@ -69,6 +72,7 @@ export class Choice {
     if (!fits && mustFit) return
     if (!isBetter && fits === this.#fits) return
     this.best = model
+    this.explores = isTry
     this.#misses = misses
     this.#costMs = costMs
     this.#fits = fits
@@ -78,8 +82,8 @@ export class Choice {
 
   #isToBeTried(model: EndpointModel, { tuning }: Facts): boolean {
     if (model.speed.isKnown || model.inFlight > 0) return false
-    this.#explores ??= this.#chance() < tuning.exploreShare
-    return this.#explores
+    this.#tries ??= this.#chance() < tuning.exploreShare
+    return this.#tries
   }
 
   #isBetter(misses: number, costMs: number): boolean {

@@ -25,26 +25,31 @@ type Draft = { -readonly [Field in keyof CandidateRecord]: CandidateRecord[Field
 /** Of a request that is sent. Made for every one, so it makes nothing but what is kept. */
 export function decisionRecord(
   outlook: Outlook,
-  waiting: Waiting,
-  chosen: EndpointModel,
-  urgency: Urgency,
-  nowMs: number,
+  decided: Decided & { readonly chosen: EndpointModel },
 ): DecisionRecord {
+  const { waiting, chosen, nowMs } = decided
   const told = worthTelling(outlook.group(waiting.request, nowMs), chosen)
-  return recordOf(outlook, told, { waiting, chosen, urgency, nowMs })
+  return recordOf(outlook, told, decided)
 }
 
 /** Of one that nobody took in time. */
 export function refusalRecord(outlook: Outlook, waiting: Waiting, nowMs: number): DecisionRecord {
   const { request } = waiting
   const told = mightHaveTaken(outlook.group(request, nowMs), request)
-  return recordOf(outlook, told, { waiting, chosen: null, urgency: 'leftover', nowMs })
+  return recordOf(outlook, told, {
+    waiting,
+    chosen: null,
+    explores: false,
+    urgency: 'leftover',
+    nowMs,
+  })
 }
 
 interface Decided {
   readonly waiting: Waiting
   /** Null where nobody takes it. */
   readonly chosen: EndpointModel | null
+  readonly explores: boolean
   readonly urgency: Urgency
   readonly nowMs: number
 }
@@ -52,7 +57,7 @@ interface Decided {
 function recordOf(
   outlook: Outlook,
   models: readonly EndpointModel[],
-  { waiting, chosen, urgency, nowMs }: Decided,
+  { waiting, chosen, explores, urgency, nowMs }: Decided,
 ): DecisionRecord {
   const { request } = waiting
   const facts = outlook.facts(waiting, urgency, nowMs)
@@ -86,6 +91,7 @@ function recordOf(
       'token and what a prefix hit saves count more',
     candidates,
     leftOut: outlook.group(request, nowMs).all.length - models.length,
+    explores,
   }
 }
 

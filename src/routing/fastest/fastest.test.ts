@@ -205,6 +205,19 @@ test('an idle one of unknown speed is tried now and then, until what it can do i
   expect(count('quick', 300)).toBe(100)
 })
 
+test('the record of a try says that no prediction decided', () => {
+  const tried = (chance: () => number) => {
+    const dispatcher = new Fastest({ chance, explain: true })
+    dispatcher.endpoints([endpoint('quick', { speed: speed(0.1) }), endpoint('plain', plainUrl)], 0)
+    dispatcher.arrive(request('a'))
+    const dispatch = dispatcher.next(0)
+    if (dispatch?.kind !== 'send') throw new Error('it should be sent')
+    return [dispatch.endpoint, dispatch.record?.explores]
+  }
+  expect(tried(() => 0)).toEqual(['plain', true])
+  expect(tried(() => 0.99)).toEqual(['quick', false])
+})
+
 test('one client with a hundred requests does not make another wait behind all of them', () => {
   const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
   const dispatcher = fastest([endpoint('only', { limits, speed: speed(0.01) })])

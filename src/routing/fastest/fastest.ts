@@ -242,8 +242,9 @@ export class Fastest implements Dispatcher {
     nowMs: number,
   ): Dispatch {
     const { request } = waiting
+    const { explores } = this.#choice
     const record = this.#explain
-      ? decisionRecord(this.#outlook, waiting, model, urgency, nowMs)
+      ? decisionRecord(this.#outlook, { waiting, chosen: model, explores, urgency, nowMs })
       : null
     if (request.workUnits !== null) {
       this.#room.send(waiting)
