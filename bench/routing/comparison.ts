@@ -66,7 +66,8 @@ export interface Verdict {
   readonly goodputHolds: boolean
   /** The lowest p99 TTFT of rivals that keep the targets of 95 %; null when none does. */
   readonly quickest: Pair | null
-  readonly ttftHolds: boolean
+  /** Null without such a rival: a goal that nobody could have missed is not held. */
+  readonly ttftHolds: boolean | null
 }
 
 /** Less than what is shown: a tenth of a point of attainment, a hundredth of the time. */
@@ -117,7 +118,8 @@ export function verdictOf(results: Results, at: At): Verdict | null {
     goodputHolds: isAsGood(best.own.attainment.mean, best.cell.attainment.mean),
     quickest,
     ttftHolds:
-      quickest === null ||
-      quickest.own.ttftP99Ms.mean <= quickest.cell.ttftP99Ms.mean * sameTtftRatio,
+      quickest === null
+        ? null
+        : quickest.own.ttftP99Ms.mean <= quickest.cell.ttftP99Ms.mean * sameTtftRatio,
   }
 }

@@ -137,6 +137,6 @@ function verdictCells(
     quickest === null
       ? 'none'
       : `${own99(quickest.cell)} ${quickest.policy}${beside(quickest.own, own99(quickest.own))}`,
-    verdict(ttftHolds, 'lowest'),
+    ttftHolds === null ? 'not compared' : verdict(ttftHolds, 'lowest'),
   ]
 }
