@@ -63,7 +63,8 @@ test('a step factor makes the device slower, and its host stays the same', () =>
 
 test.each([
   { text: 'endpoints:\n\t- {}\n', error: 'f.yaml:2: not YAML' },
-  { text: 'nodes: []\n', error: 'f.yaml:1: endpoints: found nothing, allowed: a list' },
+  { text: '{}\n', error: 'f.yaml:1: endpoints: found nothing, allowed: a list' },
+  { text: 'emulators: []\n', error: 'f.yaml:1: found the key emulators, allowed: endpoints' },
   {
     text: 'endpoints:\n  - name: a\n    device: l4\n    seats: 3\n',
     error:

@@ -95,7 +95,9 @@ export function parseFleetFile(text: string, source: string): readonly FleetEndp
   const found: unknown = document.toJS()
   const parsed = fleet.safeParse(found)
   if (!parsed.success) {
-    const [issue] = parsed.error.issues
+    // Before what is missing: a slip in a key is both, and an emulated fleet has another one.
+    const { issues } = parsed.error
+    const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]
     return fail(issue?.path ?? [], issue === undefined ? 'not a fleet' : problemOf(issue, found))
   }
   const endpoints: FleetEndpoint[] = []
