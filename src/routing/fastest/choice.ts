@@ -16,6 +16,9 @@ import {
   newJudgement,
 } from '#routing/fastest/judge.ts'
 
+/** More than any answer takes: those that are to be tried come first, and are compared as ever. */
+const beforeAllKnownMs = 1e12
+
 export class Choice {
   /** None so far, or the one to send to. */
   best: EndpointModel | null = null
@@ -62,7 +65,7 @@ export class Choice {
     if (judgement.gate !== 'none' && mustFit) return
     const misses = request.constraint?.misses(model.id) ?? 0
     const isTry = isInTokens && this.#isToBeTried(model, facts)
-    const costMs = isTry ? 0 : costOf(judgement, facts)
+    const costMs = costOf(judgement, facts) - (isTry ? beforeAllKnownMs : 0)
     const isBetter = this.#isBetter(misses, costMs)
     if (!isBetter && this.#fits) return
     if (judgement.gate === 'none' && isInTokens) {
@@ -81,7 +84,7 @@ export class Choice {
   }
 
   #isToBeTried(model: EndpointModel, { tuning }: Facts): boolean {
-    if (model.speed.isKnown || model.inFlight > 0) return false
+    if (!model.speed.isUnheardOf || model.inFlight > 0) return false
     this.#tries ??= this.#chance() < tuning.exploreShare
     return this.#tries
   }

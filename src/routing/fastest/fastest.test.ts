@@ -411,6 +411,15 @@ test('of two that nobody knows, the one with more weight is thought to be faster
   expect(obeyed(dispatcher, 0)).toEqual(['a > strong'])
 })
 
+test('one whose weight says that it is weak is not tried beside a stronger one', () => {
+  const dispatcher = new Fastest({ chance: () => 0, explain: false })
+  const weighted = (name: string, weight: number) =>
+    endpoint(name, { ...plainUrl, view: { ...endpointView(name), weight } })
+  dispatcher.endpoints([weighted('weak', 1), weighted('strong', 3)], 0)
+  dispatcher.arrive(request('a'))
+  expect(obeyed(dispatcher, 0)).toEqual(['a > strong'])
+})
+
 test('of equal ones each gets its part, wherever it stands in the list', () => {
   const counts = new Map<string, number>()
   const dispatcher = fastest(['a', 'b', 'c'].map((name) => endpoint(name)))

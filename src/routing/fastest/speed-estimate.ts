@@ -47,6 +47,8 @@ export class SpeedEstimate {
   #linear: Float64Array
   #guessed: boolean
   readonly #learns: boolean
+  /** A user's weight says something of it. */
+  readonly #isWeighted: boolean
   #decodeSamples = 0
   #prefillSamples = 0
   #wholeSamples = 0
@@ -54,6 +56,7 @@ export class SpeedEstimate {
   /** `strength` is what the user says of it, 1 for the mean of all: it makes a guess a better one. */
   constructor(told: StepSpeed | null, strength: number, learns: boolean) {
     this.#learns = learns
+    this.#isWeighted = strength !== 1
     this.#guessed = told === null
     if (told === null && strength > 0) {
       const slower = Math.min(correctionMax, Math.max(correctionMin, 1 / strength))
@@ -85,6 +88,11 @@ export class SpeedEstimate {
       this.#wholeSamples >= wholeSamplesEnough ||
       (this.#decodeSamples >= decodeSamplesEnough && this.#prefillSamples >= prefillSamplesEnough)
     )
+  }
+
+  /** Whether nothing is known of it, not even what its user thinks of it. */
+  get isUnheardOf(): boolean {
+    return !this.#isWeighted && !this.isKnown
   }
 
   /** A step in which so many answers with so much context get a token. */

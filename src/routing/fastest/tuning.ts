@@ -55,9 +55,10 @@ export interface FastestTuning {
   /** A late request is refused after so many times its TTFT target. */
   readonly lateCapRatio: number
   /**
-   * Of the requests that find an idle endpoint of unknown speed, this part goes there, whatever the
-   * guess says: else a quick one is never found out beside one that is known. After three answers
-   * it is known; more at once would give a slow one to everybody who comes first.
+   * Of the requests that find an idle endpoint of unknown speed and no weight of its own, this part
+   * goes there, whatever the guess says: else a quick one is never found out beside one that is
+   * known. After three answers it is known; more at once would give a slow one to everybody who
+   * comes first.
    */
   readonly exploreShare: number
   /** Waiting requests that are looked at each time, the most urgent first. More changes nothing. */
