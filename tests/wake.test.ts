@@ -125,7 +125,7 @@ test('where it has no place it is told why', async () => {
   const answer = await chat(gateway.url)
   expect(answer.status).toBe(503)
   expect(await answer.json()).toMatchObject({
-    error: { message: expect.stringMatching(/there is no place to wake it: it needs 42.2 GiB/) },
+    error: { message: expect.stringMatching(/there is no place to start it: it needs 42.2 GiB/) },
   })
 })
 

@@ -135,7 +135,7 @@ function refusalOf(
   if (state === 'no-place') {
     return new MotleyError(
       'no_ready_endpoint',
-      `"${model}" sleeps, and there is no place to wake it: ${because ?? 'nothing has room for it'}.`,
+      `"${model}" runs nowhere, and there is no place to start it: ${because ?? 'nothing has room for it'}.`,
       {
         retryAfterSeconds:
           retryMs === null ? noPlaceRetrySeconds : Math.max(1, Math.ceil(retryMs / 1_000)),
