@@ -205,6 +205,26 @@ test('an idle one of unknown speed is tried now and then, until what it can do i
   expect(count('quick', 300)).toBe(100)
 })
 
+test.each([
+  { as: 'live', count: 40, targets: { ttftMs: 60_000, tpotMs: 100 }, doneMs: 1_000 },
+  { as: 'late', count: 40, targets: { ttftMs: 2_000, tpotMs: 100 }, doneMs: 5_000 },
+])("$as ones that may only go where there is no room stand in nobody else's way", (which) => {
+  const { count, targets, doneMs } = which
+  const alone = { limits: { seats: 1, kvTokens: 50_000, batchTokens: 2048 } }
+  const dispatcher = fastest([endpoint('a', alone), endpoint('b', alone)])
+  for (const id of ['x', 'y']) dispatcher.arrive(request(id), 0)
+  const [first] = obeyed(dispatcher, 0)
+  const [id, , from] = (first ?? '').split(' ') as [string, string, string]
+  // What broke off at one endpoint may only go on at the other, which is busy.
+  const rest = { targets, excluded: [endpointId(from)] }
+  for (let at = 0; at < count; at++) dispatcher.arrive(request(`rest-${at}`, rest), 0)
+  dispatcher.arrive(request('free', { targets, arrivedAtMs: 1 }), 1)
+  expect(obeyed(dispatcher, 1)).toEqual([])
+  expect(obeyed(dispatcher, doneMs - 1)).toEqual([])
+  dispatcher.done(requestId(id), answered, doneMs)
+  expect(obeyed(dispatcher, doneMs)).toEqual([`free > ${from}`])
+})
+
 test('the record of a try says that no prediction decided', () => {
   const tried = (chance: () => number) => {
     const dispatcher = new Fastest({ chance, explain: true })

@@ -32,7 +32,7 @@ import { Outlook } from '#routing/fastest/outlook.ts'
 import type { Stream } from '#routing/fastest/stream.ts'
 import { defaultTuning, type FastestTuning } from '#routing/fastest/tuning.ts'
 import type { Waiting } from '#routing/fastest/waiting-line.ts'
-import { WaitingRoom } from '#routing/fastest/waiting-room.ts'
+import { isKept, WaitingRoom } from '#routing/fastest/waiting-room.ts'
 import type { Job } from '#routing/fastest/work-ledger.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { firstRefusal, isPassing, routeRequest, whyNone } from '#routing/route.ts'
@@ -67,7 +67,7 @@ export class Fastest implements Dispatcher {
     this.#explain = explain
     this.#tuning = { ...defaultTuning, ...tuning }
     this.#outlook = new Outlook(this.#tuning)
-    this.#room = new WaitingRoom(this.#tuning.lateShare)
+    this.#room = new WaitingRoom(this.#tuning.lateShare, (waiting) => this.#hasWhere(waiting))
     this.#choice = new Choice(chance, this.#tuning.hold)
   }
 
@@ -105,12 +105,12 @@ export class Fastest implements Dispatcher {
     }
     room.expire(nowMs)
     const { liveWindow, lateWindow } = this.#tuning
-    for (const { late, lateTurns } of room.lines) {
-      const [first] = late
-      if (first === undefined || !lateTurns.isDue) continue
-      const dispatch = this.#try(first, 'late-turn', nowMs)
+    for (const line of room.lines) {
+      if (!line.lateTurns.isDue) continue
+      const first = room.nextLate(line)
+      const dispatch = first === undefined ? null : this.#try(first, 'late-turn', nowMs)
       if (dispatch === null) continue
-      lateTurns.taken()
+      line.lateTurns.taken()
       return dispatch
     }
     for (const waiting of room.first('live', liveWindow)) {
@@ -191,6 +191,19 @@ export class Fastest implements Dispatcher {
     if (!this.#isThere(model)) return
     if (this.#room.size > 0) this.#touched.add(model)
     this.#outlook.noteMoved(model, nowMs)
+  }
+
+  /**
+   * Whether one of those that it was not compared with yet, or that something happened at, may take
+   * it: who was tried elsewhere, or is kept by rules to what is full, holds up nobody behind it.
+   */
+  #hasWhere(waiting: Waiting): boolean {
+    if (waiting.fresh || !isKept(waiting)) return true
+    const { excluded, constraint } = waiting.request
+    for (const { id } of this.#touched) {
+      if (!excluded.includes(id) && (constraint?.refuse(id) ?? null) === null) return true
+    }
+    return false
   }
 
   #isThere(model: EndpointModel): boolean {

@@ -6,18 +6,32 @@ import { FairTurns } from '#routing/fastest/fair-turns.ts'
 import { urgencyOrder, type Waiting, WaitingLine } from '#routing/fastest/waiting-line.ts'
 import { ChurnMap } from '#std/churn.ts'
 
+/**
+ * So many that have nowhere to go now are passed over, to find who has. An endpoint that is killed
+ * leaves about as many rests of answers as it has seats, and none of them may go back to it.
+ */
+const passedOverMax = 256
+
+/** Whether it may not go everywhere: it failed somewhere, or rules and script keep it away. */
+export function isKept({ request: { excluded, constraint } }: Waiting): boolean {
+  return excluded.length > 0 || constraint !== null
+}
+
 export class WaitingRoom {
   /** Those in which somebody waits or waited. */
   readonly lines: WaitingLine[] = []
   readonly #lateShare: number
+  readonly #hasWhere: (waiting: Waiting) => boolean
   readonly #lineOf = new ByTaskAndModel<WaitingLine>()
   readonly #byId = new ChurnMap<RequestId, Waiting>()
   readonly #turns = new FairTurns()
   readonly #first: Waiting[] = []
   #nextLateAtMs = Number.POSITIVE_INFINITY
 
-  constructor(lateShare: number) {
+  /** `hasWhere`: whether an endpoint that is worth a look may take it. */
+  constructor(lateShare: number, hasWhere: (waiting: Waiting) => boolean) {
     this.#lateShare = lateShare
+    this.#hasWhere = hasWhere
   }
 
   get size(): number {
@@ -59,20 +73,39 @@ export class WaitingRoom {
   }
 
   /**
-   * The most urgent ones, live or late, so many of each line, in one order for all: endpoints may
-   * serve several models. Valid until the next call.
+   * The most urgent ones, live or late, that have somewhere to go: so many of each line, in one
+   * order for all, as endpoints may serve several models. Valid until the next call.
    */
   first(which: 'live' | 'late', ofLineMax: number): readonly Waiting[] {
     const first = this.#first
     first.length = 0
     let lines = 0
     for (const line of this.lines) {
-      const list = line[which]
-      const count = Math.min(list.length, ofLineMax)
-      if (count > 0) lines++
-      for (let at = 0; at < count; at++) first.push(list[at] as Waiting)
+      const before = first.length
+      this.#take(line[which], ofLineMax)
+      if (first.length > before) lines++
     }
     return lines > 1 ? first.sort(urgencyOrder) : first
+  }
+
+  /** The late one of a line whose turn is next. Valid as `first` is. */
+  nextLate(line: WaitingLine): Waiting | undefined {
+    this.#first.length = 0
+    this.#take(line.late, 1)
+    return this.#first[0]
+  }
+
+  #take(list: readonly Waiting[], countMax: number): void {
+    const first = this.#first
+    const end = Math.min(list.length, countMax + passedOverMax)
+    let left = countMax
+    for (let at = 0; at < end && left > 0; at++) {
+      const waiting = list[at] as Waiting
+      if (!this.#hasWhere(waiting)) continue
+      first.push(waiting)
+      // Looked at once by itself, or those who may go nowhere take all places again.
+      if (!waiting.fresh || !isKept(waiting)) left--
+    }
   }
 
   /** Moves those whose time is over to the late ones. */
