@@ -42,6 +42,7 @@ describe('what it finds', () => {
           kvTokens: null,
         },
         supportsStreamUsage: true,
+        continuation: expect.objectContaining({ kind: 'assistant-prefill' }),
       },
     ])
   })
