@@ -132,9 +132,10 @@ test.each([
   const url = await rawServer((socket) => {
     if (text !== '') socket.write(text)
   })
-  expect(await opened()(url, { timeoutMs: 150 })).toEqual({
+  // Connecting takes its part of the limit, on a busy machine a tenth of a second.
+  expect(await opened()(url, { timeoutMs: 1_000 })).toEqual({
     kind: 'answer-timeout',
-    detail: 'it did not answer within 150 ms',
+    detail: 'it did not answer within 1000 ms',
   })
 })
 
@@ -144,7 +145,7 @@ test('an answer that drips is cut off at the same limit', async () => {
     const drip = setInterval(() => socket.write('.'), 20)
     socket.on('close', () => clearInterval(drip))
   })
-  expect((await opened()(url, { timeoutMs: 200 })).kind).toBe('answer-timeout')
+  expect((await opened()(url, { timeoutMs: 1_000 })).kind).toBe('answer-timeout')
 })
 
 // What a name or address that leads nowhere brings depends on the network this runs in: a prompt
