@@ -100,7 +100,9 @@ class ModelTries {
     for (;;) {
       const place = await this.#place()
       if (place.kind !== 'place') return place
-      const end = this.#settle(place, await this.#attempt(place))
+      const came = await this.#attempt(place)
+      this.#state.leftFrom(place.sent.endpoint)
+      const end = this.#settle(place, came)
       if (end !== null) return end
     }
   }
@@ -141,12 +143,12 @@ class ModelTries {
     }
   }
 
-  async #attempt({ sent, served, rest, constraint }: Place): Promise<AttemptEnd> {
+  #attempt({ sent, served, rest, constraint }: Place): Promise<AttemptEnd> {
     const exchange = this.#exchange
     exchange.attemptsBegun++
     exchange.answeredBy = sent.endpoint.id
     exchange.answeredModel = this.#model
-    const end = await attempt({
+    return attempt({
       exchange,
       sent,
       model: this.#model,
@@ -156,8 +158,6 @@ class ModelTries {
       mayResend: this.#mayResend,
       nowMs: this.#state.nowMs,
     })
-    this.#state.leftFrom(sent.endpoint)
-    return end
   }
 
   /** Null where another try is worth it. */
