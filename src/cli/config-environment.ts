@@ -1,5 +1,4 @@
 /** `MOTLEY_…` environment variables: one for each single-valued setting of two sections. */
-
 import { scalarPaths } from '#core/config/json-schema.ts'
 import { didYouMean } from '#std/closest.ts'
 

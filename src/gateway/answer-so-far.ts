@@ -3,7 +3,6 @@
  * when this one breaks off. Frames are kept as they went out, and read only then: most answers are
  * whole before anybody has to look into them.
  */
-
 import { AnswerRest } from '#gateway/answer-rest.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
@@ -26,7 +25,7 @@ export class AnswerSoFar {
   /** Whether all engines would say the same; null until somebody asks. */
   #isRepeatable: boolean | null = null
   /** Those that would not go on with what another engine had begun. */
-  readonly #unwilling = new Set<Endpoint>()
+  readonly #unwilling: Endpoint[] = []
 
   constructor(continuation: AnswerContinuation, body: Buffer) {
     this.#continuation = continuation
@@ -74,10 +73,17 @@ export class AnswerSoFar {
     return new AnswerRest(continuation, { head, splices, given, repeats: '', endsOnly })
   }
 
+  /** It refused to; false when it had done so before. */
+  refusedBy(endpoint: Endpoint): boolean {
+    if (this.#unwilling.includes(endpoint)) return false
+    this.#unwilling.push(endpoint)
+    return true
+  }
+
   /** By taking it up, or by saying all of it again. */
   #wayAt(endpoint: Endpoint): 'rest' | 'again' | null {
     if (!this.canGoOn) return null
-    if (this.#text === '' || this.#unwilling.has(endpoint)) return 'again'
+    if (this.#text === '' || this.#unwilling.includes(endpoint)) return 'again'
     if (this.#fieldsFor(endpoint) !== null) return 'rest'
     this.#isRepeatable ??= this.#continuation.isRepeatable(this.#body)
     return this.#isRepeatable ? 'again' : null
@@ -87,13 +93,6 @@ export class AnswerSoFar {
   #fieldsFor({ continuation }: Endpoint): Readonly<Record<string, unknown>> | null {
     if (!this.#continuation.needsPrefill) return {}
     return continuation.kind === 'assistant-prefill' ? continuation.fields : null
-  }
-
-  /** It refused to; false when it had done so before. */
-  refusedBy(endpoint: Endpoint): boolean {
-    if (this.#unwilling.has(endpoint)) return false
-    this.#unwilling.add(endpoint)
-    return true
   }
 
   #read(): void {

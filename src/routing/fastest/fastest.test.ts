@@ -1,60 +1,11 @@
 import { expect, test } from 'vitest'
 import { endpointId, requestId } from '#core/ids.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
-import type { DispatchEndpoint, Dispatcher } from '#routing/dispatcher.ts'
-import { Fastest } from '#routing/fastest/fastest.ts'
+import type { Dispatcher } from '#routing/dispatcher.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
-import { seededChance } from '#std/seeded-chance.ts'
 import { dispatchRequest as request } from '#testing/dispatch-request.ts'
 import { endpointView } from '#testing/endpoint-view.ts'
-
-/** Reads 1,000 prompt tokens in about `second`, and decodes a token in a fiftieth of it. */
-const speed = (second: number): StepSpeed => ({
-  fixedMs: 0,
-  linearMs: [
-    [1, 20 * second],
-    [2048, 2_048 * second],
-  ],
-  decodeMsPerContextToken: 0,
-  prefillMsPerTokenPair: 0,
-})
-
-function endpoint(name: string, more: Partial<DispatchEndpoint> = {}): DispatchEndpoint {
-  return {
-    view: endpointView(name),
-    serves: () => true,
-    limits: { seats: 8, kvTokens: 50_000, batchTokens: 2048 },
-    speed: speed(1),
-    ...more,
-  }
-}
-
-const plainUrl: Partial<DispatchEndpoint> = {
-  limits: { seats: null, kvTokens: null, batchTokens: null },
-  speed: null,
-}
-
-function fastest(endpoints: readonly DispatchEndpoint[], explain = false): Dispatcher {
-  const dispatcher: Dispatcher = new Fastest({ chance: seededChance(1), explain })
-  dispatcher.endpoints(endpoints, 0)
-  return dispatcher
-}
-
-const answered = { kind: 'answered', cachedTokens: null, tokens: null } as const
-
-/** What is done at this time, as "request > endpoint" or "request ! reason". */
-function obeyed(dispatcher: Dispatcher, nowMs: number): string[] {
-  const done: string[] = []
-  for (;;) {
-    const dispatch = dispatcher.next(nowMs)
-    if (dispatch === null) return done
-    done.push(
-      dispatch.kind === 'send'
-        ? `${dispatch.request.id} > ${dispatch.endpoint}`
-        : `${dispatch.request.id} ! ${dispatch.because.kind}`,
-    )
-  }
-}
+import { answered, endpoint, fastest, obeyed, plainUrl, speed } from '#testing/fastest-endpoints.ts'
 
 test('a lone request goes to the endpoint that is done first', () => {
   const dispatcher = fastest([endpoint('slow', { speed: speed(3) }), endpoint('quick')])
@@ -87,13 +38,6 @@ test('with one endpoint nobody waits while it has room', () => {
   const dispatcher = fastest([endpoint('only')])
   for (const name of ['a', 'b', 'c']) dispatcher.arrive(request(name, { promptTokens: 100 }), 0)
   expect(obeyed(dispatcher, 0)).toEqual(['a > only', 'b > only', 'c > only'])
-})
-
-test('a plain URL that nobody knows anything of gets its requests at once', () => {
-  const dispatcher = fastest([endpoint('url', plainUrl)])
-  const names = Array.from({ length: 20 }, (_, index) => `r${index}`)
-  for (const name of names) dispatcher.arrive(request(name), 0)
-  expect(obeyed(dispatcher, 0)).toEqual(names.map((name) => `${name} > url`))
 })
 
 test('a request waits for an endpoint that will serve it in time, and is bound as one can', () => {
@@ -176,35 +120,6 @@ test('an endpoint that turns slow is found out, and the others get its requests'
   expect(chosen.slice(-20)).toEqual(Array(20).fill('b'))
 })
 
-test('an idle one of unknown speed is tried now and then, until what it can do is known', () => {
-  const dispatcher = fastest([
-    endpoint('known', { speed: speed(0.1) }),
-    endpoint('quick', plainUrl),
-    endpoint('slow', plainUrl),
-  ])
-  const stepMs: Record<string, number> = { known: 2, quick: 1, slow: 100 }
-  const sent: string[] = []
-  for (let at = 0; at < 400; at++) {
-    const arrivedAtMs = at * 20_000
-    dispatcher.arrive(request(`r${at}`, { arrivedAtMs }), arrivedAtMs)
-    const [, , to = ''] = obeyed(dispatcher, arrivedAtMs)[0]?.split(' ') ?? []
-    sent.push(to)
-    const id = requestId(`r${at}`)
-    let nowMs = arrivedAtMs + 25 * (stepMs[to] ?? 0)
-    dispatcher.firstToken(id, nowMs)
-    for (let token = 0; token < 20; token++) {
-      nowMs += stepMs[to] ?? 0
-      dispatcher.tokens(id, 1, nowMs)
-    }
-    dispatcher.done(id, answered, nowMs)
-    obeyed(dispatcher, nowMs)
-  }
-  const count = (name: string, from: number) => sent.slice(from).filter((to) => to === name).length
-  expect(count('slow', 0)).toBe(3)
-  expect(count('known', 0)).toBeGreaterThan(10)
-  expect(count('quick', 300)).toBe(100)
-})
-
 test.each([
   { as: 'live', count: 40, targets: { ttftMs: 60_000, tpotMs: 100 }, doneMs: 1_000 },
   { as: 'late', count: 40, targets: { ttftMs: 2_000, tpotMs: 100 }, doneMs: 5_000 },
@@ -223,19 +138,6 @@ test.each([
   expect(obeyed(dispatcher, doneMs - 1)).toEqual([])
   dispatcher.done(requestId(id), answered, doneMs)
   expect(obeyed(dispatcher, doneMs)).toEqual([`free > ${from}`])
-})
-
-test('the record of a try says that no prediction decided', () => {
-  const tried = (chance: () => number) => {
-    const dispatcher = new Fastest({ chance, explain: true })
-    dispatcher.endpoints([endpoint('quick', { speed: speed(0.1) }), endpoint('plain', plainUrl)], 0)
-    dispatcher.arrive(request('a'))
-    const dispatch = dispatcher.next(0)
-    if (dispatch?.kind !== 'send') throw new Error('it should be sent')
-    return [dispatch.endpoint, dispatch.record?.explores]
-  }
-  expect(tried(() => 0)).toEqual(['plain', true])
-  expect(tried(() => 0.99)).toEqual(['quick', false])
 })
 
 test('one client with a hundred requests does not make another wait behind all of them', () => {
@@ -367,23 +269,6 @@ test('an answer in one piece is no silence: others are sent beside it', () => {
   })
 })
 
-test('answers in one piece teach how fast an endpoint is', () => {
-  const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
-  let nowMs = 0
-  const chosen: string[] = []
-  for (let round = 0; round < 150; round++) {
-    nowMs += 60_000
-    const id = requestId(`r${round}`)
-    dispatcher.arrive(request(id, { streams: false, arrivedAtMs: nowMs }), nowMs)
-    const dispatch = dispatcher.next(nowMs)
-    if (dispatch?.kind !== 'send') throw new Error('it should be sent')
-    chosen.push(dispatch.endpoint)
-    nowMs += dispatch.endpoint === 'a' ? 40_000 : 4_000
-    dispatcher.done(id, { ...answered, tokens: 100 }, nowMs)
-  }
-  expect(chosen.slice(-20)).toEqual(Array(20).fill('b'))
-})
-
 test('work that is not counted in tokens goes where less of it is, and no further than a second', () => {
   const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
   const work = { task: 'embedding', streams: false, workUnits: 100, service: 'standard' } as const
@@ -406,38 +291,6 @@ test('work that is not counted in tokens goes where less of it is, and no furthe
   expect(obeyed(dispatcher, 1_000)).toEqual([expect.stringMatching(/^chat > /)])
   for (const [id = ''] of sent) dispatcher.done(requestId(id), answered, 1_400)
   expect(obeyed(dispatcher, 1_400)).toHaveLength(12 - sent.length)
-})
-
-test('one that nobody knows is asked for one thing at a time, unless there is no other', () => {
-  const dispatcher = fastest([endpoint('a', plainUrl), endpoint('b', plainUrl)])
-  for (const name of ['x', 'y', 'z']) dispatcher.arrive(request(name), 0)
-  const sent = obeyed(dispatcher, 0)
-  expect(sent.map((line) => line.split(' > ')[1]).toSorted()).toEqual(['a', 'b'])
-  // Whoever answers first is the one to ask again.
-  const [first = ''] = sent
-  dispatcher.firstToken(requestId(first.split(' > ')[0] ?? ''), 200)
-  expect(obeyed(dispatcher, 200)).toEqual([`z > ${first.split(' > ')[1]}`])
-
-  const alone = fastest([endpoint('only', plainUrl)])
-  for (const name of ['x', 'y', 'z']) alone.arrive(request(name), 0)
-  expect(obeyed(alone, 0)).toHaveLength(3)
-})
-
-test('of two that nobody knows, the one with more weight is thought to be faster', () => {
-  const weighted = (name: string, weight: number) =>
-    endpoint(name, { ...plainUrl, view: endpointView(name, { weight }) })
-  const dispatcher = fastest([weighted('weak', 100), weighted('strong', 300)])
-  dispatcher.arrive(request('a'), 0)
-  expect(obeyed(dispatcher, 0)).toEqual(['a > strong'])
-})
-
-test('one whose weight says that it is weak is not tried beside a stronger one', () => {
-  const dispatcher = new Fastest({ chance: () => 0, explain: false })
-  const weighted = (name: string, weight: number) =>
-    endpoint(name, { ...plainUrl, view: { ...endpointView(name), weight } })
-  dispatcher.endpoints([weighted('weak', 1), weighted('strong', 3)], 0)
-  dispatcher.arrive(request('a'))
-  expect(obeyed(dispatcher, 0)).toEqual(['a > strong'])
 })
 
 test('of equal ones each gets its part, wherever it stands in the list', () => {
