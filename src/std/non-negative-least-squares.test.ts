@@ -37,6 +37,13 @@ test('a variable of which nothing is said is zero', () => {
   expect([...squares.solve()]).toEqual([3, 0])
 })
 
+test('a feature whose square is lost to rounding says nothing', () => {
+  const squares = new NonNegativeLeastSquares(2)
+  squares.add([1e-160, 2], 6, 1)
+  squares.add([1e-161, 0], 1e-161, 1)
+  expect([...squares.solve()]).toEqual([0, 3])
+})
+
 test('no step away from the solution lowers the sum of squares', () => {
   const value = fc.double({ min: -10, max: 10, noNaN: true })
   const row = fc.tuple(fc.array(value, { minLength: 4, maxLength: 4 }), value)

@@ -30,7 +30,7 @@ export class NonNegativeLeastSquares {
     }
   }
 
-  /** A variable of which no row says anything is 0. */
+  /** A variable of which no row says anything, or nothing above rounding to zero, is 0. */
   solve(): Float64Array {
     const free: number[] = []
     let solution = new Float64Array(this.#count)
@@ -62,7 +62,7 @@ export class NonNegativeLeastSquares {
     let most = tolerance
     for (let row = 0; row < count; row++) {
       const square = this.#products[row * count + row] as number
-      if (square === 0 || free.includes(row)) continue
+      if (square < squareMin || free.includes(row)) continue
       let gain = this.#values[row] as number
       for (let column = 0; column < count; column++) {
         gain -= (this.#products[row * count + column] as number) * (solution[column] as number)
@@ -120,5 +120,7 @@ const partUntilZero = (from: number, to: number) => (from <= 0 ? 0 : from / (fro
 const tolerance = 1e-10
 /** Variables that say the same are parted by a rounding and not by a division by zero. */
 const ridge = 1e-13
+/** The square of a feature that is smaller has lost its digits, and {@link ridge} of it would be zero. */
+const squareMin = Number.MIN_VALUE / ridge / Number.EPSILON
 /** Each round frees one, and few go back: three times as many is what Lawson and Hanson allow. */
 const roundsMax = (variables: number) => 3 * variables
