@@ -7,6 +7,7 @@ import type { Placement } from '#cli/placement-question.ts'
 import { counted, unplacedBecause } from '#cli/plan-text.ts'
 import { scoreLines } from '#cli/score-text.ts'
 import { paint } from '#cli/terminal.ts'
+import { unheardState, unheardText } from '#cli/unheard-text.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 
@@ -102,7 +103,9 @@ export function deploymentWhyText(why: WhyPlacement, deployment: string, nowMs: 
   const replicas = replicasIn(picture.replicas).filter(
     ({ placed }) => placed?.deployment === deployment,
   )
-  const ready = replicas.filter(({ reported }) => reported?.state === 'ready').length
+  const ready = replicas.filter(
+    ({ presence, reported }) => presence === 'ready' && reported?.state === 'ready',
+  ).length
   const wanted = standing?.wanted ?? 0
   const first = `${paint('bold', deployment)}: ${counted(wanted, 'replica')} wanted, ${ready} ready; by ${originText(standing?.origin)}.`
   return [
@@ -133,14 +136,16 @@ function originText(origin: string | undefined): string {
 }
 
 function replicaLines(why: WhyPlacement, replica: ShownReplica, nowMs: number): string[] {
-  const { spec, nodeName, placed, reported, presence } = replica
+  const { spec, nodeName, placed, reported } = replica
   if (placed === null) return []
-  const state = presence === 'ready' ? (reported?.state ?? 'not told yet') : `node ${presence}`
+  const state = unheardState(replica) ?? reported?.state ?? 'not told yet'
+  const unheard = unheardText(replica)
   const { engine, backend, contextTokens, slots, devices } = placed
   const plan = why.plans.find(({ id }) => id === placed.plan)
   const reason = plan === undefined ? '' : `, made because ${plan.because}`
   return [
     `${paint('bold', spec.id)} on ${nodeName} (${devices.join(', ')}): ${state}`,
+    ...(unheard === null ? [] : indented(unheard)),
     ...indented(`${engine} on ${backend}, context ${contextTokens}, ${counted(slots, 'slot')}`),
     ...indented(`for ${agoText(nowMs - placed.wantedAtMs)}, by ${placed.plan}${reason}`),
     ...indented(placed.because),

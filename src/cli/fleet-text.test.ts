@@ -61,10 +61,12 @@ const replica = (
   more: object = {},
   presence = 'ready',
   draining = false,
+  silentMs: number | null = 1_000,
 ) => ({
   spec: { id, model: 'llama-3.1-8b', source: `hf:org/${id}`, contextTokens: null, slots: null },
   nodeName: 'rack-4',
   presence,
+  silentMs,
   draining,
   reported:
     state === null
@@ -106,7 +108,9 @@ const replicas = [
       'It runs on the CPU although there is NVIDIA GeForce RTX 4090. llama.cpp llama-server on cuda: there is no program "llama-server" on the PATH of the agent.',
     ],
   }),
-  replica('lost-1', 'ready', {}, 'lost'),
+  replica('lost-1', 'ready', {}, 'lost', false, 200_000),
+  replica('silent-1', 'ready', {}, 'suspect', false, 20_000),
+  replica('away-1', null, {}, 'suspect', false, null),
   replica('asked', null),
   replica('kept', null, {}, 'ready', true),
 ]
@@ -133,6 +137,10 @@ const pages = [
   replicasText({ replicas: [] }),
   ...replicas.slice(0, 2).map((one) => replicaInfoText(replicaAnswer.parse(one), nowMs)),
   replicaInfoText(replicaAnswer.parse(replica('asked', null)), nowMs),
+  replicaInfoText(
+    replicaAnswer.parse(replica('lost-1', 'ready', {}, 'lost', false, 200_000)),
+    nowMs,
+  ),
   benchmarkText({ now: speed, before: null }),
   benchmarkText({
     now: speed,

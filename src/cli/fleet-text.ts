@@ -5,6 +5,7 @@ import { lastEnd, lastEndText } from '#cli/last-end-text.ts'
 import { bytesText, memoryCell } from '#cli/quantity.ts'
 import { sharedMachines } from '#cli/shared-machines.ts'
 import { tableLines } from '#cli/table.ts'
+import { unheardState, unheardText } from '#cli/unheard-text.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 
@@ -154,6 +155,8 @@ export const replicaAnswer = z.object({
   }),
   nodeName: z.string(),
   presence: z.string(),
+  /** Of its node; an earlier controller does not tell. */
+  silentMs: z.number().nullish(),
   draining: z.boolean(),
   reported: z
     .object({
@@ -199,7 +202,10 @@ export function replicasText({ replicas }: z.infer<typeof replicasAnswer>): stri
   const alarms = replicas.flatMap(({ spec, reported }) =>
     (reported?.alarms ?? []).map((alarm) => `! ${spec.id}: ${alarm}`),
   )
-  const details = replicas.flatMap(({ spec, reported }) => {
+  const details = replicas.flatMap((replica) => {
+    const { spec, reported } = replica
+    const unheard = unheardText(replica)
+    if (unheard !== null) return [`  ${spec.id}: ${unheard}`]
     const times = reported === null || reported.restarts === 0 ? null : restartsText(reported)
     const words = [times, reported?.detail].filter(Boolean)
     return words.length === 0 ? [] : [`  ${spec.id}: ${words.join(' ')}`]
@@ -223,7 +229,7 @@ export function replicaInfoText(replica: ShownReplica, nowMs: number): string {
   const { spec, nodeName, reported } = replica
   const facts: readonly (readonly [string, string | null])[] = [
     ['state', stateText(replica)],
-    ['node', nodeName],
+    ['node', unheardText(replica) ?? nodeName],
     ['model', spec.model],
     ['weights', spec.source],
     ['engine', reported?.engine ?? null],
@@ -246,9 +252,9 @@ export function replicaInfoText(replica: ShownReplica, nowMs: number): string {
 }
 
 export function stateText({ presence, draining, reported }: ShownReplica): string {
-  if (presence === 'lost') return 'node lost'
-  if (reported === null && draining) return 'node draining'
-  if (reported === null) return presence === 'ready' ? 'wanted' : `node ${presence}`
+  const unheard = unheardState({ presence })
+  if (unheard !== null) return unheard
+  if (reported === null) return draining ? 'node draining' : 'wanted'
   const { state, progress } = reported
   if (state !== 'pulling' || progress === null) return state
   const { doneBytes, totalBytes } = progress

@@ -5,6 +5,7 @@ import { replicaAnswer, stateText } from '#cli/fleet-text.ts'
 import { pastOf } from '#cli/last-end-text.ts'
 import { bytesText } from '#cli/quantity.ts'
 import { paint } from '#cli/terminal.ts'
+import { unheardText } from '#cli/unheard-text.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
 
@@ -22,9 +23,11 @@ export type ByHand = z.output<typeof byHandAnswer>
 /** `log` is the end of what its engine wrote, for one that does not answer; null where there is none. */
 export function replicaWhyText(replica: ByHand, log: string | null, nowMs: number): string {
   const { spec, nodeName, reported } = replica
+  const unheard = unheardText(replica)
   const lastWords = reported?.state === 'ready' ? [] : lastLines(log)
   return [
     `${paint('bold', spec.id)} on ${nodeName}: ${stateText(replica)}`,
+    ...(unheard === null ? [] : indented(unheard)),
     ...indented(askedText(replica, nowMs)),
     ...indented('no plan put it there: none moves or ends it, and all leave its memory to it'),
     ...indented(`${spec.source}, which clients ask for as "${spec.model}"`),

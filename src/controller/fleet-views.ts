@@ -37,6 +37,8 @@ export interface ReplicaView {
   /** Null when its agent has not told of it yet. */
   readonly reported: ReportedReplica | null
   readonly presence: Presence
+  /** Milliseconds since its node was heard; null when it was not since the controller started. */
+  readonly silentMs: number | null
   /** Its node runs nothing for now: the wish is kept. */
   readonly draining: boolean
   /** What it took when it was loaded last; null while nobody has measured it. */
@@ -64,7 +66,7 @@ export function nodeViews(fleet: Fleet): NodeView[] {
       ...node,
       inventory: live?.inventory ?? node.inventory,
       presence: fleet.presenceOf(node.id),
-      silentMs: live === undefined ? null : Math.max(0, nowMs - live.heardAtMs),
+      silentMs: silentMsOf(fleet, node.id, nowMs),
       version: live?.version ?? null,
       address: live === undefined ? null : `${hostInUrl(live.ingress.host)}:${live.ingress.port}`,
       found: withAttached(live?.found ?? [], attached),
@@ -76,18 +78,25 @@ export function nodeViews(fleet: Fleet): NodeView[] {
 
 export function replicaViews(fleet: Fleet): ReplicaView[] {
   const memoryOf = newestMemory(fleet)
+  const nowMs = fleet.clock.nowMs()
   return Object.values(fleet.state.replicas).map(({ spec, node, placed, asked }) => ({
     spec,
     node,
     nodeName: fleet.nameOf(node),
     reported: fleet.live.get(node)?.replicas.find(({ id }) => id === spec.id) ?? null,
     presence: fleet.presenceOf(node),
+    silentMs: silentMsOf(fleet, node, nowMs),
     draining: fleet.state.nodes[node]?.draining ?? false,
     memory: memoryOf.get(spec.id) ?? null,
     // One that was wanted before there were plans has none.
     placed: placed ?? null,
     asked: asked ?? null,
   }))
+}
+
+function silentMsOf({ live }: Fleet, node: NodeId, nowMs: number): number | null {
+  const heardAtMs = live.get(node)?.heardAtMs
+  return heardAtMs === undefined ? null : Math.max(0, nowMs - heardAtMs)
 }
 
 /** By replica: what it took when it was loaded last. */

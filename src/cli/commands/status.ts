@@ -5,7 +5,7 @@ import { askGateway, type GatewayOptions, withGatewayOptions } from '#cli/gatewa
 import { sharedMachines } from '#cli/shared-machines.ts'
 import {
   deploymentLines,
-  deploymentsAnswer,
+  deploymentStatuses,
   recordingLines,
   recordingsAnswer,
 } from '#cli/status-deployments.ts'
@@ -43,7 +43,7 @@ Ends with 1 when no endpoint is ready.`,
       const width = process.stdout.isTTY ? widthOf(process.stdout) : terminalWidth
       // Null where no controller is: its gateway knows endpoints alone.
       const placement = await askGateway('/admin/v1/placement', gateway, 'an admin key')
-      const deployments = deploymentsAnswer.parse(placement ?? {})
+      const deployments = deploymentStatuses(placement ?? {}, status.data.endpoints)
       if (json) printJson({ ...status.data, ...(answer as object), deployments })
       else {
         const recordings = recordingsAnswer.parse(placement ?? {})
