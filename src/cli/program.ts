@@ -18,7 +18,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   replicas: async () => (await import('#cli/commands/replica.ts')).addReplicasCommand,
   replica: async () => (await import('#cli/commands/replica.ts')).addReplicaCommand,
   attach: async () => (await import('#cli/commands/attach.ts')).addAttachCommand,
-  drain: async () => (await import('#cli/commands/nodes.ts')).addDrainCommand,
+  drain: async () => (await import('#cli/commands/drain.ts')).addDrainCommand,
   benchmark: async () => (await import('#cli/commands/replica.ts')).addBenchmarkCommand,
   models: async () => (await import('#cli/commands/models.ts')).addModelsCommand,
   model: async () => (await import('#cli/commands/model.ts')).addModelCommand,

@@ -30,7 +30,8 @@ export function survivalText(losses: readonly NodeLoss[], plan: Pick<Plan, 'unpl
   ].join('\n')
 }
 
-function lossLines({ name, loses, losesByHand, moves, unplaced, evicts }: NodeLoss): string[] {
+function lossLines(loss: NodeLoss): string[] {
+  const { name, loses, losesByHand, unplaced } = loss
   const isIdle = loses.length === 0 && losesByHand.length === 0
   const what = isIdle ? 'nothing runs there' : `loses ${[...loses, ...losesByHand].join(', ')}`
   const mark = unplaced.length > 0 ? paint('red', '!') : paint('green', '=')
@@ -39,10 +40,15 @@ function lossLines({ name, loses, losesByHand, moves, unplaced, evicts }: NodeLo
     terminalWidth,
     '    ',
   )
+  return ['', first, ...rest, ...lossDetails(loss, 'presence')]
+}
+
+/** What becomes of each thing there. That the node is gone, by this check, tells nothing. */
+export function lossDetails(
+  { name, losesByHand, moves, unplaced, evicts }: NodeLoss,
+  gone: 'presence' | 'draining',
+): string[] {
   return [
-    '',
-    first,
-    ...rest,
     ...(losesByHand.length === 0
       ? []
       : indented(`${losesByHand.join(', ')}: started by hand, so nothing starts it elsewhere`)),
@@ -51,8 +57,7 @@ function lossLines({ name, loses, losesByHand, moves, unplaced, evicts }: NodeLo
     ...unplaced.flatMap(({ deployment, missing, because }) => [
       ...indented(`${deployment} has no place: ${counted(missing, 'replica')} less`),
       ...because
-        // That the lost node is lost tells nothing.
-        .filter(({ check, what }) => check !== 'presence' || !what.startsWith(`${name} `))
+        .filter(({ check, what }) => check !== gone || !what.startsWith(`${name} `))
         .slice(0, 3)
         .flatMap((blocker) => blockerLines(blocker)),
     ]),

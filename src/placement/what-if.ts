@@ -8,6 +8,12 @@ export function withoutNode(inventory: Inventory, name: string): Inventory | nul
   return replaceNode(inventory, { ...node, presence: 'lost' })
 }
 
+/** It takes nothing new, and what was planned there leaves. Returns null where there is no such node. */
+export function withDrained(inventory: Inventory, name: string): Inventory | null {
+  const node = nodeNamed(inventory, name)
+  return node === null ? null : replaceNode(inventory, { ...node, draining: true })
+}
+
 /** As a machine of its own, with nothing else in it. */
 export function withNode(inventory: Inventory, node: PlacementNode): Inventory {
   const taken = new Set(inventory.nodes.flatMap(({ id, name }) => [id, name]))

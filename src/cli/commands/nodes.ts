@@ -3,8 +3,6 @@ import { askController } from '#cli/admin-client.ts'
 import { nodesAnswer, nodesText } from '#cli/fleet-text.ts'
 import { type GatewayOptions, withGatewayOptions } from '#cli/gateway-client.ts'
 import { printJson } from '#cli/terminal.ts'
-import { terminalWidth } from '#cli/width.ts'
-import { wrapped } from '#cli/wrapped.ts'
 
 export function addNodesCommand(program: Command): void {
   const nodes = withGatewayOptions(program.command('nodes'))
@@ -23,21 +21,5 @@ export function addNodesCommand(program: Command): void {
         method: 'DELETE',
       })
       console.log(`${node} is out; what ran there is no longer used`)
-    })
-}
-
-export function addDrainCommand(program: Command): void {
-  withGatewayOptions(program.command('drain'))
-    .description('Send a machine nothing new; what runs there moves, or ends.')
-    .argument('<node>')
-    .option('--undo', 'use it again')
-    .action(async (node: string, { undo, ...gateway }: GatewayOptions & { undo?: boolean }) => {
-      await askController(`/admin/v1/nodes/${encodeURIComponent(node)}/drain`, gateway, {
-        method: 'POST',
-        body: { draining: undo !== true },
-      })
-      const drains = `${node} drains: what was planned moves first, the rest finishes what it does and ends`
-      const said = undo ? `${node} is used again` : drains
-      console.log(wrapped(said, terminalWidth, '  ').join('\n'))
     })
 }

@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import { askController } from '#cli/admin-client.ts'
+import { agrees } from '#cli/agrees.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { withGatewayOptions } from '#cli/gateway-client.ts'
 import { fitLocally, planLocally, searchLocally } from '#cli/local-planner.ts'
@@ -115,9 +115,7 @@ async function apply(
     else console.log('\nNothing to apply: this is what the controller was told already.')
     return
   }
-  if (yes !== true && !(await agrees())) {
-    throw new CommandFailure('no', 'nothing was applied')
-  }
+  await agrees(yes, { question: 'Apply this?', undone: 'nothing was applied', toDo: 'apply it' })
   const revision = placement.page.wanted?.revision
   const body = { ...own, ...(revision === undefined ? {} : { revision }) }
   await askController('/admin/v1/deployments', options, { method: 'PUT', body })
@@ -132,29 +130,6 @@ function settled({ page }: Placement, wishes: Wishes): ReturnType<typeof settleW
   } catch (error) {
     if (error instanceof ControllerRefusal) throw new CommandFailure('no', error.message)
     throw error
-  }
-}
-
-/** @throws {CommandFailure} where there is nobody to ask. */
-async function agrees(): Promise<boolean> {
-  if (process.stdin.isTTY !== true) {
-    throw new CommandFailure('wrong', 'nobody can be asked here: add --yes to apply it')
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  // Ctrl-C and Ctrl-D are keys here: the terminal makes no signals while a line is edited.
-  const leaving = new AbortController()
-  terminal.once('SIGINT', () => leaving.abort())
-  terminal.once('close', () => leaving.abort())
-  try {
-    const { signal } = leaving
-    const answer = await terminal.question('\nApply this? (y/N) ', { signal })
-    return /^y(es)?$/i.test(answer.trim())
-  } catch (error) {
-    if (!leaving.signal.aborted) throw error
-    process.stderr.write('\n')
-    throw new CommandFailure('stopped', 'stopped; nothing was applied', { cause: error })
-  } finally {
-    terminal.close()
   }
 }
 
