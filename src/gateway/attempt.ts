@@ -380,7 +380,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   /** How fast a stream came that ends now. */
   #paceAt(nowMs: number): Pick<AttemptRecord, 'ttftMs' | 'tpotMs'> {
     const firstAtMs = this.#relay?.streams ? this.#relay.firstByteAtMs : null
-    if (firstAtMs === null) return { ttftMs: null, tpotMs: null }
+    if (firstAtMs === null) return noPace
     const { exchange, sent } = this.#options
     const tokens = exchange.usage?.completionTokens ?? sent.eventsSeen
     return {
@@ -407,6 +407,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     exchange.underWay = null
     const nowMs = this.#options.nowMs()
     const durationMs = nowMs - this.#startedMs
+    const { ttftMs, tpotMs } = this.#paceAt(nowMs)
     exchange.attempts.push({
       endpoint: endpoint.id,
       model,
@@ -415,7 +416,8 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       sentAfterMs: this.#startedMs - exchange.startedMs,
       durationMs,
       isRest: this.#options.rest !== null,
-      ...this.#paceAt(nowMs),
+      ttftMs,
+      tpotMs,
       predicted: sent.predicted,
     })
     endpoint.stats.end(outcome)
@@ -423,6 +425,9 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     sent.end(evidence, exchange.usage)
   }
 }
+
+/** Of what is no stream. */
+const noPace = { ttftMs: null, tpotMs: null }
 
 /** Well over a round trip of any network on which machines share their work. */
 const staleWithinMs = 500

@@ -14,7 +14,7 @@ import type { AnswerRest } from '#gateway/answer-rest.ts'
 import { type AttemptEnd, attempt } from '#gateway/attempt.ts'
 import { type AttemptFailure, failureOf } from '#gateway/attempt-failure.ts'
 import { withBegunLimit } from '#gateway/begun-limit.ts'
-import { choosePlace } from '#gateway/choose-place.ts'
+import { choosePlace, type Place as FoundPlace } from '#gateway/choose-place.ts'
 import { constraintFor } from '#gateway/constraint.ts'
 import { withContextLimit } from '#gateway/context-limit.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
@@ -44,7 +44,6 @@ export type ModelEnd =
 
 /** An endpoint that counts the request in already. */
 interface Place {
-  readonly kind: 'place'
   readonly sent: SentRequest
   readonly served: ServedModel
   /** Null where it begins the answer. */
@@ -54,16 +53,18 @@ interface Place {
 }
 
 /** `modelsLeft` more may be tried after this one. */
-export async function tryModel(
+export function tryModel(
   state: GatewayState,
   exchange: Exchange,
   model: ModelName,
   modelsLeft: number,
 ): Promise<ModelEnd> {
+  const begin = (said: Constraint | null): Promise<ModelEnd> => {
+    const constraint = withContextLimit(state, exchange, model, said)
+    return new ModelTries(state, exchange, { model, modelsLeft, constraint }).untilEnd()
+  }
   const asking = constraintFor(state, exchange, model)
-  const said = asking instanceof Promise ? await asking : asking
-  const constraint = withContextLimit(state, exchange, model, said)
-  return new ModelTries(state, exchange, { model, modelsLeft, constraint }).untilEnd()
+  return asking instanceof Promise ? asking.then(begin) : begin(asking)
 }
 
 class ModelTries {
@@ -98,8 +99,18 @@ class ModelTries {
 
   async untilEnd(): Promise<ModelEnd> {
     for (;;) {
-      const place = await this.#place()
-      if (place.kind !== 'place') return place
+      if (this.#state.nowMs() >= this.#deadlines.totalAtMs) {
+        this.#failure = outOfTime(this.#failure)
+        return this.#failed({ mayFallBack: false })
+      }
+      const constraint = withBegunLimit(this.#state, this.#exchange, this.#model, this.#constraint)
+      const asked = this.#choosePlace(constraint)
+      // Mostly there is a place at once, and awaiting what is there already takes time too.
+      const found = asked instanceof Promise ? await asked : asked
+      if (found.kind === 'gone') return found
+      if (found.kind === 'none') return this.#failed({ mayFallBack: true, none: found.because })
+      const place = this.#placeOf(found.sent, constraint)
+      if (place === null) continue
       const came = await this.#attempt(place)
       this.#state.leftFrom(place.sent.endpoint)
       const end = this.#settle(place, came)
@@ -107,40 +118,32 @@ class ModelTries {
     }
   }
 
-  async #place(): Promise<Place | ModelEnd> {
+  #choosePlace(constraint: Constraint | null): Promise<FoundPlace> | FoundPlace {
+    return choosePlace(this.#state, this.#exchange, {
+      model: this.#model,
+      tried: this.#avoided,
+      constraint,
+      hasFallback: this.#modelsLeft > 0,
+      totalAtMs: this.#deadlines.totalAtMs,
+    })
+  }
+
+  /** Null where it is none any more. */
+  #placeOf(sent: SentRequest, constraint: Constraint | null): Place | null {
     const state = this.#state
     const exchange = this.#exchange
-    const model = this.#model
-    for (;;) {
-      if (state.nowMs() >= this.#deadlines.totalAtMs) {
-        this.#failure = outOfTime(this.#failure)
-        return this.#failed({ mayFallBack: false })
-      }
-      const constraint = withBegunLimit(state, exchange, model, this.#constraint)
-      const found = await choosePlace(state, exchange, {
-        model,
-        tried: this.#avoided,
-        constraint,
-        hasFallback: this.#modelsLeft > 0,
-        totalAtMs: this.#deadlines.totalAtMs,
-      })
-      if (found.kind === 'gone') return found
-      if (found.kind === 'none') return this.#failed({ mayFallBack: true, none: found.because })
-      const { sent } = found
-      const { endpoint } = sent
-      if (exchange.attemptsBegun === 0) state.budget.noteFirstAttempt()
-      else if (endpoint.id !== this.#tried.at(-1)) endpoint.stats.redispatches++
-      const served = servedModel(endpoint, model)
-      const isRest = exchange.brokeOff !== null
-      const rest = isRest ? (exchange.soFar?.restAt(endpoint) ?? null) : null
-      if (served !== null && (rest !== null || !isRest)) {
-        return { kind: 'place', sent, served, rest, constraint }
-      }
-      // A report changed what it serves, or what its engine is, while this request waited for it.
-      sent.end(null, null)
-      state.leftFrom(endpoint)
-      this.#avoided = [...this.#avoided, endpoint.id]
-    }
+    const { endpoint } = sent
+    if (exchange.attemptsBegun === 0) state.budget.noteFirstAttempt()
+    else if (endpoint.id !== this.#tried.at(-1)) endpoint.stats.redispatches++
+    const served = servedModel(endpoint, this.#model)
+    const isRest = exchange.brokeOff !== null
+    const rest = isRest ? (exchange.soFar?.restAt(endpoint) ?? null) : null
+    if (served !== null && (rest !== null || !isRest)) return { sent, served, rest, constraint }
+    // A report changed what it serves, or what its engine is, while this request waited for it.
+    sent.end(null, null)
+    state.leftFrom(endpoint)
+    this.#avoided = [...this.#avoided, endpoint.id]
+    return null
   }
 
   #attempt({ sent, served, rest, constraint }: Place): Promise<AttemptEnd> {

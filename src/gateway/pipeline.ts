@@ -53,7 +53,7 @@ export async function serveApi(
     if (!(error instanceof ClientGoneError) && !exchange.clientGone) tell(state, exchange, error)
   } finally {
     admission?.release(usedTokens(exchange))
-    exchange.body?.dispose().catch((error: unknown) => state.reportBug(exchange.id, error))
+    exchange.body?.dispose()?.catch((error: unknown) => state.reportBug(exchange.id, error))
     state.running.delete(exchange)
     account(state, exchange)
   }

@@ -69,8 +69,9 @@ export class RequestBody {
     return Readable.from(this.#pieces(), { objectMode: false })
   }
 
-  async dispose(): Promise<void> {
-    await this.#file?.close()
+  /** Null where there is nothing to wait for. */
+  dispose(): Promise<void> | null {
+    return this.#file?.close() ?? null
   }
 
   async *#pieces(): AsyncGenerator<Buffer> {

@@ -79,14 +79,24 @@ export function lastOf(members: readonly JsonMember[], key: string): JsonMember 
 export function memberValue(body: Buffer, member: JsonMember): unknown {
   // Nearly every value that is asked for is a plain name; finding that out beats parsing it.
   if (body[member.valueStart] === quote && member.valueEnd - member.valueStart < 200) {
-    const inner = body.toString('utf8', member.valueStart + 1, member.valueEnd - 1)
-    if (/^[\w ./:@+-]*$/.test(inner)) return inner
+    if (isPlain(body, member.valueStart + 1, member.valueEnd - 1)) {
+      return body.toString('latin1', member.valueStart + 1, member.valueEnd - 1)
+    }
   }
   try {
     return JSON.parse(body.toString('utf8', member.valueStart, member.valueEnd))
   } catch {
     throw new JsonScanError(`a JSON value for "${member.key}"`, member.valueStart)
   }
+}
+
+/** Whether these bytes of a string mean themselves: ASCII, no escape, nothing that JSON forbids. */
+function isPlain(body: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = body[at] as number
+    if (byte < 0x20 || byte >= 0x7f || byte === quote || byte === backslash) return false
+  }
+  return true
 }
 
 /**

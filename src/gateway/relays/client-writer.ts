@@ -24,10 +24,31 @@ export class ClientWriter {
 
   write(bytes: Buffer | string): void {
     this.#options.exchange.bytesOut += bytes.length
-    if (this.#response.write(bytes) || this.#waiting) return
+    if (this.#send(bytes) || this.#waiting) return
     this.#waiting = true
     this.#response.once('drain', this.#onDrain)
     this.#options.pause()
+  }
+
+  /**
+   * Node sends a chunk in four pieces, and the system takes them apart again: a small one is put
+   * together here, which halves what an event of a stream costs.
+   */
+  #send(bytes: Buffer | string): boolean {
+    const response = this.#response
+    const { length } = bytes
+    const isSmall = typeof bytes !== 'string' && length > 0 && length <= oneWriteBytesMax
+    if (!isSmall || !response.chunkedEncoding || !response.headersSent) return response.write(bytes)
+    const size = `${length.toString(16)}\r\n`
+    const chunk = Buffer.allocUnsafe(size.length + length + 2)
+    chunk.write(size, 'latin1')
+    chunk.set(bytes, size.length)
+    chunk[size.length + length] = carriageReturn
+    chunk[size.length + length + 1] = lineFeed
+    response.chunkedEncoding = false
+    const mayGoOn = response.write(chunk)
+    response.chunkedEncoding = true
+    return mayGoOn
   }
 
   /** With `body`, if that is still to go out. */
@@ -52,6 +73,9 @@ export class ClientWriter {
 
 /** Beyond this, copying costs more than a second buffer in the same system call. */
 const oneWriteBytesMax = 16 * 1024
+
+const carriageReturn = 0x0d
+const lineFeed = 0x0a
 
 export function withoutNames(headers: readonly string[], names: readonly string[]): string[] {
   const kept: string[] = []
