@@ -154,6 +154,15 @@ describe('desk', () => {
     expect((short?.neededBytes ?? 0) / 2 ** 30).toBeCloseTo(Number(need), 0)
   })
 
+  test('why it is not: the room that is missing, of which engine, and the rest on demand', async () => {
+    const input = await inputOf('desk')
+    const node = input.inventory.nodes.find(({ name }) => name === 'gaming-pc')?.id ?? ''
+    const of = { deployment: 'promised', node }
+    const answer = whyNot(input, planLocally(input), fitLocally, of)
+    const texts = [false, true].map((all) => whyNotText(input, answer, of, all))
+    await golden(texts.join('\n\n'), 'why-not-desk')
+  })
+
   test('the plan', async () => {
     const input = await inputOf('desk')
     await golden(planText(input, planLocally(input)), 'plan-desk')

@@ -15,6 +15,7 @@ const blocker = z.object({
   check: z.string(),
   code: z.string().optional(),
   on: z.array(z.string()).default([]),
+  engines: z.array(z.string()).optional(),
   what: z.string(),
   unlockedBy: z.string().nullable(),
 })

@@ -282,6 +282,12 @@ export function problemLines(problems: readonly string[]): string[] {
   ]
 }
 
+/** One of a kept plan may be of another version. */
+type ToldBlocker = Omit<Blocker, 'code' | 'engines'> & {
+  readonly code?: string | undefined
+  readonly engines?: readonly string[] | undefined
+}
+
 /** By the same name everywhere: what was found, else the check that said so. */
 export function blockerLines({
   check,
@@ -289,8 +295,10 @@ export function blockerLines({
   what,
   unlockedBy,
   on = [],
-}: Omit<Blocker, 'code'> & { readonly code?: string | undefined }): string[] {
-  const where = on.length === 0 ? '' : ` on ${namesText(on)}`
+  engines = [],
+}: ToldBlocker): string[] {
+  const how = engines.length === 0 ? '' : ` with ${engines.join(' and ')}`
+  const where = on.length === 0 ? how : `${how} on ${namesText(on)}`
   const mend =
     unlockedBy === null
       ? []

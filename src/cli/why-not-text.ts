@@ -8,8 +8,9 @@ import type { WhyNot } from '#placement/why-not.ts'
 
 export function whyNotText(
   { inventory }: PlanInput,
-  { verdict, blockers, here, chosen }: WhyNot,
+  { verdict, blockers, inTheWay, here, chosen }: WhyNot,
   of: { readonly deployment: string; readonly node: string },
+  all = false,
 ): string {
   const nameOf = (id: string): string => inventory.nodes.find((node) => node.id === id)?.name ?? id
   const node = nameOf(of.node)
@@ -25,8 +26,9 @@ export function whyNotText(
     case 'refused':
       return [
         `${of.deployment} cannot be on ${node}:`,
-        ...blockers.flatMap(blockerLines),
+        ...inTheWay.flatMap(blockerLines),
         ...(blockers.length === 0 ? ['    nothing says why; "motley plan" may'] : []),
+        ...otherLines(blockers.slice(inTheWay.length), all),
         ...(elsewhere === '' ? [] : ['', `It is planned on ${elsewhere}.`]),
       ].join('\n')
     case 'possible': {
@@ -55,4 +57,19 @@ export function whyNotText(
       ].join('\n')
     }
   }
+}
+
+/** What is against devices and engines there that come less near. */
+function otherLines(blockers: WhyNot['blockers'], all: boolean): string[] {
+  if (blockers.length === 0) return []
+  if (all) {
+    return [
+      '',
+      'Other devices and engines there are further off:',
+      ...blockers.flatMap(blockerLines),
+    ]
+  }
+  const names = [...new Set(blockers.map(({ code, check }) => code ?? check))].join(', ')
+  const text = `Other devices and engines there are further off (${names}): --all tells why.`
+  return ['', ...wrapped(text, terminalWidth, '  ')]
 }

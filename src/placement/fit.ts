@@ -102,6 +102,8 @@ export interface Blocker {
    * nearest is told: see `fold-blockers.ts`.
    */
   readonly excess?: { readonly of: string; readonly ratio: number }
+  /** Where an amount depends on the engine: with which ones it is so much. */
+  readonly engines?: readonly EngineId[]
 }
 
 export interface Shortfall {

@@ -159,6 +159,12 @@ function changeText(
   return wrapped(`Applied: ${what}. ${next}`, terminalWidth, '  ').join('\n')
 }
 
+interface WhyNotFlags extends QuestionOptions {
+  readonly file?: string
+  readonly all?: boolean
+  readonly json?: boolean
+}
+
 export function addWhyNotCommand(program: Command): void {
   withGatewayOptions(program.command('why-not'))
     .description('Say why a deployment is not on a node: all that is against it there.')
@@ -166,20 +172,17 @@ export function addWhyNotCommand(program: Command): void {
     .argument('<node>')
     .option('--file <file>', 'what should run (default: what the controller has)')
     .option('--inventory <file>', inventoryHelp)
+    .option('--all', 'tell what is against other devices and engines there too')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExits with 1 when it cannot be there.')
     .action(
-      async (
-        deployment: string,
-        node: string,
-        { file, json, ...options }: QuestionOptions & { file?: string; json?: boolean },
-      ) => {
+      async (deployment: string, node: string, { file, all, json, ...options }: WhyNotFlags) => {
         const question = await placementQuestion(file, options)
         const { input } = question
         const of = namesIn(question, deployment, node)
         const answer = whyNot(input, planLocally(input), fitLocally, of)
         if (json) printJson(answer)
-        else console.log(whyNotText(input, answer, { deployment, node: of.node }))
+        else console.log(whyNotText(input, answer, { deployment, node: of.node }, all))
         if (answer.verdict === 'refused') process.exitCode = 1
       },
     )

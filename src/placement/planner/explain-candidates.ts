@@ -14,6 +14,14 @@ import type { RefusedSetup, Setup } from '#placement/planner/setup.ts'
 import type { Site } from '#placement/planner/site.ts'
 import { takenBlockers } from '#placement/planner/taken.ts'
 
+export interface ExplainedCandidate extends CandidateRecord {
+  /**
+   * Of its blockers those that all have to go for a replica to be there: of the way that comes
+   * nearest, where several were tried.
+   */
+  readonly inTheWay: readonly Blocker[]
+}
+
 /** One record for each set of devices that comes into question, the best first; null for all nodes. */
 export function explainCandidates(
   input: PlanInput,
@@ -21,7 +29,7 @@ export function explainCandidates(
   fitReplica: FitReplica,
   deployment: string,
   node: string | null,
-): CandidateRecord[] {
+): ExplainedCandidate[] {
   const applied = { ...input, inventory: applyPlan(input.inventory, plan) }
   const problem = problemOf(applied, fitReplica)
   const wish = problem.wishes.find((one) => one.deployment.name === deployment)
@@ -48,13 +56,13 @@ function siteRecords(
   unit: Unit | undefined,
   site: Site,
   chosen: ReadonlySet<string>,
-): CandidateRecord[] {
+): ExplainedCandidate[] {
   const { problem } = search
   const { deployment } = wish
   const onNode = nodeChecks.flatMap((check) => check.refuse(deployment, site.node) ?? [])
   const { possible, refused } = problem.setupsFor(wish, site.machineClass)
   const failures = problem.input.inventory.failures ?? []
-  const records = possible.map((setup): CandidateRecord => {
+  const records = possible.map((setup): ExplainedCandidate => {
     const { setting, memory } = placedFit(site, setup, setup.ladder.top.fit)
     const isChosen = chosen.has(`${site.node.id} ${setting.devices.join('+')}`)
     const here = failures.filter(
@@ -74,12 +82,13 @@ function siteRecords(
     return record(wish, site, setup, { verdict, blockers, score, speedBasis, setting, memory })
   })
   const others = bestRefusals(site, refused, possible).map(
-    ({ locals, blockers, fit }): CandidateRecord => ({
+    ({ locals, blockers, fit, nearest }): ExplainedCandidate => ({
       deployment: deployment.name,
       node: site.node.id,
       devices: locals.map((local) => site.node.devices[local]!.id),
       verdict: 'refused',
-      blockers: unique([...onNode, ...blockers]),
+      blockers: unique([...onNode, ...nearest, ...blockers]),
+      inTheWay: unique([...onNode, ...nearest]),
       score: null,
       speedBasis: null,
       setting: null,
@@ -94,9 +103,21 @@ function record(
   site: Site,
   setup: Setup,
   rest: Omit<CandidateRecord, 'deployment' | 'node' | 'devices'>,
-): CandidateRecord {
+): ExplainedCandidate {
   const devices = setup.locals.map((local) => site.node.devices[local]!.id)
-  return { deployment: wish.deployment.name, node: site.node.id, devices, ...rest }
+  const { blockers } = rest
+  return {
+    deployment: wish.deployment.name,
+    node: site.node.id,
+    devices,
+    inTheWay: blockers,
+    ...rest,
+  }
+}
+
+interface RefusedDevices extends RefusedSetup {
+  /** What is against the way that comes nearest. */
+  readonly nearest: readonly Blocker[]
 }
 
 /** Devices on which nothing fits, with all that was said about each of them. */
@@ -104,9 +125,9 @@ function bestRefusals(
   site: Site,
   refused: readonly RefusedSetup[],
   possible: readonly Setup[],
-): RefusedSetup[] {
+): RefusedDevices[] {
   const good = new Set(possible.map(({ locals }) => locals.join()))
-  const byDevices = new Map<string, RefusedSetup>()
+  const byDevices = new Map<string, RefusedDevices>()
   for (const one of refused) {
     // What was said of one of a kind is said of all of the kind.
     const kind = site.machineClass.kinds.find(({ locals }) => locals[0] === one.locals[0])
@@ -119,10 +140,19 @@ function bestRefusals(
       if (good.has(key)) continue
       const known = byDevices.get(key)
       const blockers = [...(known?.blockers ?? []), ...one.blockers]
-      byDevices.set(key, { locals, blockers, fit: known?.fit ?? one.fit })
+      const isNearer = known === undefined || isNearerThan(one.blockers, known.nearest)
+      const nearest = isNearer ? one.blockers : known.nearest
+      byDevices.set(key, { locals, blockers, nearest, fit: known?.fit ?? one.fit })
     }
   }
   return [...byDevices.values()]
+}
+
+/** Less is against it; of as much, what exceeds least. */
+function isNearerThan(one: readonly Blocker[], other: readonly Blocker[]): boolean {
+  const worst = (blockers: readonly Blocker[]): number =>
+    Math.max(...blockers.map(({ excess }) => excess?.ratio ?? Number.POSITIVE_INFINITY))
+  return one.length < other.length || (one.length === other.length && worst(one) < worst(other))
 }
 
 function unique(blockers: readonly Blocker[]): Blocker[] {
@@ -135,7 +165,7 @@ function unique(blockers: readonly Blocker[]): Blocker[] {
   })
 }
 
-function withRunnerUp(records: readonly CandidateRecord[]): CandidateRecord[] {
+function withRunnerUp(records: readonly ExplainedCandidate[]): ExplainedCandidate[] {
   const possible = records.filter(({ verdict }) => verdict === 'possible')
   const [best] = possible.toSorted((a, b) => total(a) - total(b))
   return records.map((one) => (one === best ? { ...one, verdict: 'runner-up' } : one))

@@ -27,6 +27,7 @@ import type { RankQuestion } from '#placement/planner/ranks/rank.ts'
 import type { RememberedFit } from '#placement/planner/remembered-fit.ts'
 import type { RefusedSetup, Setup, Setups } from '#placement/planner/setup.ts'
 import type { MachineClass } from '#placement/planner/site.ts'
+import { withEngine } from '#placement/planner/with-engines.ts'
 
 export function findSetups(
   deployment: Deployment,
@@ -195,7 +196,7 @@ class SetupFinder {
     for (const kind of launchKinds(engine, backend, this.#machineClass)) {
       const question = { ...this.#questionOf(way), backend, kind, devices }
       const fit = this.#askFit(question)
-      const against = againstFit(this.#deployment, fit)
+      const against = againstFit(this.#deployment, fit).map((one) => withEngine(one, engine.id))
       if (fit.kind === 'no' || against.length > 0) {
         this.#refuse(locals, against, fit.kind === 'no' ? fit : null)
         // Started in another way it needs as much.

@@ -7,6 +7,7 @@ import { nodeRefusals } from '#placement/planner/node-refusals.ts'
 import type { Wish } from '#placement/planner/problem.ts'
 import type { Search } from '#placement/planner/search.ts'
 import { takenBlockers } from '#placement/planner/taken.ts'
+import { withEngines } from '#placement/planner/with-engines.ts'
 
 /** Reasons are for reading: those that tell least are told last, or not at all. */
 const reasonsMax = 6
@@ -61,6 +62,7 @@ export function whyNowhere(search: Search, wish: Wish): Blocker[] {
   const add = (blocker: Blocker, nodes: readonly PlacementNode[]) => {
     const key = wordsOf(blocker)
     const entry = found.get(key) ?? { blocker, times: 0, on: new Set<string>() }
+    entry.blocker = withEngines(entry.blocker, blocker.engines)
     entry.times += 1
     for (const { name } of nodes) entry.on.add(name)
     found.set(key, entry)

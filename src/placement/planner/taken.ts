@@ -7,6 +7,7 @@ import type { Rung } from '#placement/planner/ladder.ts'
 import type { Wish } from '#placement/planner/problem.ts'
 import type { Setup } from '#placement/planner/setup.ts'
 import type { Site, Sites } from '#placement/planner/site.ts'
+import { withEngine } from '#placement/planner/with-engines.ts'
 
 /** Everything that keeps one more replica of a wish from these devices now. */
 export function takenBlockers(
@@ -46,7 +47,9 @@ export function takenBlockers(
   }
   const rung = setup.ladder.all.at(-1)!
   if (!arrangement.hasRoom(site, setup.locals, rung.needBytes, rung.hostBytes)) {
-    blockers.push(...memoryBlockers(sites, arrangement, wish, site, setup.locals, rung))
+    const { engine } = setup.ladder.top.fit.setting
+    const missing = memoryBlockers(sites, arrangement, wish, site, setup.locals, rung)
+    blockers.push(...missing.map((one) => withEngine(one, engine)))
   }
   return blockers
 }
