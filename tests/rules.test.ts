@@ -125,6 +125,9 @@ test('a script that fails leaves the decision to the rules, and says so in the l
   ])
   const metrics = await (await fetch(`${made.url}/metrics`)).text()
   expect(metrics).toContain('motley_routing_script_failures_total 3')
+  const { out } = await motley(['status', '--url', made.url])
+  expect(out).toContain('! routing.script failed 3 times, last ')
+  expect(out).toContain("'nowhere' is not defined (line 2)")
 })
 
 test('a request that a script failed for says so in its record, and one after a reload anew in the log', async () => {

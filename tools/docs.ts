@@ -148,6 +148,8 @@ write a rule with \`require\`, which cannot fail.
 - The log says what went wrong and in which line, at most once in ten seconds for a script.
 - \`motley why\` of a request says so above the decisions that were made without it; in the record that is
   \`scriptFailures\`.
+- \`motley status\` says how often the script failed that is asked now, with what, and when last; as JSON that is
+  \`gateway.routingScript\`.
 - \`motley_routing_script_failures_total\` counts them.
 - After ${lostThreadsMax} threads in a row that it hung or broke it is left out, until the file is read again.
 - A file that cannot be loaded is a mistake in the configuration: \`motley config check\` and a start refuse it, and a

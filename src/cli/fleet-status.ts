@@ -8,6 +8,15 @@ export const fleetStatus = z.object({
     strategy: z.string(),
     inFlight: z.number(),
     queued: z.number(),
+    /** Null without one; a gateway of before says nothing of it. */
+    routingScript: z
+      .object({
+        isLeftOut: z.boolean(),
+        failures: z.number(),
+        lastFailure: z.object({ why: z.string(), agoMs: z.number() }).nullable(),
+      })
+      .nullable()
+      .default(null),
   }),
   endpoints: z.array(
     z.object({

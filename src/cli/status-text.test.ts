@@ -32,6 +32,7 @@ const gateway = {
   strategy: 'least-connections',
   inFlight: 5,
   queued: 2,
+  routingScript: null,
 }
 
 test('a mixed fleet fits 80 columns, with the reason below each endpoint that is not ready', async () => {
@@ -109,4 +110,29 @@ test('what is wrong with an endpoint that answers stands below the table, whole'
   const below = lines.slice(lines.lastIndexOf('') + 1)
   expect(below.join(' ').replace(/ +/g, ' ')).toBe(`! h100: ${alarm}`)
   for (const line of below) expect(line.length).toBeLessThanOrEqual(80)
+})
+
+test.each([
+  { failures: 1, isLeftOut: false, said: 'routing.script failed once, last 3 s ago, and' },
+  { failures: 12, isLeftOut: false, said: 'routing.script failed 12 times, last 3 s ago, and' },
+  {
+    failures: 3,
+    isLeftOut: true,
+    said: 'routing.script is left out until its file is read again; it failed 3 times, last 3 s ago',
+  },
+])('a script that failed $failures times is told above the endpoints', (one) => {
+  const { failures, isLeftOut, said } = one
+  const lastFailure = { why: 'it threw 5 (line 2)', agoMs: 3_000 }
+  const routingScript = { failures, isLeftOut, lastFailure }
+  const text = statusText({ gateway: { ...gateway, routingScript }, endpoints: [endpoint({})] })
+  expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
+  const folded = text.replaceAll(/\n +/g, ' ')
+  expect(folded).toContain(said)
+  expect(folded).toContain('it threw 5 (line 2)')
+})
+
+test('a script that never failed is not told of', () => {
+  const routingScript = { failures: 0, isLeftOut: false, lastFailure: null }
+  const gatewayWithOne = { ...gateway, routingScript }
+  expect(statusText({ gateway: gatewayWithOne, endpoints: [] })).not.toContain('script')
 })

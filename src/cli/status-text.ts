@@ -1,5 +1,6 @@
 /** The table of `motley status`: one line for each endpoint, and why one is not ready below it. */
 
+import { agoText } from '#cli/ago-text.ts'
 import type { FleetStatus } from '#cli/fleet-status.ts'
 import { durationText } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
@@ -35,8 +36,9 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
     `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight - gateway.queued} requests running, ${gateway.queued} waiting`,
     `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds * 1_000)}, strategy ${gateway.strategy}`,
   ].join('\n')
+  const script = scriptLines(gateway.routingScript, width)
   if (endpoints.length === 0) {
-    return `${head}\nNo endpoints: add some to motley.yaml, or run a model: motley replica start.`
+    return `${[head, ...script].join('\n')}\nNo endpoints: add some to motley.yaml, or run a model: motley replica start.`
   }
 
   const [titles = '', ...lines] = rowsOf(endpoints, width)
@@ -57,7 +59,19 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
     ),
   )
   const below = alarms.length === 0 ? [] : ['', ...alarms]
-  return [head, '', paint('bold', titles), ...body, ...below].join('\n')
+  return [head, ...script, '', paint('bold', titles), ...body, ...below].join('\n')
+}
+
+/** A script that fails leaves requests to the rules, which nobody sees in their answers. */
+function scriptLines(script: FleetStatus['gateway']['routingScript'], width: number): string[] {
+  if (script === null || script.lastFailure === null) return []
+  const { isLeftOut, failures, lastFailure } = script
+  const times = failures === 1 ? 'once' : `${failures} times`
+  const what = isLeftOut ? 'is left out until its file is read again; it failed' : 'failed'
+  const text = `! routing.script ${what} ${times}, last ${agoText(lastFailure.agoMs)} ago, and rules alone decided: ${lastFailure.why}. "motley why <request-id>" and the log tell more.`
+  return wrapped(text, width, '  ').map((line, at) =>
+    at === 0 ? line.replace('! routing.script', paint('red', '! routing.script')) : line,
+  )
 }
 
 /** The titles and a line for each. Models get what the other columns leave of it; --json has them all. */

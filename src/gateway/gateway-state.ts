@@ -14,7 +14,7 @@ import type { GatewayMetrics } from '#gateway/metrics.ts'
 import { PromptSizes } from '#gateway/prompt-sizes.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
 import type { RouteScript } from '#gateway/script/route-script.ts'
-import { ScriptFailureLog } from '#gateway/script/script-failure-log.ts'
+import { ScriptFailureLog, type ScriptTrouble } from '#gateway/script/script-failure-log.ts'
 import type { Sleepers } from '#gateway/sleepers.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import type { LatencyTargets } from '#routing/dispatcher.ts'
@@ -143,6 +143,11 @@ export class GatewayState {
 
   get script(): RouteScript | null {
     return this.#script
+  }
+
+  /** What the script that is asked now has failed at; null while nothing. */
+  get scriptTrouble(): ScriptTrouble | null {
+    return this.#scriptFailures.trouble
   }
 
   useScript(script: RouteScript | null): void {

@@ -14,6 +14,7 @@ export function endpointRows(state: GatewayState) {
       draining: state.draining,
       inFlight: state.running.size,
       queued: state.waiting,
+      routingScript: scriptRow(state, nowMs),
     },
     endpoints: [...state.fleet.endpoints, ...state.fleet.leaving].map((endpoint) => ({
       name: endpoint.id,
@@ -46,5 +47,18 @@ export function endpointRows(state: GatewayState) {
       lastCheck: endpoint.lastCheck,
       alarms: alarms.get(endpoint.id) ?? [],
     })),
+  }
+}
+
+/** Null without a `routing.script`. */
+function scriptRow({ script, scriptTrouble }: GatewayState, nowMs: number) {
+  if (script === null) return null
+  return {
+    isLeftOut: script.isLeftOut,
+    failures: scriptTrouble?.failures ?? 0,
+    lastFailure:
+      scriptTrouble === null
+        ? null
+        : { why: scriptTrouble.why, agoMs: Math.round(nowMs - scriptTrouble.atMs) },
   }
 }

@@ -87,11 +87,16 @@ export class RouteScript {
     })
   }
 
+  /** It cost so many threads that it is not asked any more. */
+  get isLeftOut(): boolean {
+    return this.#lostThreads >= lostThreadsMax
+  }
+
   /** Never rejects: what went wrong is an answer. */
   choose(request: ScriptRequest, endpoints: readonly ScriptEndpoint[]): Promise<ScriptVerdict> {
     const failed = (why: string) => Promise.resolve<ScriptVerdict>({ kind: 'failed', why })
     if (this.#closed) return failed('it is closed')
-    if (this.#lostThreads >= lostThreadsMax) {
+    if (this.isLeftOut) {
       return failed(
         `it hung or broke its thread ${lostThreadsMax} times in a row, and is left out until a reload`,
       )
