@@ -18,6 +18,7 @@ function ask(
     maxTokens: 60,
     tool: null,
     reasons: false,
+    prefilledThoughts: 'ended',
     ...overrides,
   })
 }

@@ -1,5 +1,6 @@
 import type { PrefixBlocks } from '#batching/batch-request.ts'
 import type { Conversation } from '#emulator/conversation.ts'
+import type { Dialect } from '#emulator/dialect.ts'
 import { blocksOf, withText } from '#emulator/prefix.ts'
 import {
   type Fields,
@@ -50,6 +51,8 @@ export interface AnswerRequest {
   readonly tool: Tool | null
   /** Whether the model thinks aloud first. */
   readonly reasons: boolean
+  /** What it does behind thoughts that it is given. */
+  readonly prefilledThoughts: Dialect['prefilledThoughts']
 }
 
 export interface Tool {
@@ -106,17 +109,29 @@ function composeChoice(request: AnswerRequest, seed: number): Choice {
   const start = prefill === '' ? { next: 0, rest: '' } : continueAfter(prefill, seed)
   const left = naturalLength(seed) - start.next + (start.rest === '' ? 0 : 1)
   const total = request.maxTokens ?? Math.max(0, left)
-  if (request.reasons && prefill === '') {
-    const thoughts = Math.min(12, Math.floor(total / 3))
-    for (let index = 0; index < thoughts; index += 1) {
-      pieces.push({ kind: 'reasoning', text: wordAt(mix(seed, 99), index) })
-    }
+  for (const text of thoughtsOf(request, mix(seed, 99), total)) {
+    pieces.push({ kind: 'reasoning', text })
   }
   if (start.rest !== '' && pieces.length < total) pieces.push({ kind: 'text', text: start.rest })
   for (let index = start.next; pieces.length < total; index += 1) {
     pieces.push({ kind: 'text', text: wordAt(seed, index) })
   }
   return { pieces, finishReason: request.maxTokens === null ? 'stop' : 'length' }
+}
+
+/** What is thought before any word, or from where the thoughts that were given broke off. */
+function thoughtsOf(request: AnswerRequest, seed: number, total: number): string[] {
+  const { prefill, prefilledThoughts: given } = request.conversation
+  const habit = request.prefilledThoughts
+  // A template that drops thoughts opens new ones, whatever was said behind the old ones.
+  const isThinking =
+    habit === 'dropped' || (prefill === '' && (given === '' || habit === 'gone-on-with'))
+  if (!request.reasons || !isThinking) return []
+  const start = given === '' || habit === 'dropped' ? 0 : countTokens(given)
+  const thoughts = Math.min(12, Math.floor((start + total) / 3))
+  return Array.from({ length: Math.max(0, thoughts - start) }, (_, index) =>
+    wordAt(seed, start + index),
+  )
 }
 
 /**

@@ -17,6 +17,8 @@ export interface Conversation {
   readonly prefix: Prefix
   /** The beginning of the answer that the caller wants continued; '' for none. */
   readonly prefill: string
+  /** What was thought before it; '' for nothing. */
+  readonly prefilledThoughts: string
   /** Whether the last message is the assistant's, continued or not. */
   readonly endsWithAssistant: boolean
   readonly lastUserText: string
@@ -39,23 +41,34 @@ export function readMessages(
   let prefix = system === null ? emptyPrefix : withMessage(emptyPrefix, 'system', system, 0)
   let lastUserText = ''
   let prefill = ''
+  let prefilledThoughts = ''
   let endsWithAssistant = false
   for (const [index, message] of messages.entries()) {
     if (!isFields(message)) continue
     const role = textField(message, 'role') ?? 'user'
-    const { text, images } = readContent(message)
-    promptTokens += countTokens(text) + images * imageTokens + tokensPerMessage
+    const { text, thoughts, images } = readContent(message)
+    promptTokens +=
+      countTokens(text) + countTokens(thoughts) + images * imageTokens + tokensPerMessage
     prefix = withMessage(prefix, role, text, images)
     const isLast = index === messages.length - 1
     endsWithAssistant = isLast && role === 'assistant'
     if (role === 'user') lastUserText = text
     if (endsWithAssistant && continues) {
       prefill = text
+      prefilledThoughts = thoughts
     } else {
       hash = hashText(text, hashText(role, hash + 1))
     }
   }
-  return { hash, promptTokens, prefix, prefill, endsWithAssistant, lastUserText }
+  return {
+    hash,
+    promptTokens,
+    prefix,
+    prefill,
+    prefilledThoughts,
+    endsWithAssistant,
+    lastUserText,
+  }
 }
 
 /** A bare prompt: the text goes on, so nothing of it is an answer yet. */
@@ -65,6 +78,7 @@ export function readPrompt(prompt: string): Conversation {
     promptTokens: countTokens(prompt),
     prefix: withText(emptyPrefix, prompt),
     prefill: '',
+    prefilledThoughts: '',
     endsWithAssistant: false,
     lastUserText: prompt,
   }
@@ -79,19 +93,21 @@ function withMessage(prefix: Prefix, role: string, text: string, images: number)
   return withTokens(said, tokensPerMessage, hashText(role))
 }
 
-function readContent(message: Fields): { text: string; images: number } {
+function readContent(message: Fields): { text: string; thoughts: string; images: number } {
+  let thoughts = textField(message, 'reasoning') ?? textField(message, 'reasoning_content') ?? ''
   const plain = textField(message, 'content')
-  if (plain !== null) return { text: plain, images: listField(message, 'images').length }
+  if (plain !== null) return { text: plain, thoughts, images: listField(message, 'images').length }
   let text = ''
   let images = 0
   for (const part of listField(message, 'content')) {
     if (!isFields(part)) continue
     const partText = textField(part, 'text')
+    thoughts += textField(part, 'thinking') ?? ''
     if (partText !== null) {
       text += partText
     } else if (fieldsField(part, 'image_url') ?? fieldsField(part, 'source')) {
       images += 1
     }
   }
-  return { text, images }
+  return { text, thoughts, images }
 }

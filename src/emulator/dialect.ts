@@ -112,6 +112,13 @@ export interface Dialect {
   readonly stream: StreamHabits
   /** Whether a last assistant message is continued by itself, or only when flags ask for it. */
   readonly continuesPrefill: 'always' | 'when-asked'
+  /** Whether Anthropic's API, which has no such flags, continues it too. */
+  readonly continuesMessages: boolean
+  /**
+   * What becomes of thoughts in a message that is continued: they are gone on with, or end where
+   * they stand, or are dropped, so that the model thinks again unless it is told not to.
+   */
+  readonly prefilledThoughts: 'gone-on-with' | 'ended' | 'dropped'
   /** What is wrong with how a request asks for its last message to be continued; null if nothing. */
   continuationMistake(body: Fields): string | null
   /** Whether an answer that is not a stream repeats the prefill before its continuation. */

@@ -204,6 +204,8 @@ export const llamaServer: Dialect = {
     timings: true,
   },
   continuesPrefill: 'always',
+  continuesMessages: true,
+  prefilledThoughts: 'gone-on-with',
   continuationMistake: () => null,
   repeatsPrefill: true,
   refusesUnknownModel: false,

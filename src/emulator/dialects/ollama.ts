@@ -195,6 +195,8 @@ export const ollama: Dialect = {
     timings: false,
   },
   continuesPrefill: 'always',
+  continuesMessages: true,
+  prefilledThoughts: 'ended',
   continuationMistake: () => null,
   repeatsPrefill: false,
   refusesUnknownModel: true,

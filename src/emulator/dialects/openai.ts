@@ -111,6 +111,8 @@ export const openai: Dialect = {
     timings: false,
   },
   continuesPrefill: 'always',
+  continuesMessages: false,
+  prefilledThoughts: 'dropped',
   continuationMistake: () => null,
   repeatsPrefill: false,
   refusesUnknownModel: true,

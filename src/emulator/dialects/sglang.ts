@@ -181,6 +181,8 @@ export const sglang: Dialect = {
     timings: false,
   },
   continuesPrefill: 'when-asked',
+  continuesMessages: false,
+  prefilledThoughts: 'dropped',
   continuationMistake: () => null,
   repeatsPrefill: false,
   refusesUnknownModel: false,

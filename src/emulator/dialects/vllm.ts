@@ -176,6 +176,8 @@ export const vllm: Dialect = {
     timings: false,
   },
   continuesPrefill: 'when-asked',
+  continuesMessages: false,
+  prefilledThoughts: 'ended',
   continuationMistake,
   repeatsPrefill: false,
   refusesUnknownModel: true,

@@ -4,6 +4,7 @@ import type { Written } from '#emulator/formats/format.ts'
 import {
   type Fields,
   fieldsField,
+  isFalse,
   isFields,
   listField,
   numberField,
@@ -61,7 +62,8 @@ export function generate(request: TaskRequest, generation: Generation): Written 
     choices,
     maxTokens,
     tool: generation.tool ?? null,
-    reasons: generation.hasReasoning === true && model.includes('reasoner'),
+    reasons: generation.hasReasoning === true && model.includes('reasoner') && !isToldNotTo(body),
+    prefilledThoughts: dialect.prefilledThoughts,
   })
   return {
     id: `${generation.idPrefix}${exchange.machine.nextId()}`,
@@ -71,6 +73,11 @@ export function generate(request: TaskRequest, generation: Generation): Written 
     habits: dialect.stream,
     errorObject: dialect.streamError,
   }
+}
+
+/** Templates of models that think take this word for "do not". */
+function isToldNotTo(body: Fields): boolean {
+  return isFalse(fieldsField(body, 'chat_template_kwargs') ?? {}, 'enable_thinking')
 }
 
 /**

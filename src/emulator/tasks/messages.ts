@@ -20,12 +20,14 @@ export const messages: TaskHandler = (request) => {
     exchange.refuse('messages and max_tokens are required.', 'messages')
     return
   }
-  const conversation = readConversation(body)
+  const { continuesMessages } = exchange.machine.dialect
+  const conversation = readConversation(body, continuesMessages)
   const written = generate(request, {
     idPrefix: 'msg_',
     conversation,
     maxTokens,
     tool: chosenTool(body, conversation.lastUserText),
+    hasReasoning: true,
   })
   if (written === null) return
   serveAnswer(exchange, {
@@ -38,12 +40,12 @@ export const messages: TaskHandler = (request) => {
 
 /** Counting tokens costs no inference. */
 export const countMessageTokens: TaskHandler = ({ exchange, body }) => {
-  exchange.page(jsonPage(200, { input_tokens: readConversation(body).promptTokens }))
+  exchange.page(jsonPage(200, { input_tokens: readConversation(body, false).promptTokens }))
 }
 
-/** In this API a last assistant message is always the start of the answer. */
-function readConversation(body: Fields): Conversation {
-  return readMessages(listField(body, 'messages'), true, readSystem(body))
+/** In this API a last assistant message is the start of the answer; not all engines go on with it. */
+function readConversation(body: Fields, continues: boolean): Conversation {
+  return readMessages(listField(body, 'messages'), continues, readSystem(body))
 }
 
 function readSystem(body: Fields): string | null {
