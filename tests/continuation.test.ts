@@ -2,9 +2,8 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
-import type { EmulatorOptions } from '#emulator/options.ts'
-import { accessLogFile } from './harness/access-log.ts'
 import { afterTest } from './harness/after-test.ts'
+import { badAndGood } from './harness/bad-and-good.ts'
 import { motley } from './harness/command.ts'
 import {
   chat,
@@ -19,32 +18,6 @@ import {
 import { packageFile } from './harness/package-file.ts'
 import { answerStream, chatEvent, scriptedEngine } from './harness/scripted-engine.ts'
 import { untilTrue } from './harness/until-true.ts'
-
-interface Setting {
-  readonly bad?: Partial<EmulatorOptions>
-  readonly good?: Partial<EmulatorOptions>
-  readonly retries?: object
-}
-
-/** `bad` is asked first; left alone, both would give the same answer. */
-async function badAndGood(faults: string[], { bad = {}, good = {}, retries = {} }: Setting = {}) {
-  const first = await engine({ faults, ...bad })
-  const second = await engine(good)
-  const accessLog = accessLogFile()
-  const made = await fleet({
-    endpoints: [
-      { ...endpointsOf({ bad: first })[0], weight: 100 },
-      { ...endpointsOf({ good: second })[0], weight: 1 },
-    ],
-    gateway: { accessLog: accessLog.path, retries, timeouts: { betweenChunksMs: 200 } },
-    routing: { strategy: 'least-connections' },
-  })
-  const logged = async () => {
-    await made.gateway.close()
-    return accessLog.first()
-  }
-  return { first, second, logged, ...made }
-}
 
 const streamed = async (url: string, body: object = {}) =>
   readEvents(await chat(url, { stream: true, ...body }))
@@ -101,13 +74,12 @@ test('an answer that had all its tokens and not its end gets that, and no token 
 })
 
 test('a completion goes on from its prompt and what came of it', async () => {
-  const { url, second } = await badAndGood(['cut:5'])
+  const { url, askedOf } = await badAndGood(['cut:5'])
   const body = { model: question.model, prompt: 'Once "upon"', max_tokens: 12, stream: true }
   const { events, broken } = await readEvents(await post(`${url}/v1/completions`, body))
   expect([broken, events.at(-1)]).toEqual([false, '[DONE]'])
   const text = events.slice(0, -1).map((event) => JSON.parse(event).choices[0]?.text ?? '')
-  const asked = second.received().findLast(({ path }) => path.startsWith('/v1/completions'))
-  const { prompt, max_tokens: left } = JSON.parse(String(asked?.body))
+  const { prompt, max_tokens: left } = askedOf('/v1/completions')
   expect(prompt).toBe(`Once "upon"${text.slice(0, 5).join('')}`)
   expect(left).toBe(7)
   expect(text.filter((word) => word !== '')).toHaveLength(12)

@@ -21,6 +21,7 @@ import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointName } from '#core/config/endpoints.ts'
 import { endpointId } from '#core/ids.ts'
 import { motleyVersion } from '#embedded/motley-version.ts'
+import { formFields } from '#engines/index.ts'
 import { AccessLogError } from '#gateway/access-log.ts'
 import { type Gateway, startGateway } from '#gateway/gateway.ts'
 import type { RouteScript } from '#gateway/script/route-script.ts'
@@ -73,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       onSuspect: (endpoint) => checkNow(endpoint),
       admin: options.controllerPart?.admin,
       replicaAlarms: options.controllerPart?.alarms,
+      formFields,
       sleepers: options.controllerPart?.sleepers,
     })
   } catch (error) {

@@ -88,6 +88,11 @@ export interface Engine extends Omit<EngineFacts, 'memory'> {
   readonly program?: EngineProgram
   /** How an answer that was cut off elsewhere goes on here. */
   readonly continuation: Continuation
+  /**
+   * Fields of a request, beyond those of the API, by which it holds an answer to a form or begins
+   * it elsewhere than at its beginning; left out where it has none.
+   */
+  readonly formFields?: readonly string[]
   /** What its last words mean when it ends by itself; the first that matches counts. */
   readonly knownErrors: readonly KnownError[]
   /**

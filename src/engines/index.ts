@@ -36,5 +36,10 @@ export const engines: readonly Engine[] = [
   openai,
 ]
 
+/** Fields of a request by which one engine or another holds an answer to a form. */
+export const formFields: readonly string[] = [
+  ...new Set(engines.flatMap((engine) => engine.formFields ?? [])),
+]
+
 /** The engines that Motley can start, for placement. */
 export const engineCatalog: EngineCatalog = catalogOf(engines)

@@ -108,8 +108,12 @@ export const llamaServer: Engine = {
     kind: 'assistant-prefill',
     // An assistant's message at the end is continued without being asked.
     fields: {},
+    tasks: ['chat', 'messages'],
+    // Releases before May 2026 refuse a begun answer of a model that thinks.
+    thoughts: { kind: 'given', names: ['reasoning_content'], goOn: true },
     repeatsUnlessStreamed: true,
   },
+  formFields: ['grammar', 'json_schema', 'continue_final_message'],
   knownErrors: llamaServerErrors,
   alarms: ggmlAlarms,
   // It drops what runs and frees its memory; the next user of the GPU waits for that.

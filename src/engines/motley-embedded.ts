@@ -71,6 +71,8 @@ export const motleyEmbedded: Engine = {
   continuation: {
     kind: 'assistant-prefill',
     fields: { continue_final_message: true, add_generation_prompt: false },
+    tasks: ['chat'],
+    thoughts: { kind: 'left-out', fields: {} },
     repeatsUnlessStreamed: false,
   },
   knownErrors: [

@@ -94,7 +94,14 @@ export const ollama: Engine = {
   usualPorts: [11434],
   launch: checkedLaunch(facts, ollamaPlan),
   // Its templates leave an assistant's message at the end open.
-  continuation: { kind: 'assistant-prefill', fields: {}, repeatsUnlessStreamed: false },
+  continuation: {
+    kind: 'assistant-prefill',
+    fields: {},
+    tasks: ['chat', 'messages', 'ollama-chat'],
+    // Behind thoughts alone its template ends them, and its parser takes the answer for thoughts.
+    thoughts: { kind: 'given', names: ['reasoning'], goOn: false },
+    repeatsUnlessStreamed: false,
+  },
   knownErrors: [
     {
       pattern: /model requires more system memory|requires more system memory/i,

@@ -118,8 +118,17 @@ export const sglang: Engine = {
   continuation: {
     kind: 'assistant-prefill',
     fields: { continue_final_message: true },
+    // Its Messages API opens a new answer behind the one that was begun.
+    tasks: ['chat'],
+    // It takes the message off, opens a new one, and adds what the old one said: templates that
+    // open thoughts would do so again. Their words for "do not" differ by model.
+    thoughts: {
+      kind: 'left-out',
+      fields: { chat_template_kwargs: { enable_thinking: false, thinking: false } },
+    },
     repeatsUnlessStreamed: false,
   },
+  formFields: ['json_schema', 'regex', 'ebnf', 'structural_tag', 'continue_final_message'],
   knownErrors: sglangErrors,
   alarms: torchAlarms,
   // It finishes what runs, without a limit of its own.

@@ -115,8 +115,19 @@ export const vllm: Engine = {
     kind: 'assistant-prefill',
     // Both have to be said: the template opens a new answer unless it is told not to.
     fields: { continue_final_message: true, add_generation_prompt: false },
+    // Its Messages API has no such fields, and opens a new answer behind the one that was begun.
+    tasks: ['chat'],
+    thoughts: { kind: 'given', names: ['reasoning', 'reasoning_content'], goOn: false },
     repeatsUnlessStreamed: false,
   },
+  formFields: [
+    'structured_outputs',
+    'guided_json',
+    'guided_regex',
+    'guided_choice',
+    'guided_grammar',
+    'continue_final_message',
+  ],
   knownErrors: vllmErrors,
   alarms: [
     {

@@ -1,18 +1,16 @@
 /** The rest of an answer that broke off elsewhere, and how it is told as a part of that answer. */
 import type { SpentTokens } from '#gateway/spent-tokens.ts'
-import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
+import type { AnswerContinuation, Follower, TokensBefore } from '#openai/continuation.ts'
 import type { Splice } from '#std/splice-bytes.ts'
 import { sseData } from '#std/sse-data.ts'
 
 /** What becomes of a frame on its way to the client. */
 export type RetoldFrame =
-  | { readonly kind: 'told'; readonly frame: Buffer }
-  /** The client needs nothing of it. */
-  | { readonly kind: 'left-out' }
+  | { readonly kind: 'told'; readonly frames: readonly Buffer[] }
   /** It is of another answer, and nothing in that goes on from where the first one broke off. */
   | { readonly kind: 'differs' }
 
-const leftOut: RetoldFrame = { kind: 'left-out' }
+const leftOut: RetoldFrame = { kind: 'told', frames: [] }
 const differs: RetoldFrame = { kind: 'differs' }
 
 /** For whoever looks at the stream: readers of events must skip it. */
@@ -22,11 +20,13 @@ export class AnswerRest {
   /** What makes the request one for the rest. */
   readonly splices: readonly Splice[]
   readonly #continuation: AnswerContinuation
-  /** Of the answer that it goes on with; null where that had not begun. */
-  readonly #head: AnswerHead | null
-  readonly #given: number
+  /** Null where the answer had not begun. */
+  readonly #follower: Follower | null
+  readonly #before: TokensBefore
   /** What the endpoint says again before it comes to the rest. */
   #repeats: string
+  /** Whether thoughts may come: behind words they are of another answer. */
+  readonly #mayThink: boolean
   /** All words were said: how it ends is what is left to tell. */
   readonly #endsOnly: boolean
   #isMarked = false
@@ -34,18 +34,20 @@ export class AnswerRest {
   constructor(
     continuation: AnswerContinuation,
     of: {
-      readonly head: AnswerHead | null
+      readonly follower: Follower | null
       readonly splices: readonly Splice[]
-      readonly given: number
+      readonly before: TokensBefore
       readonly repeats: string
+      readonly mayThink: boolean
       readonly endsOnly: boolean
     },
   ) {
     this.#continuation = continuation
-    this.#head = of.head
+    this.#follower = of.follower
     this.splices = of.splices
-    this.#given = of.given
+    this.#before = of.before
     this.#repeats = of.repeats
+    this.#mayThink = of.mayThink
     this.#endsOnly = of.endsOnly
   }
 
@@ -56,7 +58,7 @@ export class AnswerRest {
 
   retell(frame: Buffer): RetoldFrame {
     const data = sseData(frame)
-    if (data === null || this.#head === null) return { kind: 'told', frame }
+    if (data === null || this.#follower === null) return { kind: 'told', frames: [frame] }
     const part = this.#continuation.partOf(data)
     let { text } = part
     if (this.isBehind) {
@@ -65,22 +67,24 @@ export class AnswerRest {
       this.#repeats = this.#repeats.slice(shared)
       text = text.slice(shared)
       if (this.isBehind) return leftOut
+    } else if (part.thoughts !== '' && !this.#mayThink) {
+      return differs
     }
     if (this.#endsOnly) text = ''
-    const told = this.#continuation.retold(data, { head: this.#head, text, given: this.#given })
-    if (told === null) return leftOut
-    const marked = this.#isMarked ? '' : mark
+    const [first, ...others] = this.#follower.retell(data, text)
+    if (first === undefined) return leftOut
+    const marked = this.#isMarked ? first : mark + first
     this.#isMarked = true
-    return { kind: 'told', frame: Buffer.from(`${marked}data: ${told}\n\n`) }
+    return { kind: 'told', frames: [marked, ...others].map((told) => Buffer.from(told)) }
   }
 
   /** What the whole answer came to, of which this attempt told the rest. */
   spent(before: SpentTokens | null, own: SpentTokens | null): SpentTokens | null {
     if (before === null || own === null) return own ?? before
+    const { said, inPrompt } = this.#before
     return {
-      // An engine counts what it was given of the answer with the prompt.
-      promptTokens: own.counted ? before.promptTokens : Math.max(0, own.promptTokens - this.#given),
-      completionTokens: own.completionTokens + this.#given,
+      promptTokens: own.counted ? before.promptTokens : Math.max(0, own.promptTokens - inPrompt),
+      completionTokens: own.completionTokens + said,
       cachedTokens: before.cachedTokens,
       counted: true,
     }

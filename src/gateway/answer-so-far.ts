@@ -3,20 +3,32 @@
  * when this one breaks off. Frames are kept as they went out, and read only then: most answers are
  * whole before anybody has to look into them.
  */
+import type { Task } from '#core/task.ts'
 import { AnswerRest } from '#gateway/answer-rest.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
-import type { AnswerContinuation, AnswerHead } from '#openai/continuation.ts'
+import type { AnswerContinuation, Prefill, SaidSoFar, ToldAnswer } from '#openai/continuation.ts'
 import { AlikeFrames } from '#std/alike-frames.ts'
 import { sseData } from '#std/sse-data.ts'
 
+/** How an endpoint goes on: from there, or by saying all of it again. */
+type Way = { readonly kind: 'rest'; readonly how: Prefill } | { readonly kind: 'again' }
+
+const again: Way = { kind: 'again' }
+const nothingBefore = { said: 0, inPrompt: 0 }
+
 export class AnswerSoFar {
   readonly #continuation: AnswerContinuation
+  readonly #task: Task
   readonly #body: Buffer
+  readonly #formFields: readonly string[]
   #unread = new AlikeFrames()
+  /** Null until somebody wants to go on from it. */
+  #told: ToldAnswer | null = null
   #text = ''
-  #tokens = 0
-  #head: AnswerHead | null = null
-  /** Nothing but words was said. */
+  #thoughts = ''
+  #textTokens = 0
+  #thoughtTokens = 0
+  /** Nothing but thoughts and words was said. */
   #isWords = true
   /** The engine said that this was all. */
   #isOver = false
@@ -27,9 +39,15 @@ export class AnswerSoFar {
   /** Those that would not go on with what another engine had begun. */
   readonly #unwilling: Endpoint[] = []
 
-  constructor(continuation: AnswerContinuation, body: Buffer) {
+  /** `formFields` of a request hold an answer to a form, at one engine or another. */
+  constructor(
+    continuation: AnswerContinuation,
+    of: { readonly task: Task; readonly body: Buffer; readonly formFields: readonly string[] },
+  ) {
     this.#continuation = continuation
-    this.#body = body
+    this.#task = of.task
+    this.#body = of.body
+    this.#formFields = of.formFields
   }
 
   note(frame: Buffer): void {
@@ -40,14 +58,14 @@ export class AnswerSoFar {
   get canGoOn(): boolean {
     this.#read()
     if (!this.#isWords || this.#isOver) return false
-    this.#fits ??= this.#continuation.fits(this.#body)
+    this.#fits ??= this.#continuation.fits(this.#body, this.#formFields)
     return this.#fits
   }
 
   /** Near the number of tokens of what was said. */
   get tokens(): number {
     this.#read()
-    return this.#tokens
+    return this.#textTokens + this.#thoughtTokens
   }
 
   /** Whether an endpoint could go on from here. */
@@ -59,18 +77,7 @@ export class AnswerSoFar {
   restAt(endpoint: Endpoint): AnswerRest | null {
     const way = this.#wayAt(endpoint)
     if (way === null) return null
-    const continuation = this.#continuation
-    const head = this.#head
-    const said = { text: this.#text, tokens: this.#tokens }
-    if (way === 'again') {
-      const repeats = said.text
-      return new AnswerRest(continuation, { head, splices: [], given: 0, repeats, endsOnly: false })
-    }
-    const splices = continuation.askForRest(this.#body, said, this.#fieldsFor(endpoint) ?? {})
-    // No engine can be asked for no token at all: the one that it says more is left out.
-    const endsOnly = continuation.tokensLeft(this.#body, said) <= 0
-    const given = said.tokens
-    return new AnswerRest(continuation, { head, splices, given, repeats: '', endsOnly })
+    return way.kind === 'rest' ? this.#restBy(way.how) : this.#again()
   }
 
   /** It refused to; false when it had done so before. */
@@ -80,32 +87,76 @@ export class AnswerSoFar {
     return true
   }
 
-  /** By taking it up, or by saying all of it again. */
-  #wayAt(endpoint: Endpoint): 'rest' | 'again' | null {
-    if (!this.canGoOn) return null
-    if (this.#text === '' || this.#unwilling.includes(endpoint)) return 'again'
-    if (this.#fieldsFor(endpoint) !== null) return 'rest'
-    this.#isRepeatable ??= this.#continuation.isRepeatable(this.#body)
-    return this.#isRepeatable ? 'again' : null
+  #restBy(how: Prefill): AnswerRest {
+    const continuation = this.#continuation
+    const said: SaidSoFar = { text: this.#text, thoughts: this.#thoughts, tokens: this.tokens }
+    const areThoughtsGiven = how.thoughtsAs !== null
+    const before = {
+      said: said.tokens,
+      inPrompt: areThoughtsGiven ? said.tokens : this.#textTokens,
+    }
+    return new AnswerRest(continuation, {
+      follower: this.#told?.follow(before) ?? null,
+      splices: continuation.askForRest(this.#body, said, how),
+      before,
+      repeats: '',
+      mayThink: said.text === '',
+      // No engine can be asked for no token at all: the one that it says more is left out.
+      endsOnly: continuation.tokensLeft(this.#body, said) <= 0,
+    })
   }
 
-  /** What an engine is told beside the answer that it goes on with; null where it takes up none. */
-  #fieldsFor({ continuation }: Endpoint): Readonly<Record<string, unknown>> | null {
-    if (!this.#continuation.needsPrefill) return {}
-    return continuation.kind === 'assistant-prefill' ? continuation.fields : null
+  /** Thoughts that nobody ended are not counted: the answer has those that come now. */
+  #again(): AnswerRest {
+    return new AnswerRest(this.#continuation, {
+      follower: this.#told?.follow(nothingBefore) ?? null,
+      splices: [],
+      before: nothingBefore,
+      repeats: this.#text,
+      mayThink: this.#text === '',
+      endsOnly: false,
+    })
+  }
+
+  #wayAt(endpoint: Endpoint): Way | null {
+    if (!this.canGoOn) return null
+    if (this.#unwilling.includes(endpoint)) return again
+    const how = this.tokens === 0 ? null : this.#prefillAt(endpoint)
+    if (how !== null) return { kind: 'rest', how }
+    if (this.#text === '') return again
+    this.#isRepeatable ??= this.#continuation.isRepeatable(this.#body)
+    return this.#isRepeatable ? again : null
+  }
+
+  /** How an engine is told what it goes on with; null where it does not take that up. */
+  #prefillAt({ continuation }: Endpoint): Prefill | null {
+    if (!this.#continuation.needsPrefill) return { fields: {}, thoughtsAs: null }
+    if (continuation.kind !== 'assistant-prefill') return null
+    const { tasks, fields, thoughts } = continuation
+    if (!tasks.includes(this.#task)) return null
+    if (this.#thoughts === '') return { fields, thoughtsAs: null }
+    if (thoughts.kind === 'given') {
+      return this.#text !== '' || thoughts.goOn ? { fields, thoughtsAs: thoughts.names } : null
+    }
+    return this.#text === ''
+      ? null
+      : { fields: { ...fields, ...thoughts.fields }, thoughtsAs: null }
   }
 
   #read(): void {
     if (this.#unread.count === 0) return
+    this.#told ??= this.#continuation.begin()
     for (const frame of this.#unread.frames()) {
       const data = sseData(frame)
       if (data === null) continue
-      this.#head ??= this.#continuation.headOf(data)
+      this.#told.note(data)
       const part = this.#continuation.partOf(data)
       this.#isWords &&= part.isWords
       this.#isOver ||= part.isEnd
       this.#text += part.text
-      if (part.text !== '') this.#tokens++
+      this.#thoughts += part.thoughts
+      if (part.text !== '') this.#textTokens++
+      if (part.thoughts !== '') this.#thoughtTokens++
     }
     this.#unread = new AlikeFrames()
   }

@@ -42,6 +42,8 @@ export class GatewayState {
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
   readonly replicaAlarms: () => readonly ReplicaAlarms[]
+  /** Of requests, by which engines hold an answer to a form. */
+  readonly formFields: readonly string[]
   readonly sleepers: Sleepers
   readonly demand = new DemandLog()
   /** The user's `routing.script`; null when there is none. */
@@ -63,6 +65,7 @@ export class GatewayState {
     readonly decisions: DecisionLog
     readonly suspect: (endpoint: EndpointId) => void
     readonly replicaAlarms: () => readonly ReplicaAlarms[]
+    readonly formFields: readonly string[]
     readonly sleepers: Sleepers
     readonly log: (line: string) => void
   }) {
@@ -75,6 +78,7 @@ export class GatewayState {
     this.decisions = options.decisions
     this.suspect = options.suspect
     this.replicaAlarms = options.replicaAlarms
+    this.formFields = options.formFields
     this.sleepers = options.sleepers
     this.#log = options.log
     this.startedMs = options.nowMs()

@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly admin?: AdminPages | undefined
   /** What is wrong with replicas of the fleet that run, asked at each look; left out: nothing is. */
   readonly replicaAlarms?: (() => readonly ReplicaAlarms[]) | undefined
+  /** Fields of a request by which engines hold an answer to a form; left out: none is known. */
+  readonly formFields?: readonly string[] | undefined
   /** Models that are woken by a request; left out: none is. */
   readonly sleepers?: Sleepers | undefined
 }
@@ -87,6 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     decisions: new DecisionLog(),
     suspect: options.onSuspect ?? (() => {}),
     replicaAlarms: options.replicaAlarms ?? (() => []),
+    formFields: options.formFields ?? [],
     sleepers: options.sleepers ?? noSleepers,
     log: options.log,
   })

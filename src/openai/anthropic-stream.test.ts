@@ -8,7 +8,8 @@ import {
 test.each([
   ['message_start', 'more', { message: { usage: { input_tokens: 3 } } }],
   ['content_block_delta', 'more', { delta: { text: 'message_stop' } }],
-  ['message_delta', 'more', { delta: { stop_reason: 'end_turn' } }],
+  ['message_delta', 'complete', { delta: { stop_reason: 'end_turn' } }],
+  ['message_delta', 'more', { delta: { stop_reason: null } }],
   ['ping', 'more', {}],
   ['message_stop', 'end', {}],
   ['error', 'error', { error: { type: 'overloaded_error', message: 'Overloaded' } }],

@@ -26,11 +26,14 @@ function anthropicErrorType(status: number): string {
 
 export const anthropicStream: StreamShape = {
   framing: 'sse',
-  endMarker: null,
+  endMarker: 'event: message_stop\ndata: {"type":"message_stop"}\n\n',
   meaning(data) {
-    switch (jsonObject(data)?.['type']) {
+    const event = jsonObject(data)
+    switch (event?.['type']) {
       case 'message_stop':
         return 'end'
+      case 'message_delta':
+        return typeof asObject(event['delta'])?.['stop_reason'] === 'string' ? 'complete' : 'more'
       case 'error':
         return 'error'
       default:

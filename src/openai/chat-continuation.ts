@@ -1,14 +1,19 @@
 /** A chat goes on when it ends with what the assistant has said so far. */
-import { type ChoiceWords, choicesContinuation, isOver } from '#openai/choices-continuation.ts'
+import { type ChoiceWords, choicesFrames, isOver } from '#openai/choices-continuation.ts'
 import { isSaid } from '#openai/is-said.ts'
-import { lastOf } from '#std/json-members.ts'
+import { wordsContinuation } from '#openai/words-continuation.ts'
 import { asObject } from '#std/json-object.ts'
 
 const deltaWords: ChoiceWords = {
   partOf(choice) {
     const { role: _, content, ...others } = asObject(choice['delta']) ?? {}
-    const isWords = !Object.values(others).some(isSaid)
-    return { text: typeof content === 'string' ? content : '', isWords, isEnd: isOver(choice) }
+    const { reasoning, reasoning_content: older, ...more } = others
+    return {
+      text: textOf(content),
+      thoughts: textOf(reasoning) || textOf(older),
+      isWords: !Object.values(more).some(isSaid),
+      isEnd: isOver(choice),
+    }
   },
   withText(choice, text) {
     const { role: _, content: __, ...others } = asObject(choice['delta']) ?? {}
@@ -18,21 +23,24 @@ const deltaWords: ChoiceWords = {
     isOver(choice) || Object.values(asObject(choice['delta']) ?? {}).some(isSaid),
 }
 
-export const chatContinuation = choicesContinuation({
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+export const chatContinuation = wordsContinuation({
   needsPrefill: true,
-  words: deltaWords,
-  fits(field) {
-    if (field('continue_final_message') === true) return false
-    const choice = field('tool_choice')
+  limits: ['max_tokens', 'max_completion_tokens'],
+  forms: ['response_format', 'echo'],
+  fits(request) {
+    const choice = request.value('tool_choice')
     if (choice === 'required' || asObject(choice) !== null) return false
-    const messages = field('messages')
+    const messages = request.value('messages')
     if (!Array.isArray(messages) || messages.length === 0) return false
     // Words that the client itself began stand in its last message already.
     return asObject(messages.at(-1))?.['role'] !== 'assistant'
   },
-  insert(members, text) {
-    const end = (lastOf(members, 'messages')?.valueEnd ?? 1) - 1
-    const message = JSON.stringify({ role: 'assistant', content: text })
-    return { start: end, end, text: `,${message}` }
+  insert(request, { text, thoughts }, { thoughtsAs }) {
+    const thought = (thoughtsAs ?? []).map((name) => [name, thoughts])
+    const message = { role: 'assistant', content: text, ...Object.fromEntries(thought) }
+    return request.append('messages', `,${JSON.stringify(message)}`)
   },
+  ...choicesFrames(deltaWords),
 })

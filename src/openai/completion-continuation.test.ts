@@ -13,12 +13,13 @@ test.each([
   [{ prompt: ['Say'] }, false],
   [{ prompt: [1, 2] }, false],
 ])('whether a completion with %j can go on elsewhere is %s', (fields, fits) => {
-  expect(completionContinuation.fits(bodyOf(fields))).toBe(fits)
+  expect(completionContinuation.fits(bodyOf(fields), [])).toBe(fits)
 })
 
 test('the rest is asked for behind the prompt and what was said', () => {
   const body = bodyOf({ max_tokens: 5 })
-  const splices = completionContinuation.askForRest(body, { text: ' "a"\n', tokens: 2 }, {})
+  const said = { text: ' "a"\n', thoughts: '', tokens: 2 }
+  const splices = completionContinuation.askForRest(body, said, { fields: {}, thoughtsAs: null })
   expect(JSON.parse(String(spliceBytes(body, splices)))).toEqual({
     ...{ prompt: 'Say "a"\n', max_tokens: 3 },
   })
@@ -31,6 +32,8 @@ test.each([
   const head = { id: 'first', created: 1 }
   const data = JSON.stringify({ id: 'second', created: 2, choices: [choice] })
   expect(completionContinuation.partOf(data)).toMatchObject({ text, isWords: true })
-  const retold = completionContinuation.retold(data, { head, text, given: 0 })
-  expect(JSON.parse(retold ?? 'null')).toEqual({ ...head, choices: [told] })
+  const so = completionContinuation.begin()
+  so.note(JSON.stringify({ ...head, choices: [{ text: 'Say' }] }))
+  const retold = so.follow({ said: 0, inPrompt: 0 })?.retell(data, text)
+  expect(retold).toEqual([`data: ${JSON.stringify({ ...head, choices: [told] })}\n\n`])
 })

@@ -1,26 +1,28 @@
 /** A completion goes on when what came of it so far stands at the end of its prompt. */
-import { type ChoiceWords, choicesContinuation, isOver } from '#openai/choices-continuation.ts'
-import { lastOf } from '#std/json-members.ts'
+import { type ChoiceWords, choicesFrames, isOver } from '#openai/choices-continuation.ts'
+import { nothingSaid } from '#openai/continuation.ts'
+import { wordsContinuation } from '#openai/words-continuation.ts'
 
 const textWords: ChoiceWords = {
   partOf(choice) {
     const { text } = choice
-    return { text: typeof text === 'string' ? text : '', isWords: true, isEnd: isOver(choice) }
+    return { ...nothingSaid, text: typeof text === 'string' ? text : '', isEnd: isOver(choice) }
   },
   withText: (choice, text) => ({ ...choice, text }),
   isSaying: (choice) => isOver(choice) || choice['text'] !== '',
 }
 
-export const completionContinuation = choicesContinuation({
+export const completionContinuation = wordsContinuation({
   needsPrefill: false,
-  words: textWords,
-  fits(field) {
-    const isPlain = typeof field('prompt') === 'string' && (field('suffix') ?? '') === ''
+  limits: ['max_tokens'],
+  // What begins with an echo would begin with it anew.
+  forms: ['echo', 'response_format'],
+  fits(request) {
+    const isPlain = typeof request.value('prompt') === 'string'
     // Offsets into the text would begin anew.
-    return isPlain && typeof field('logprobs') !== 'number'
+    const isNumbered = typeof request.value('logprobs') === 'number'
+    return isPlain && !isNumbered && (request.value('suffix') ?? '') === ''
   },
-  insert(members, text) {
-    const end = (lastOf(members, 'prompt')?.valueEnd ?? 1) - 1
-    return { start: end, end, text: JSON.stringify(text).slice(1, -1) }
-  },
+  insert: (request, { text }) => request.append('prompt', JSON.stringify(text).slice(1, -1)),
+  ...choicesFrames(textWords),
 })

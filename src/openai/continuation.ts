@@ -8,23 +8,37 @@ import type { Splice } from '#std/splice-bytes.ts'
 export interface AnswerPart {
   /** '' where it only begins or ends something. */
   readonly text: string
-  /** Not so with thoughts, calls of tools or a refusal: no engine takes those up from another. */
+  /** What the model thinks before it says anything. */
+  readonly thoughts: string
+  /** Not so with calls of tools or a refusal: no engine takes those up from another. */
   readonly isWords: boolean
   /** The engine says that the answer is whole. */
   readonly isEnd: boolean
 }
 
-/** By what clients know that frames are of one answer: of its first frame. */
-export interface AnswerHead {
-  readonly id: unknown
-  readonly created: unknown
-}
+export const nothingSaid: AnswerPart = { text: '', thoughts: '', isWords: true, isEnd: false }
 
 /** How far an answer came. */
 export interface SaidSoFar {
   readonly text: string
-  /** Near the number of its tokens. */
+  readonly thoughts: string
+  /** Near the number of the tokens of both. */
   readonly tokens: number
+}
+
+/** How an engine is told that it goes on with what an assistant has begun. */
+export interface Prefill {
+  /** Beside the messages. */
+  readonly fields: Readonly<Record<string, unknown>>
+  /** Which fields of a chat's message hold thoughts; null where they are left out. */
+  readonly thoughtsAs: readonly string[] | null
+}
+
+/** Tokens that came before a rest. */
+export interface TokensBefore {
+  readonly said: number
+  /** Of them those that were given along, and that the engine counts with the prompt. */
+  readonly inPrompt: number
 }
 
 export interface AnswerContinuation {
@@ -33,28 +47,32 @@ export interface AnswerContinuation {
    * gone on with, every engine does.
    */
   readonly needsPrefill: boolean
-  /** Whether what a body asks for is plain words, of which the rest follows from the beginning. */
-  fits(body: Buffer): boolean
+  /**
+   * Whether what a body asks for is plain words, of which the rest follows from the beginning.
+   * `formFields` are the engines' own words for what holds an answer to a form.
+   */
+  fits(body: Buffer, formFields: readonly string[]): boolean
   /** Whether the same body gets the same answer again: nothing in it is left to chance. */
   isRepeatable(body: Buffer): boolean
-  /**
-   * Asks for what follows `said`, in splices of any order; `fields` are those with which an engine
-   * goes on.
-   */
-  askForRest(body: Buffer, said: SaidSoFar, fields: Readonly<Record<string, unknown>>): Splice[]
+  /** Asks for what follows `said`, in splices of any order. */
+  askForRest(body: Buffer, said: SaidSoFar, how: Prefill): Splice[]
   /** How many tokens the client still wants after `said`; infinite where it set no limit. */
   tokensLeft(body: Buffer, said: SaidSoFar): number
-  /** Null for a frame that is no part of the answer itself. */
-  headOf(data: string): AnswerHead | null
   partOf(data: string): AnswerPart
-  /** A frame of the rest with `text` as its words; null where the client needs nothing of it. */
-  retold(
-    data: string,
-    as: {
-      readonly head: AnswerHead
-      readonly text: string
-      /** Tokens that were given along, and are no part of the prompt but of the answer. */
-      readonly given: number
-    },
-  ): string | null
+  /** An answer of which the client was told nothing yet. */
+  begin(): ToldAnswer
+}
+
+/** How the frames that a client was told hang together, so that those of a rest can follow them. */
+export interface ToldAnswer {
+  /** One more was told. */
+  note(data: string): void
+  /** Null while none of them was of the answer itself. */
+  follow(before: TokensBefore): Follower | null
+}
+
+/** Tells the frames of a rest as those of the answer before it. */
+export interface Follower {
+  /** `data` with `text` as its words, as whole frames; none where the client needs nothing of it. */
+  retell(data: string, text: string): readonly string[]
 }

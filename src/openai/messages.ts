@@ -4,6 +4,7 @@ import {
   isAnthropicErrorBody,
 } from '#openai/anthropic-stream.ts'
 import type { Api } from '#openai/api.ts'
+import { messageContinuation } from '#openai/message-continuation.ts'
 import { readUsage } from '#openai/usage.ts'
 
 /** Anthropic's messages, for engines that speak them themselves. */
@@ -16,4 +17,5 @@ export const messages: Api = {
   isErrorBody: isAnthropicErrorBody,
   readUsage: (field) => readUsage(field('usage')),
   hasStreamOptions: false,
+  continuation: messageContinuation,
 }

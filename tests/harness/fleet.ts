@@ -7,6 +7,7 @@ import { motleyConfig } from '#core/config/document.ts'
 import type { EndpointId } from '#core/ids.ts'
 import { type Emulator, startEmulator } from '#emulator/emulator.ts'
 import type { EmulatorOptions } from '#emulator/options.ts'
+import { formFields } from '#engines/index.ts'
 import { type Gateway, startGateway } from '#gateway/gateway.ts'
 import { afterTest } from './after-test.ts'
 import { untilTrue } from './until-true.ts'
@@ -82,6 +83,7 @@ export async function fleet(config: ConfigText, options: FleetOptions = {}): Pro
     log: (line) => log.push(line),
     version: 'test',
     onSuspect: (id) => suspect(id),
+    formFields,
     ...(options.chance === undefined ? {} : { chance: options.chance }),
   })
   afterTest(() => gateway.close())

@@ -115,7 +115,7 @@ export const gatewayConfig = z.strictObject({
         .boolean()
         .default(true)
         .describe(
-          'Whether a chat or completion that broke off in the middle of its stream goes on at another endpoint.',
+          'Whether a chat, message or completion that broke off in the middle of its stream goes on at another endpoint.',
         ),
     })
     .prefault({})

@@ -191,8 +191,9 @@ export class StreamRelay implements AnswerRelay {
       return null
     }
     const retold = rest.retell(named)
-    if (retold.kind === 'told') this.#tell(retold.frame)
-    return retold.kind === 'differs' ? differs : null
+    if (retold.kind === 'differs') return differs
+    for (const told of retold.frames) this.#tell(told)
+    return null
   }
 
   #tell(frame: Buffer): void {

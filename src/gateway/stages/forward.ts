@@ -36,7 +36,9 @@ function answerToKeep(state: GatewayState, { asked, body, route }: Exchange): An
   const bytes = body?.inMemory ?? null
   if (continuation === undefined || bytes === null || !state.config.gateway.retries.continueAnswers)
     return null
-  return asked?.stream === true && asked.choices === 1 ? new AnswerSoFar(continuation, bytes) : null
+  if (asked?.stream !== true || asked.choices !== 1) return null
+  const { formFields } = state
+  return new AnswerSoFar(continuation, { task: route.task, body: bytes, formFields })
 }
 
 async function answer(state: GatewayState, exchange: Exchange): Promise<void> {
