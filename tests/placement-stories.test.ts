@@ -4,9 +4,10 @@
  */
 import { expect, test } from 'vitest'
 import { folded } from '#cli/folded.ts'
-import { type RequestRecord, whyText } from '#cli/why-text.ts'
-import { modelName } from '#core/ids.ts'
+import { requestRecord, whyText } from '#cli/why-text.ts'
+import { endpointId, modelName, requestId } from '#core/ids.ts'
 import type { ServiceClass } from '#core/service-class.ts'
+import { decisionPage } from '#gateway/pages/decisions.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import { Fastest } from '#routing/fastest/fastest.ts'
 import { defaultTargets } from '#routing/service-class.ts'
@@ -25,8 +26,6 @@ interface Scene {
   readonly outputTokens: number
   readonly service?: ServiceClass
 }
-
-type Candidates = RequestRecord['decisions'][number]['candidates']
 
 const model = modelName('llama-3.1-8b')
 
@@ -88,18 +87,22 @@ function story(
     const firstMs = (outcome.firstTokenMs ?? 0) - atMs
     const totalMs = (outcome.endMs ?? 0) - atMs
     const queueMs = record.atMs - atMs
-    const request: RequestRecord = {
-      requestId: `req-${index}`,
+    const page = decisionPage({
+      requestId: requestId(`req-${index}`),
+      arrivedAtMs: 0,
+      startedMs: atMs,
       model,
       answeredModel: model,
-      decisions: [{ ...record, atMs: queueMs, candidates: [...record.candidates] as Candidates }],
+      decisions: [record],
       unserved: [],
       scriptFailures: [],
       attempts: [
         {
-          endpoint,
+          endpoint: endpointId(endpoint),
           model,
           outcome: 'ok',
+          loggedOutcome: 'ok',
+          isRest: false,
           sentAfterMs: queueMs,
           durationMs: totalMs - queueMs,
           ttftMs: firstMs - queueMs,
@@ -115,9 +118,12 @@ function story(
       ttftMs: firstMs,
       totalMs,
       status: 200,
-    }
+      refused: null,
+    })
+    // The time of day would be another wherever the test runs.
+    const request = { ...requestRecord.parse(page), arrivedAtMs: undefined }
     const heading = `## After ${atMs / 1_000} s, ${promptTokens} tokens: ${says}`
-    return [`${heading}\n\n${folded(whyText(request), { isTTY: true, columns: 80 })}`]
+    return [`${heading}\n\n${folded(whyText(request, 0), { isTTY: true, columns: 80 })}`]
   })
   return {
     text: `# ${title}\n\n${told.join('\n\n')}\n`,

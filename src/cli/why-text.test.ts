@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest'
 import { folded } from '#cli/folded.ts'
-import { type RequestRecord, whyText } from '#cli/why-text.ts'
+import { type RequestRecord, requestRecord, whyText as whyTextAt } from '#cli/why-text.ts'
+import { refusalPage } from '#gateway/pages/decisions.ts'
+import type { Refusal } from '#routing/filter.ts'
 
 type Candidate = RequestRecord['decisions'][number]['candidates'][number]
+type Fields = Omit<Partial<Candidate>, 'refusal'> & { readonly refusal?: Refusal }
 
-function candidate(endpoint: string, fields: Partial<Candidate>): Candidate {
+function candidate(endpoint: string, { refusal, ...fields }: Fields): Candidate {
   return {
     endpoint,
     verdict: 'refused',
-    refusal: null,
+    refusal: refusal === undefined ? null : refusalPage(refusal, 0),
     score: null,
     state: 'ready',
     inFlight: 0,
@@ -18,6 +21,8 @@ function candidate(endpoint: string, fields: Partial<Candidate>): Candidate {
     ...fields,
   }
 }
+
+const whyText = (told: RequestRecord): string => whyTextAt(told, 0)
 
 const record: RequestRecord = {
   requestId: 'req-1',
@@ -152,12 +157,18 @@ test('a first guess is marked in the table and beside what came', () => {
   )
 })
 
-test('a reason that a newer gateway gives is told by its name', () => {
-  const candidates = [candidate('odd', { refusal: { kind: 'on-holiday' } })]
+test.each([
+  ['an earlier gateway, by its name', { kind: 'on-holiday' }, 'on-holiday'],
+  [
+    'a newer one, in its words',
+    { kind: 'on-holiday', words: 'is at the sea', passes: 'in summer', days: 3 },
+    'is at the sea',
+  ],
+])('a reason that this version does not know is told of %s', (_of, refusal, words) => {
   const [decision] = record.decisions as [RequestRecord['decisions'][number]]
-  expect(whyText({ ...record, decisions: [{ ...decision, candidates }] })).toMatch(
-    /odd +refused .* on-holiday/,
-  )
+  const candidates = [{ ...candidate('odd', {}), refusal }]
+  const told = requestRecord.parse({ ...record, decisions: [{ ...decision, candidates }] })
+  expect(whyText(told)).toMatch(new RegExp(`odd +refused .* ${words}`))
 })
 
 test('a request that went nowhere says so', () => {

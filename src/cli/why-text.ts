@@ -5,7 +5,6 @@ import { tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
 import { wrapped } from '#cli/wrapped.ts'
-import { refusalWords } from '#gateway/refusal-words.ts'
 import { printable } from '#std/printable.ts'
 import { roughDuration, roughNumber } from '#std/rough-number.ts'
 
@@ -28,7 +27,14 @@ export const requestRecord = z.object({
         z.object({
           endpoint: z.string(),
           verdict: z.string(),
-          refusal: z.looseObject({ kind: z.string() }).nullable(),
+          refusal: z
+            .object({
+              kind: z.string(),
+              words: z.string().optional(),
+              /** Whether it goes away: as soon as others are served, some time, or never. */
+              passes: z.enum(['soon', 'later', 'never']).catch('later'),
+            })
+            .nullable(),
           score: z.number().nullable(),
           state: z.string(),
           inFlight: z.number(),
@@ -71,9 +77,8 @@ export const requestRecord = z.object({
 export type RequestRecord = z.output<typeof requestRecord>
 type RecordedDecision = RequestRecord['decisions'][number]
 type Candidate = RecordedDecision['candidates'][number]
-type Refusal = NonNullable<Candidate['refusal']>
 
-export function whyText(record: RequestRecord): string {
+export function whyText(record: RequestRecord, nowMs: number): string {
   const { requestId, answeredModel, queueMs, ttftMs, totalMs, status, arrivedAtMs } = record
   const model = record.model === '' ? 'no model that could be read' : printable(record.model)
   const facts = [
@@ -82,7 +87,7 @@ export function whyText(record: RequestRecord): string {
     ...(queueMs < 1 ? [] : [`${milliseconds(queueMs)} of it waiting for room`]),
     ...(answeredModel === null || answeredModel === model ? [] : [`answered by ${answeredModel}`]),
   ]
-  const arrived = arrivedAtMs === undefined ? '' : `, at ${clockText(arrivedAtMs)}`
+  const arrived = arrivedAtMs === undefined ? '' : `, at ${clockText(arrivedAtMs, nowMs)}`
   return [
     [
       `Request ${paint('bold', requestId)} for ${model}${arrived}: ${facts.join(', ')}.`,
@@ -194,29 +199,13 @@ function meaningOf(
     ]
   }
   if (chosen) return [`The score is ${scoreMeaning}; the smallest wins.`]
-  if (leftOut === 0 && candidates.every(({ refusal }) => isLasting(refusal))) {
+  if (leftOut === 0 && candidates.every(({ refusal }) => refusal?.passes === 'never')) {
     return ['No endpoint may take it, however long it waits.']
   }
-  return candidates.some(({ refusal }) => mayPass(refusal)) || leftOut > 0
+  // Where nothing is against an endpoint, a prediction alone was.
+  return leftOut > 0 || candidates.some(({ refusal }) => (refusal?.passes ?? 'soon') === 'soon')
     ? ['There was no place for it yet.']
     : ['No endpoint could take it then.']
-}
-
-/** Rules and script of the user, how long a context is and what an engine can, no waiting changes. */
-const lasting: ReadonlySet<string> = new Set(['rule', 'script', 'context', 'begun'])
-
-function isLasting(refusal: Refusal | null): boolean {
-  return refusal !== null && lasting.has(refusal.kind)
-}
-
-/** Over as soon as others are served or the endpoint is up; null: only a prediction is against it. */
-function mayPass(refusal: Refusal | null): boolean {
-  return (
-    refusal === null ||
-    refusal.kind === 'full' ||
-    refusal.kind === 'probing' ||
-    (refusal.kind === 'state' && refusal['state'] === 'loading')
-  )
 }
 
 function scriptText({ why }: RequestRecord['scriptFailures'][number]): string {
@@ -259,16 +248,8 @@ function paceText({ ttftMs, tpotMs, predicted }: RequestRecord['attempts'][numbe
 
 /** Where nobody was chosen and nothing is against an endpoint, its predictions are. */
 function whyNotCell({ refusal, verdict }: Candidate, chosen: boolean): string {
-  if (refusal !== null) return refusalCell(refusal)
+  if (refusal !== null) return refusal.words ?? refusal.kind
   return chosen || verdict !== 'refused' ? '' : 'could not start it in time'
-}
-
-/** A newer gateway may refuse for reasons that this version has no words for. */
-function refusalCell(refusal: Refusal): string {
-  const words: { readonly cell: string } | undefined = refusalWords(
-    refusal as unknown as Parameters<typeof refusalWords>[0],
-  )
-  return words?.cell ?? refusal.kind
 }
 
 function weightText({ weight, slowStartRatio }: Candidate): string {

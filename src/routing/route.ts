@@ -138,6 +138,11 @@ export function isPassing(refusal: Refusal): boolean {
   )
 }
 
+/** Whether no waiting changes it: rules and script of the user, how long a context is, what an engine can. */
+export function isLasting({ kind }: Refusal): boolean {
+  return kind === 'rule' || kind === 'script' || kind === 'context' || kind === 'begun'
+}
+
 /** What a record of this decision says; of a large fleet, of those that mattered most. */
 export function recordOf(
   request: RouteRequest,

@@ -49,7 +49,7 @@ export function addWhyCommand(program: Command): void {
       const record = requestRecord.safeParse(answer)
       if (!record.success) throw noGateway()
       if (json) printJson(answer)
-      else console.log(folded(whyText(record.data), process.stdout))
+      else console.log(folded(whyText(record.data, Date.now()), process.stdout))
     })
 }
 

@@ -1,6 +1,9 @@
 /** The decision records as JSON: one whole, and the newest in a line each. */
 import type { RequestRecord } from '#gateway/decision-log.ts'
+import { refusalWords } from '#gateway/refusal-words.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
+import type { Refusal } from '#routing/filter.ts'
+import { isLasting, isPassing } from '#routing/route.ts'
 
 /** One request of the list; `GET /admin/v1/decisions/{id}` says the rest. */
 export interface DecisionRow {
@@ -38,15 +41,23 @@ export function decisionPage({ startedMs, decisions, ...record }: RequestRecord)
   return { ...record, decisions: decisions.map((decision) => sinceArrival(decision, startedMs)) }
 }
 
-function sinceArrival(decision: DecisionRecord, startedMs: number): DecisionRecord {
+function sinceArrival({ atMs, candidates, ...decision }: DecisionRecord, startedMs: number) {
   return {
+    atMs: atMs - startedMs,
     ...decision,
-    atMs: decision.atMs - startedMs,
-    candidates: decision.candidates.map((candidate) => {
-      const { refusal } = candidate
-      return refusal?.kind === 'cooling'
-        ? { ...candidate, refusal: { ...refusal, untilMs: refusal.untilMs - startedMs } }
-        : candidate
-    }),
+    candidates: candidates.map(({ refusal, ...candidate }) => ({
+      ...candidate,
+      refusal: refusal === null ? null : refusalPage(refusal, startedMs),
+    })),
   }
+}
+
+/** With its words, so that who reads it need not know every kind, and whether waiting helps. */
+export function refusalPage(refusal: Refusal, startedMs: number) {
+  return {
+    ...refusal,
+    ...(refusal.kind === 'cooling' ? { untilMs: refusal.untilMs - startedMs } : {}),
+    words: refusalWords(refusal).cell,
+    passes: isPassing(refusal) ? 'soon' : isLasting(refusal) ? 'never' : 'later',
+  } as const
 }
