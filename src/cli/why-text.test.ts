@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { folded } from '#cli/folded.ts'
 import { type RequestRecord, requestRecord, whyText as whyTextAt } from '#cli/why-text.ts'
 import { refusalPage } from '#gateway/pages/decisions.ts'
-import type { Refusal } from '#routing/filter.ts'
 
 type Candidate = RequestRecord['decisions'][number]['candidates'][number]
+type Refusal = Parameters<typeof refusalPage>[0]
 type Fields = Omit<Partial<Candidate>, 'refusal'> & { readonly refusal?: Refusal }
 
 function candidate(endpoint: string, { refusal, ...fields }: Fields): Candidate {
