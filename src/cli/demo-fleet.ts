@@ -6,6 +6,7 @@ import { CommandFailure } from '#cli/command-failure.ts'
 import { type DemoReply, type DemoRequest, demoActions, listenForDemo } from '#cli/demo-control.ts'
 import { packageFile, roomProgram } from '#cli/package-files.ts'
 import { tableLines } from '#cli/table.ts'
+import { terminalWidth } from '#cli/width.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointConfig, endpointConfig, endpointName } from '#core/config/endpoints.ts'
 import { emulatedDevices } from '#emulator/engine-model.ts'
@@ -14,8 +15,8 @@ import { parseFleetFile } from '#emulator/fleet-file.ts'
 export interface DemoFleet {
   readonly endpoints: readonly EndpointConfig[]
   readonly models: readonly string[]
-  /** Takes the commands of `motley demo` for the gateway on this port. */
-  listen(port: string): Promise<void>
+  /** Takes the commands of `motley demo` for the gateway on this port, which need this flag to ask it. */
+  listen(port: string, flag: string): Promise<void>
   /** What there is, and how to break it, in 80 columns. */
   text(): string
   /** Starts no engine again from now on. */
@@ -74,6 +75,7 @@ export async function startDemoFleet(
     }),
   )
 
+  let urlFlag = ''
   const answer = async ({ action, endpoint }: DemoRequest): Promise<DemoReply> => {
     const child = children.get(endpoint)
     if (child === undefined || !demoActions.includes(action)) {
@@ -90,7 +92,10 @@ export async function startDemoFleet(
       }
     }
     if (pid === null) {
-      return { done: false, text: `${endpoint} is down; "motley demo start ${endpoint}" starts it` }
+      return {
+        done: false,
+        text: `${endpoint} is down; "motley demo start ${endpoint}${urlFlag}" starts it`,
+      }
     }
     if (action === 'kill') {
       child.kill()
@@ -102,7 +107,7 @@ export async function startDemoFleet(
     await setFaults(child.url, [breakFault])
     return {
       done: true,
-      text: `${endpoint} fails every request and calls itself healthy, until "motley demo start ${endpoint}"`,
+      text: `${endpoint} fails every request and calls itself healthy, until "motley demo start ${endpoint}${urlFlag}"`,
     }
   }
 
@@ -110,10 +115,11 @@ export async function startDemoFleet(
   return {
     endpoints,
     models: [...new Set(engines.flatMap(({ models }) => models))],
-    async listen(port) {
+    async listen(port, flag) {
+      urlFlag = flag
       server = await listenForDemo(port, answer)
     },
-    text: () => demoText(engines, children),
+    text: () => demoText(engines, children, urlFlag),
     retire() {
       for (const child of children.values()) child.retire()
     },
@@ -166,9 +172,10 @@ async function setFaults(url: string, faults: readonly string[]): Promise<void> 
   if (!response.ok) throw new Error(`the emulator at ${url} answered ${response.status}`)
 }
 
-function demoText(
+export function demoText(
   engines: readonly DemoEngine[],
-  children: ReadonlyMap<string, SupervisedChild>,
+  children: ReadonlyMap<string, { readonly port: number; readonly pid: number | null }>,
+  flag: string,
 ): string {
   const rows = engines.map(({ name, engine, device, models }) => {
     const child = children.get(name)
@@ -181,19 +188,26 @@ function demoText(
   )
   const first = engines[0]?.name ?? ''
   const ways = [
-    [`motley demo kill ${first}`, `kills its process; it comes back after ${restartMs / 1000} s`],
-    [`motley demo break ${first}`, 'fails every request, and calls itself healthy'],
-    [`motley demo start ${first}`, 'starts it at once, or mends it'],
-    ['motley why <id>', 'says who was asked, and why: x-request-id is the id'],
+    [`motley status${flag}`, 'shows how each of them is'],
+    [
+      `motley demo kill ${first}${flag}`,
+      `kills its process; it comes back after ${restartMs / 1000} s`,
+    ],
+    [`motley demo break ${first}${flag}`, 'fails every request, and calls itself healthy'],
+    [`motley demo start ${first}${flag}`, 'starts it at once, or mends it'],
+    [`motley why <id>${flag}`, 'says who was asked, and why: x-request-id is the id'],
   ] as const
   const width = Math.max(...ways.map(([command]) => command.length))
+  const onOneLine = ways.map(([command, effect]) => `  ${command.padEnd(width)}  ${effect}`)
+  const fits = onOneLine.every((line) => line.length <= terminalWidth)
+  const onTwo = ways.flatMap(([command, effect]) => [`  ${command}`, `      ${effect}`])
   return `The demo fleet. These engines are emulated: their answers are made-up words, in
 real time, and carry the header x-motley-emulator.
 
 ${table.map((line) => `  ${line}`).join('\n')}
 
-Break it in another shell while you ask, and watch "motley status":
+Break it in another shell while you ask, and watch:
 
-${ways.map(([command, effect]) => `  ${command.padEnd(width)}  ${effect}`).join('\n')}
+${(fits ? onOneLine : onTwo).join('\n')}
 `
 }

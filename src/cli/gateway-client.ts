@@ -54,6 +54,17 @@ export function ownUrl(listen: string): string | null {
   return Number(port) === 0 ? null : `http://${everywhere[host] ?? host}:${port}`
 }
 
+/**
+ * What a command that is shown has to carry so that it asks this gateway, typed in whatever folder:
+ * ` --url …`, or nothing where every command looks there by itself.
+ */
+export async function urlFlag(listensAt: string): Promise<string> {
+  const { hostname, port } = new URL(listensAt)
+  const url = ownUrl(`${hostname}:${port || '80'}`) ?? listensAt
+  const { url: byItself } = await configuredGateway()
+  return url === defaultUrl && byItself === defaultUrl ? '' : ` --url ${url}`
+}
+
 /** Nobody is there, or whoever is there says nothing; any other failure is an answer. */
 export class NoAnswerFailure extends CommandFailure {}
 

@@ -1,7 +1,7 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import { expect, test } from 'vitest'
-import { ownUrl } from '#cli/gateway-client.ts'
-import { noEndpointsText, reachableUrl, readyText } from '#cli/ready-text.ts'
+import { ownUrl, urlFlag } from '#cli/gateway-client.ts'
+import { endpointsText, noEndpointsText, reachableUrl, readyText } from '#cli/ready-text.ts'
 import { motleyConfig } from '#core/config/document.ts'
 
 function address(text: string, internal: boolean): NetworkInterfaceInfo {
@@ -39,7 +39,13 @@ test.each([
   expect(ownUrl(listen)).toBe(url)
 })
 
-const facts = { url: 'http://127.0.0.1:7070', ownModels: [], loading: null, hasEndpoints: true }
+const facts = {
+  url: 'http://127.0.0.1:7070',
+  ownModels: [],
+  loading: null,
+  hasEndpoints: true,
+  flag: '',
+}
 
 test('the question to try names a model that is there, or none', () => {
   const config = motleyConfig.parse({ endpoints: [{ url: 'http://a' }] })
@@ -49,6 +55,18 @@ test('the question to try names a model that is there, or none', () => {
   const list = readyText({ ...facts, config })
   expect(list).toContain('curl http://127.0.0.1:7070/v1/models\n')
   expect(list).not.toContain('"model"')
+})
+
+test('commands that are shown ask the gateway that shows them', async () => {
+  expect(await urlFlag('http://127.0.0.1:7070')).toBe('')
+  expect(await urlFlag('http://0.0.0.0:7070')).toBe('')
+  expect(await urlFlag('http://0.0.0.0:80')).toBe(' --url http://127.0.0.1:80')
+  const flag = await urlFlag('http://127.0.0.1:7170')
+  const config = motleyConfig.parse({ endpoints: [{ url: 'http://a' }] })
+  expect(readyText({ ...facts, config, flag })).toContain(
+    'motley models --url http://127.0.0.1:7170',
+  )
+  expect(endpointsText(config, flag)).toContain('"motley status --url http://127.0.0.1:7170" shows')
 })
 
 test('with keys the question carries one', () => {

@@ -15,15 +15,18 @@ export interface ReadyFacts {
   readonly loading: string | null
   /** Whether there is an endpoint at all. */
   readonly hasEndpoints: boolean
+  /** What commands need to ask this gateway; see `urlFlag`. */
+  readonly flag: string
 }
 
-export function readyText({ url, config, ownModels, loading, hasEndpoints }: ReadyFacts): string {
+export function readyText(facts: ReadyFacts): string {
+  const { url, config, ownModels, loading, hasEndpoints, flag } = facts
   const models = hasEndpoints ? [...new Set([...ownModels, ...configuredModels(config)])] : []
   const list = models.map((model) => (model === loading ? `${model} (still loading)` : model))
   return `${paint('bold', `Motley ${motleyVersion} listens.`)}
 
   API     ${url}/v1
-  Models  ${list.join(', ') || (hasEndpoints ? 'those of the endpoints: motley models' : 'none')}
+  Models  ${list.join(', ') || (hasEndpoints ? `those of the endpoints: motley models${flag}` : 'none')}
   Stats   ${url}/stats
   Stop    Ctrl-C
 ${hasEndpoints ? `\nTry it:\n\n${tryText(url, config, models[0])}\n` : ''}`
@@ -70,10 +73,10 @@ function configuredModels({ endpoints, models }: MotleyConfig): string[] {
   ]
 }
 
-export function endpointsText({ endpoints }: MotleyConfig): string {
+export function endpointsText({ endpoints }: MotleyConfig, flag: string): string {
   const names = endpoints.map(endpointName)
   const shown = names.length > 8 ? [...names.slice(0, 8), `${names.length - 8} more`] : names
-  return `Endpoints: ${shown.join(', ')}; "motley status" shows how they are.`
+  return `Endpoints: ${shown.join(', ')}; "motley status${flag}" shows how they are.`
 }
 
 /** Why nothing can be answered. `file` is the configuration that was read; null for none. */

@@ -1,6 +1,7 @@
 import { hostname, networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { urlFlag } from '#cli/gateway-client.ts'
 import { addServeOptions, type ServeFlags, serveRequest } from '#cli/serve-options.ts'
 import { logLine } from '#cli/terminal.ts'
 
@@ -28,7 +29,7 @@ export function addControllerCommand(program: Command): void {
       console.log(`Motley's controller listens.
 
   API      ${reachableUrl(url, networkInterfaces(), hostname())}/v1
-  Agents   ${host}:${port}: "motley token create" says how a machine joins
+  Agents   ${host}:${port}: "motley token create${await urlFlag(url)}" says how a machine joins
   Stop     Ctrl-C; what runs on other machines goes on
 `)
       await stopped

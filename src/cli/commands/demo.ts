@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
 import { askDemo, type DemoAction } from '#cli/demo-control.ts'
 import { type GatewayOptions, gatewayUrl, withGatewayOptions } from '#cli/gateway-client.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 
 const actions: Readonly<Record<DemoAction, string>> = {
   kill: 'Kill the process of an engine, as kill -9 does. It comes back after 15 s.',
@@ -21,7 +23,7 @@ export function addDemoCommand(program: Command): void {
         const port = new URL(await gatewayUrl(options)).port || '80'
         const reply = await askDemo(port, { action: action as DemoAction, endpoint })
         if (!reply.done) throw new CommandFailure('no', reply.text)
-        console.log(reply.text)
+        console.log(wrapped(reply.text, terminalWidth, '  ').join('\n'))
       })
   }
 }

@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
+import { urlFlag } from '#cli/gateway-client.ts'
 import { addServeOptions, type ServeFlags, serveRequest } from '#cli/serve-options.ts'
 import { logLine } from '#cli/terminal.ts'
 
@@ -18,9 +19,10 @@ export function addGatewayCommand(program: Command): void {
       const { url, stopped } = await serve({ request, config, ownEndpoints: [] })
       const hasEndpoints = config.endpoints.length > 0
       const shownUrl = reachableUrl(url, networkInterfaces(), hostname())
+      const flag = await urlFlag(url)
       const none = { ownModels: [], loading: null }
-      console.log(readyText({ url: shownUrl, config, hasEndpoints, ...none }))
-      if (hasEndpoints) console.log(endpointsText(config))
+      console.log(readyText({ url: shownUrl, config, hasEndpoints, flag, ...none }))
+      if (hasEndpoints) console.log(endpointsText(config, flag))
       else logLine(noEndpointsText(file, 'start "motley up", which brings an engine'))
       if (config.embedded !== undefined) {
         logLine(`this command starts no engine: "embedded" in ${file} is for "motley up"`)

@@ -1,8 +1,11 @@
 import { hostname, networkInterfaces } from 'node:os'
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
+import { urlFlag } from '#cli/gateway-client.ts'
 import { addServeOptions, type ServeFlags, serveRequest } from '#cli/serve-options.ts'
 import { logLine } from '#cli/terminal.ts'
+import { terminalWidth } from '#cli/width.ts'
+import { wrapped } from '#cli/wrapped.ts'
 import { modelText } from '#core/config/text.ts'
 import { asClause } from '#std/as-clause.ts'
 
@@ -76,14 +79,17 @@ async function up(flags: UpFlags): Promise<void> {
     const loading = embedded !== null && !embedded.isLoaded() ? embedded.model : null
     const hasEndpoints = !nothingElse || ownEndpoints.length > 0
     const shownUrl = reachableUrl(url, networkInterfaces(), hostname())
-    console.log(readyText({ url: shownUrl, config, ownModels, loading, hasEndpoints }))
-    if (!nothingElse) console.log(endpointsText(config))
+    const flag = await urlFlag(url)
+    console.log(readyText({ url: shownUrl, config, ownModels, loading, hasEndpoints, flag }))
+    if (!nothingElse) console.log(endpointsText(config, flag))
     if (!hasEndpoints) logLine(noEndpointsText(findConfigFile(request), 'leave out --no-embedded'))
     if (controllerPart !== null && config.controller.listen !== '127.0.0.1:7071') {
-      console.log(`Machines join at ${config.controller.listen}: "motley token create" says how.\n`)
+      const { listen } = config.controller
+      const says = `Machines join at ${listen}: "motley token create${flag}" says how.`
+      console.log(`${wrapped(says, terminalWidth, '  ').join('\n')}\n`)
     }
     if (demo !== null) {
-      await demo.listen(new URL(url).port)
+      await demo.listen(new URL(url).port, flag)
       console.log(demo.text())
     }
     const others = !nothingElse || demo !== null
