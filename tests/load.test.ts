@@ -72,6 +72,21 @@ test('answers that are cut or refused are counted by what they are', async () =>
   expect(Object.keys(outcomes)[0]).toMatch(/^400/)
 })
 
+test('a load of which most failed ends with 1, unless a threshold says how many may', async () => {
+  const broken = async () => {
+    const { url } = await fleet({
+      endpoints: endpointsOf({ rtx: await engine({ faults: ['status:400@first=25'] }) }),
+    })
+    return url
+  }
+  const failed = await motley(['load', ...small, '--url', await broken()])
+  expect(failed.code).toBe(1)
+  expect(failed.err).toMatch(/^motley: most requests failed: 25 of \d+; --threshold "failed<…"/m)
+  const threshold = ['--threshold', 'failed<100%']
+  const allowed = await motley(['load', ...small, '--url', await broken(), ...threshold])
+  expect(allowed.code).toBe(0)
+})
+
 test('a trace is sent as it was recorded, twice as fast', async () => {
   const { url } = await fleet({ endpoints: endpointsOf({ rtx: await engine() }) })
   const folder = mkdtempSync(join(tmpdir(), 'motley-load-'))
@@ -95,7 +110,7 @@ test('a trace is sent as it was recorded, twice as fast', async () => {
 test.each([
   { args: ['load', 'chatt'], says: 'there is no scenario "chatt"' },
   { args: ['load', '--rate', 'fast'], says: '--rate takes a number above 0, not "fast"' },
-  { args: ['load', '--duration', '5'], says: '--duration takes a time' },
+  { args: ['load', '--duration', '5'], says: '--duration needs the unit of its time: 5s' },
   { args: ['load', '--slo', 'ttf=2s'], says: '--slo takes targets' },
   { args: ['load', '--threshold', 'ttft<2'], says: '"ttft<2" is no threshold' },
   { args: ['load', 'trace'], says: 'the scenario trace needs a file' },

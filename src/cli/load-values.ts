@@ -15,7 +15,12 @@ export function durationOf(text: string, option: string): number {
     throw new CommandFailure('wrong', `${option} takes at most 24 days, and not "${text}"`)
   }
   if (durationMs > 0) return durationMs
-  throw new CommandFailure('wrong', `${option} takes a time, as 500ms, 60s or 5m, not "${text}"`)
+  if (/^\d+(?:\.\d+)?$/.test(text) && Number(text) > 0) {
+    const why = `${option} needs the unit of its time: ${text}s, ${text}ms or ${text}m, not "${text}"`
+    throw new CommandFailure('wrong', why)
+  }
+  const what = durationMs === 0 ? 'a time above 0' : 'a time'
+  throw new CommandFailure('wrong', `${option} takes ${what}, as 500ms, 60s or 5m, not "${text}"`)
 }
 
 /** A number above 0, or from 0 with `zero`. @throws {CommandFailure} naming the option. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { loadReport } from '#loadtest/load-report.ts'
 import type { Sample } from '#loadtest/sample.ts'
-import { judge, readThreshold } from '#loadtest/threshold.ts'
+import { judge, readThreshold, thresholdProblem } from '#loadtest/threshold.ts'
 
 function sample(part: Partial<Sample>): Sample {
   return {
@@ -83,6 +83,14 @@ test('a threshold on times that nothing was measured for does not hold', () => {
   const threshold = readThreshold('p95(ttft)<2s')
   if (threshold === null) throw new Error('it is one')
   expect(judge(threshold, loadReport([], slo, 1_000)).holds).toBe(false)
+})
+
+test.each([
+  { text: 'p95(ttft)<2', why: 'does not say 2 of what: write p95(ttft)<2s or p95(ttft)<2ms' },
+  { text: 'failed<1', why: 'is a ratio of 1 or more: write failed<1%' },
+  { text: 'ttft<2s', why: 'is no threshold; write p95(ttft)<2s' },
+])('$text is told what is wrong with it', ({ text, why }) => {
+  expect(thresholdProblem(text)).toContain(`"${text}" ${why}`)
 })
 
 test.each([

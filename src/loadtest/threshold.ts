@@ -32,7 +32,7 @@ export interface Verdict {
 const pattern =
   /^\s*(?:(mean|p50|p90|p95|p99|max)\((ttft|tpot|e2e)\)|(failed|goodput|output|rate))\s*([<>])\s*([\d.]+)\s*(ms|s|%)?\s*$/
 
-/** Null when the text is no threshold; {@link thresholdForms} says what is. */
+/** Null when the text is no threshold; {@link thresholdProblem} says why. */
 export function readThreshold(text: string): Threshold | null {
   const match = pattern.exec(text)
   if (match === null) return null
@@ -62,8 +62,20 @@ export function readThreshold(text: string): Threshold | null {
   return { text: text.trim(), figure: { kind }, below, limit: unit === '%' ? value / 100 : value }
 }
 
-export const thresholdForms =
+const thresholdForms =
   'p95(ttft)<2s (mean, p50, p90, p95, p99 or max of ttft, tpot or e2e), failed<1%, goodput>90%, output>100 (tokens/s) or rate>5 (answers/s)'
+
+/** What is wrong with a text that is no threshold, and what to write. */
+export function thresholdProblem(text: string): string {
+  const [, , time, , , number = '', unit] = pattern.exec(text) ?? []
+  const name = text.trim()
+  if (time !== undefined && unit === undefined) {
+    return `"${text}" does not say ${number} of what: write ${name}s or ${name}ms`
+  }
+  const asRatio = /^(failed|goodput)/.test(name) && number !== '' && unit === undefined
+  if (asRatio) return `"${text}" is a ratio of 1 or more: write ${name}%`
+  return `"${text}" is no threshold; write ${thresholdForms}`
+}
 
 export function judge(threshold: Threshold, report: LoadReport): Verdict {
   const value = measured(threshold.figure, report)

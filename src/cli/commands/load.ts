@@ -17,7 +17,13 @@ import {
 import type { ChatTarget } from '#loadtest/chat-request.ts'
 import { loadReport } from '#loadtest/load-report.ts'
 import type { LoadProgress } from '#loadtest/run-load.ts'
-import { judge, readThreshold, thresholdForms } from '#loadtest/threshold.ts'
+import {
+  judge,
+  readThreshold,
+  type Threshold,
+  thresholdProblem,
+  type Verdict,
+} from '#loadtest/threshold.ts'
 import type { Trace } from '#simulator/traces/trace.ts'
 import { closest } from '#std/closest.ts'
 import { seededChance } from '#std/seeded-chance.ts'
@@ -77,7 +83,8 @@ export function addLoadCommand(program: Command): void {
       'after',
       `
 Requests come whether or not earlier ones were answered, and their times start
-when they were due. Exit code 1: a threshold does not hold. Thresholds:
+when they were due. Exit code 1: a threshold does not hold; where none is of
+"failed" or "goodput", also that most requests failed. Thresholds:
   p95(ttft)<2s       mean, p50, p90, p95, p99 or max of ttft, tpot or e2e
   failed<1%          requests that were not answered whole
   goodput>90%        requests that held --slo
@@ -92,7 +99,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
   const thresholds = (options.threshold ?? []).map((text) => {
     const threshold = readThreshold(text)
     if (threshold !== null) return threshold
-    throw new CommandFailure('wrong', `"${text}" is no threshold; write ${thresholdForms}`)
+    throw new CommandFailure('wrong', thresholdProblem(text))
   })
   // Whole, as timers of signals take nothing else: 2.3 s are 2299.9999999999995 ms.
   const timeoutMs = Math.ceil(durationOf(options.timeout ?? '300s', '--timeout'))
@@ -158,7 +165,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
   }
   // Thresholds are for the whole of it.
   if (stopped) process.exitCode = stoppedExitCode
-  else endWith(report, run.samples, verdicts, base)
+  else endWith(report, run.samples, { thresholds, verdicts }, base)
 }
 
 /**
@@ -178,7 +185,7 @@ const warmUpMsMax = 2_000
 function endWith(
   report: ReturnType<typeof loadReport>,
   samples: readonly { readonly outcome: { readonly kind: string; readonly detail?: string } }[],
-  verdicts: readonly { readonly threshold: string; readonly holds: boolean }[],
+  judged: { readonly thresholds: readonly Threshold[]; readonly verdicts: readonly Verdict[] },
   base: string,
 ): void {
   const [first] = samples
@@ -188,7 +195,7 @@ function endWith(
       `nothing answers at ${base} (${first.outcome.detail}): start "motley up", or name it with --url`,
     )
   }
-  const failed = verdicts.filter(({ holds }) => !holds)
+  const failed = judged.verdicts.filter(({ holds }) => !holds)
   if (failed.length > 0) {
     const which = failed.map(({ threshold }) => threshold).join(', ')
     throw new CommandFailure(
@@ -197,7 +204,21 @@ function endWith(
     )
   }
   if (report.answered === 0) throw new CommandFailure('no', 'no request was answered')
+  const isSaid = judged.thresholds.some(({ figure }) => /^(failed|goodput)$/.test(figure.kind))
+  if (!isSaid && report.failedRatio > failedRatioMax) {
+    const { requests, answered } = report
+    throw new CommandFailure(
+      'no',
+      `most requests failed: ${requests - answered} of ${requests}; --threshold "failed<…" says how many may`,
+    )
+  }
 }
+
+/**
+ * A run in which most fail has measured the failures: its times are of the few that came through. Up
+ * to here it may be what a load is for, as `stress` shows where a fleet begins to refuse.
+ */
+const failedRatioMax = 0.5
 
 function scenarioOf(given: string | undefined, options: LoadArguments): Scenario {
   const name = given ?? (options.trace === undefined ? 'chat' : 'trace')
