@@ -94,7 +94,9 @@ function withMessage(prefix: Prefix, role: string, text: string, images: number)
 }
 
 function readContent(message: Fields): { text: string; thoughts: string; images: number } {
-  let thoughts = textField(message, 'reasoning') ?? textField(message, 'reasoning_content') ?? ''
+  const names = ['reasoning', 'reasoning_content', 'thinking']
+  let thoughts =
+    names.map((name) => textField(message, name) ?? '').find((text) => text !== '') ?? ''
   const plain = textField(message, 'content')
   if (plain !== null) return { text: plain, thoughts, images: listField(message, 'images').length }
   let text = ''

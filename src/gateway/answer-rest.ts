@@ -1,8 +1,9 @@
 /** The rest of an answer that broke off elsewhere, and how it is told as a part of that answer. */
 import type { SpentTokens } from '#gateway/spent-tokens.ts'
 import type { AnswerContinuation, Follower, TokensBefore } from '#openai/continuation.ts'
+import { frameData } from '#std/frame-data.ts'
+import type { Framing } from '#std/frame-splitter.ts'
 import type { Splice } from '#std/splice-bytes.ts'
-import { sseData } from '#std/sse-data.ts'
 
 /** What becomes of a frame on its way to the client. */
 export type RetoldFrame =
@@ -20,6 +21,7 @@ export class AnswerRest {
   /** What makes the request one for the rest. */
   readonly splices: readonly Splice[]
   readonly #continuation: AnswerContinuation
+  readonly #framing: Framing
   /** Null where the answer had not begun. */
   readonly #follower: Follower | null
   readonly #before: TokensBefore
@@ -29,11 +31,13 @@ export class AnswerRest {
   readonly #mayThink: boolean
   /** All words were said: how it ends is what is left to tell. */
   readonly #endsOnly: boolean
-  #isMarked = false
+  /** What is still to be told in front of it. */
+  #mark: string
 
   constructor(
     continuation: AnswerContinuation,
     of: {
+      readonly framing: Framing
       readonly follower: Follower | null
       readonly splices: readonly Splice[]
       readonly before: TokensBefore
@@ -43,7 +47,10 @@ export class AnswerRest {
     },
   ) {
     this.#continuation = continuation
+    this.#framing = of.framing
     this.#follower = of.follower
+    // Lines of JSON have no comments.
+    this.#mark = of.framing === 'sse' ? mark : ''
     this.splices = of.splices
     this.#before = of.before
     this.#repeats = of.repeats
@@ -57,7 +64,7 @@ export class AnswerRest {
   }
 
   retell(frame: Buffer): RetoldFrame {
-    const data = sseData(frame)
+    const data = frameData(frame, this.#framing)
     if (data === null || this.#follower === null) return { kind: 'told', frames: [frame] }
     const part = this.#continuation.partOf(data)
     let { text } = part
@@ -73,8 +80,8 @@ export class AnswerRest {
     if (this.#endsOnly) text = ''
     const [first, ...others] = this.#follower.retell(data, text)
     if (first === undefined) return leftOut
-    const marked = this.#isMarked ? first : mark + first
-    this.#isMarked = true
+    const marked = this.#mark + first
+    this.#mark = ''
     return { kind: 'told', frames: [marked, ...others].map((told) => Buffer.from(told)) }
   }
 

@@ -8,7 +8,8 @@ import { AnswerRest } from '#gateway/answer-rest.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { AnswerContinuation, Prefill, SaidSoFar, ToldAnswer } from '#openai/continuation.ts'
 import { AlikeFrames } from '#std/alike-frames.ts'
-import { sseData } from '#std/sse-data.ts'
+import { frameData } from '#std/frame-data.ts'
+import type { Framing } from '#std/frame-splitter.ts'
 
 /** How an endpoint goes on: from there, or by saying all of it again. */
 type Way = { readonly kind: 'rest'; readonly how: Prefill } | { readonly kind: 'again' }
@@ -19,6 +20,7 @@ const nothingBefore = { said: 0, inPrompt: 0 }
 export class AnswerSoFar {
   readonly #continuation: AnswerContinuation
   readonly #task: Task
+  readonly #framing: Framing
   readonly #body: Buffer
   readonly #formFields: readonly string[]
   #unread = new AlikeFrames()
@@ -42,10 +44,16 @@ export class AnswerSoFar {
   /** `formFields` of a request hold an answer to a form, at one engine or another. */
   constructor(
     continuation: AnswerContinuation,
-    of: { readonly task: Task; readonly body: Buffer; readonly formFields: readonly string[] },
+    of: {
+      readonly task: Task
+      readonly framing: Framing
+      readonly body: Buffer
+      readonly formFields: readonly string[]
+    },
   ) {
     this.#continuation = continuation
     this.#task = of.task
+    this.#framing = of.framing
     this.#body = of.body
     this.#formFields = of.formFields
   }
@@ -96,6 +104,7 @@ export class AnswerSoFar {
       inPrompt: areThoughtsGiven ? said.tokens : this.#textTokens,
     }
     return new AnswerRest(continuation, {
+      framing: this.#framing,
       follower: this.#told?.follow(before) ?? null,
       splices: continuation.askForRest(this.#body, said, how),
       before,
@@ -109,6 +118,7 @@ export class AnswerSoFar {
   /** Thoughts that nobody ended are not counted: the answer has those that come now. */
   #again(): AnswerRest {
     return new AnswerRest(this.#continuation, {
+      framing: this.#framing,
       follower: this.#told?.follow(nothingBefore) ?? null,
       splices: [],
       before: nothingBefore,
@@ -147,7 +157,7 @@ export class AnswerSoFar {
     if (this.#unread.count === 0) return
     this.#told ??= this.#continuation.begin()
     for (const frame of this.#unread.frames()) {
-      const data = sseData(frame)
+      const data = frameData(frame, this.#framing)
       if (data === null) continue
       this.#told.note(data)
       const part = this.#continuation.partOf(data)

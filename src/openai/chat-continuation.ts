@@ -1,7 +1,7 @@
 /** A chat goes on when it ends with what the assistant has said so far. */
 import { type ChoiceWords, choicesFrames, isOver } from '#openai/choices-continuation.ts'
 import { isSaid } from '#openai/is-said.ts'
-import { wordsContinuation } from '#openai/words-continuation.ts'
+import { endsWithUser, wordsContinuation } from '#openai/words-continuation.ts'
 import { asObject } from '#std/json-object.ts'
 
 const deltaWords: ChoiceWords = {
@@ -31,11 +31,7 @@ export const chatContinuation = wordsContinuation({
   forms: ['response_format', 'echo'],
   fits(request) {
     const choice = request.value('tool_choice')
-    if (choice === 'required' || asObject(choice) !== null) return false
-    const messages = request.value('messages')
-    if (!Array.isArray(messages) || messages.length === 0) return false
-    // Words that the client itself began stand in its last message already.
-    return asObject(messages.at(-1))?.['role'] !== 'assistant'
+    return choice !== 'required' && asObject(choice) === null && endsWithUser(request)
   },
   insert(request, { text, thoughts }, { thoughtsAs }) {
     const thought = (thoughtsAs ?? []).map((name) => [name, thoughts])

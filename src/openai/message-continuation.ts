@@ -15,7 +15,7 @@ import {
 } from '#openai/continuation.ts'
 import { isSaid } from '#openai/is-said.ts'
 import { count } from '#openai/usage.ts'
-import { wordsContinuation } from '#openai/words-continuation.ts'
+import { endsWithUser, wordsContinuation } from '#openai/words-continuation.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -26,11 +26,7 @@ export const messageContinuation = wordsContinuation({
   forms: ['output_config', 'output_format'],
   fits(request) {
     const choice = asObject(request.value('tool_choice'))?.['type'] ?? 'auto'
-    if (choice !== 'auto' && choice !== 'none') return false
-    const messages = request.value('messages')
-    if (!Array.isArray(messages) || messages.length === 0) return false
-    // Words that the client itself began stand in its last message already.
-    return asObject(messages.at(-1))?.['role'] !== 'assistant'
+    return (choice === 'auto' || choice === 'none') && endsWithUser(request)
   },
   insert(request, { text, thoughts }, { thoughtsAs }) {
     const content = [

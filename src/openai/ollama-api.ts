@@ -1,5 +1,6 @@
 /** Ollama's native chat, generate and embed, for engines that speak them themselves. */
 import type { Api } from '#openai/api.ts'
+import { ollamaChatContinuation } from '#openai/ollama-chat-continuation.ts'
 import { ollamaStream, readOllamaUsage } from '#openai/ollama-stream.ts'
 import { jsonObject } from '#std/json-object.ts'
 
@@ -20,6 +21,7 @@ export const ollamaChat: Api = {
   paths: ['/api/chat'],
   stream: ollamaStream,
   streamsByDefault: true,
+  continuation: ollamaChatContinuation,
 }
 
 export const ollamaGenerate: Api = {

@@ -12,6 +12,8 @@ import type { Splice } from '#std/splice-bytes.ts'
 
 export function wordsContinuation(of: {
   readonly needsPrefill: boolean
+  /** The object in a request that holds temperature and limits; left out: the request itself. */
+  readonly settings?: string
   /** Where a request says how many tokens it wants at most. */
   readonly limits: readonly string[]
   /** The API's own fields by which an answer is held to a form. */
@@ -22,10 +24,16 @@ export function wordsContinuation(of: {
   partOf(data: string): AnswerPart
   begin(): ToldAnswer
 }): AnswerContinuation {
+  const { settings } = of
+  const setting = (request: RequestFields, name: string): unknown =>
+    settings === undefined ? request.value(name) : asObject(request.value(settings))?.[name]
+  const set = (request: RequestFields, name: string, value: unknown): Splice =>
+    settings === undefined ? request.set(name, value) : request.set(settings, { [name]: value })
   const limitsOf = (request: RequestFields) =>
     of.limits.flatMap((name) => {
-      const limit = request.value(name)
-      return typeof limit === 'number' ? [{ name, limit }] : []
+      const limit = setting(request, name)
+      // Where a negative number is one, it stands for no limit.
+      return typeof limit === 'number' && limit >= 0 ? [{ name, limit }] : []
     })
   return {
     needsPrefill: of.needsPrefill,
@@ -35,14 +43,14 @@ export function wordsContinuation(of: {
       const isAsked = (name: string) => holdsToForm(request.value(name))
       return !of.forms.some(isAsked) && !formFields.some(isAsked) && of.fits(request)
     },
-    isRepeatable: (body) => new RequestFields(body).value('temperature') === 0,
+    isRepeatable: (body) => setting(new RequestFields(body), 'temperature') === 0,
     askForRest(body, said, how) {
       const request = new RequestFields(body)
       return [
         of.insert(request, said, how),
         ...Object.entries(how.fields).map(([name, value]) => request.set(name, value)),
         ...limitsOf(request).map(({ name, limit }) =>
-          request.set(name, Math.max(1, limit - said.tokens)),
+          set(request, name, Math.max(1, limit - said.tokens)),
         ),
       ]
     },
@@ -53,6 +61,13 @@ export function wordsContinuation(of: {
     partOf: of.partOf,
     begin: of.begin,
   }
+}
+
+/** Whether a conversation waits for an answer: words that the client itself began stand in its end. */
+export function endsWithUser(request: RequestFields): boolean {
+  const messages = request.value('messages')
+  if (!Array.isArray(messages) || messages.length === 0) return false
+  return asObject(messages.at(-1))?.['role'] !== 'assistant'
 }
 
 function holdsToForm(value: unknown): boolean {

@@ -11,9 +11,9 @@ import { ClientWriter, withoutNames } from '#gateway/relays/client-writer.ts'
 import { errorMessageIn, isRefusal } from '#openai/engine-error.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
+import { frameData } from '#std/frame-data.ts'
 import { FrameSplitter } from '#std/frame-splitter.ts'
 import { spliceBytes } from '#std/splice-bytes.ts'
-import { sseData } from '#std/sse-data.ts'
 
 const streamHeaders = ['cache-control', 'no-cache', 'x-accel-buffering', 'no']
 
@@ -215,7 +215,7 @@ export class StreamRelay implements AnswerRelay {
   }
 
   #dataOf(frame: Buffer): string | null {
-    return this.#shape.framing === 'sse' ? sseData(frame) : frame.toString('utf8')
+    return frameData(frame, this.#shape.framing)
   }
 
   #usageIn(frames: readonly Buffer[]): Usage | null {

@@ -32,13 +32,15 @@ export async function forward(state: GatewayState, exchange: Exchange): Promise<
 
 /** Null for answers that no other endpoint could go on with. */
 function answerToKeep(state: GatewayState, { asked, body, route }: Exchange): AnswerSoFar | null {
-  const { continuation } = route.api
-  const bytes = body?.inMemory ?? null
-  if (continuation === undefined || bytes === null || !state.config.gateway.retries.continueAnswers)
+  const { continuation, stream } = route.api
+  const { config, formFields } = state
+  if (asked?.stream !== true || asked.choices !== 1 || !config.gateway.retries.continueAnswers) {
     return null
-  if (asked?.stream !== true || asked.choices !== 1) return null
-  const { formFields } = state
-  return new AnswerSoFar(continuation, { task: route.task, body: bytes, formFields })
+  }
+  const bytes = body?.inMemory ?? null
+  if (continuation === undefined || stream === null || bytes === null) return null
+  const { framing } = stream
+  return new AnswerSoFar(continuation, { task: route.task, framing, body: bytes, formFields })
 }
 
 async function answer(state: GatewayState, exchange: Exchange): Promise<void> {
