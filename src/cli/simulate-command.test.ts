@@ -158,8 +158,7 @@ test.each([
   },
   {
     args: ['compare', '--fleet', 'multi'],
-    error:
-      'azure2023-conv.csv.gz names no models, and every endpoint of the fleet serves only its own',
+    error: 'azure2023-conv.csv.gz names no models, and the fleet serves several (m-small',
   },
   {
     args: ['compare', '--fleet', 'multi', '--trace', 'servegen-multimodel', '--load', '1e3'],
@@ -167,6 +166,27 @@ test.each([
   },
 ])('what is wrong is said: $args', async ({ args, error }) => {
   await expect(simulate(...args)).rejects.toThrow(error)
+})
+
+test('a trace that names no models asks for the only one that the fleet serves, which is said', async () => {
+  const models = smallFleet.replaceAll('kvTokens', 'models: [llama], kvTokens')
+  const fleet = await file('one-model.yaml', models)
+  const trace = await file('trace.csv', traceText(120, 4))
+  const asked = ['compare', '--fleet', fleet, '--trace', trace, '--load', '0.5', '--json']
+  const told = JSON.parse(await simulate(...asked, '--duration', '20s', '--policies', 'random'))
+  expect(told.remarks).toEqual([
+    'requests that name no model are for llama, which is all that the fleet serves',
+  ])
+  expect(Object.keys(told.rows[0].metrics.attainmentByModel)).toEqual(['llama'])
+})
+
+test('a run of more requests than memory holds is refused, with what would do', async () => {
+  const fleet = await file('fleet.yaml', smallFleet)
+  const trace = await file('trace.csv', traceText(120, 4))
+  const asked = ['compare', '--fleet', fleet, '--trace', trace, '--duration', '500h']
+  await expect(simulate(...asked)).rejects.toThrow(
+    /^--duration of so long are [\d.]+ million requests in one run, .*: at this load take \d+h$/,
+  )
 })
 
 test('a trace that asks for a model nobody serves is no comparison', async () => {

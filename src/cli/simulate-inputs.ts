@@ -105,15 +105,28 @@ export function targetsOf(slo: string): { readonly ttftMs: number; readonly tpot
   return { ttftMs, tpotMs }
 }
 
+export interface Servable {
+  readonly trace: Trace
+  readonly leftOut: number
+  /** What requests are taken to ask for that name no model; null where there are none. */
+  readonly onlyModel: string | null
+}
+
 /** Without requests that no endpoint of their model has the memory for. @throws {CommandFailure} */
-export function servable(
-  trace: Trace,
-  fleet: readonly FleetEndpoint[],
-): { readonly trace: Trace; readonly leftOut: number } {
+export function servable(given: Trace, fleet: readonly FleetEndpoint[]): Servable {
+  const onlyModel = modelOfNameless(given, fleet)
+  const trace =
+    onlyModel === null
+      ? given
+      : {
+          ...given,
+          requests: given.requests.map((one) => ({ ...one, model: one.model ?? onlyModel })),
+        }
   const holds = new Map<string | null, number>()
   for (const model of new Set(trace.requests.map((request) => request.model))) {
     const serving = fleet.filter((endpoint) => servesModel(endpoint, model))
-    if (serving.length === 0) throw new CommandFailure('wrong', unservedText(trace.name, model))
+    if (serving.length === 0)
+      throw new CommandFailure('wrong', unservedText(trace.name, model, modelsOf(fleet)))
     holds.set(model, Math.max(...serving.map(({ kvTokens }) => kvTokens)))
   }
   const fits = ({ model, promptTokens, outputTokens }: TraceRequest) =>
@@ -122,10 +135,29 @@ export function servable(
   if (requests.length === 0) {
     throw new CommandFailure('wrong', `${trace.name}: no endpoint can hold any of its requests`)
   }
-  return { trace: { ...trace, requests }, leftOut: trace.requests.length - requests.length }
+  const leftOut = trace.requests.length - requests.length
+  return { trace: { ...trace, requests }, leftOut, onlyModel }
 }
 
-const unservedText = (trace: string, model: string | null) =>
-  model === null
-    ? `${trace} names no models, and every endpoint of the fleet serves only its own: leave out "models"`
-    : `${trace} asks for ${model}, which no endpoint of the fleet serves: add it to "models"`
+/** A trace of one model need not name it, as no client has to say more to a fleet that serves one. */
+function modelOfNameless({ requests }: Trace, fleet: readonly FleetEndpoint[]): string | null {
+  const isServed = fleet.some((endpoint) => servesModel(endpoint, null))
+  if (isServed || requests.every(({ model }) => model !== null)) return null
+  const [only, another] = modelsOf(fleet)
+  return another === undefined ? (only ?? null) : null
+}
+
+const modelsOf = (fleet: readonly FleetEndpoint[]): readonly string[] => [
+  ...new Set(fleet.flatMap(({ models }) => models ?? [])),
+]
+
+const modelsShown = 4
+
+function unservedText(trace: string, model: string | null, served: readonly string[]): string {
+  const some = served.slice(0, modelsShown).join(', ')
+  const names =
+    served.length > modelsShown ? `${some} and ${served.length - modelsShown} more` : some
+  return model === null
+    ? `${trace} names no models, and the fleet serves several (${names}): write a column "model" into the trace, or leave "models" out of the fleet file`
+    : `${trace} asks for ${model}, which no endpoint of the fleet serves: add it to "models" of the fleet file${served.length === 0 ? '' : `, which has ${names}`}`
+}

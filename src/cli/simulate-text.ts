@@ -35,7 +35,18 @@ export function comparisonText(words: ComparisonWords): string {
       '',
       ...loadLines(rows, words),
     ]),
+    ...weightLines(comparison),
   ].join('\n')
+}
+
+const weighted = 'round-robin'
+const plain = 'even-round-robin'
+
+/** Elsewhere the name is that of one which knows nothing of its endpoints. */
+function weightLines({ rows }: Comparison): string[] {
+  if (!rows.some(({ policy }) => policy.split(':', 1)[0] === weighted)) return []
+  const text = `"${weighted}" shares by what each endpoint can sustain, as if somebody knew its speed and had set weights; "${plain}" is the plain one.`
+  return ['', ...wrapped(text, width, '  ')]
 }
 
 function boundText({ boundPerSecond }: Comparison): string {
@@ -73,6 +84,7 @@ function loadLines(rows: Comparison['rows'], words: ComparisonWords): string[] {
     ),
     ...modelLines(rows),
     '',
+    'who got the requests:',
     ...rows.flatMap(({ policy, metrics }) =>
       wrapped(`${policy}: ${shareTexts(metrics, endpoints).join(', ')}`, width, '  '),
     ),

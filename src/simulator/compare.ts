@@ -36,13 +36,21 @@ export interface Comparison {
   }[]
 }
 
+/** Hears how far a comparison is, which may take hours. */
+export interface CompareWatch {
+  /** Once, before the first run: about how many requests each of them meets. What it throws ends all. */
+  begin(requestsByRun: readonly number[]): void
+  /** Often: how much of all runs is over, of 1, by their requests. */
+  progress(doneRatio: number): void
+}
+
 /**
- * Calls `onRow` after each run, which may take seconds. Rejects with {@link NoBoundError} where loads
+ * Rejects with {@link NoBoundError} where loads
  * are parts of a bound that is not found.
  */
 export async function compare(
   options: CompareOptions,
-  onRow: (done: number, all: number) => void = () => {},
+  watch: CompareWatch = { begin: () => {}, progress: () => {} },
 ): Promise<Comparison> {
   const { fleet, trace, policies, loads, targets } = options
   const bound = fluidBound(fleet, uncachedSizes(trace), targets)
@@ -52,6 +60,12 @@ export async function compare(
     boundPerSecond = await bound.catch(noneIfNotFound)
     unit = requestsPerSecond(trace)
   } else boundPerSecond = unit = await bound
+  const requestsOf = (load: number): number =>
+    options.how === 'recorded' ? trace.requests.length : (load * unit * options.durationMs) / 1_000
+  const requestsByRun = loads.flatMap((load) => policies.map(() => requestsOf(load)))
+  const requests = requestsByRun.reduce((sum, one) => sum + one, 0)
+  watch.begin(requestsByRun)
+  let doneRequests = 0
   const rows: Comparison['rows'][number][] = []
   for (const load of loads) {
     const ratePerSecond = load * unit
@@ -68,9 +82,11 @@ export async function compare(
         durationMs,
         warmUpMs,
         ...(hostNowMs !== undefined && { hostNowMs }),
+        onProgress: (ratio) => watch.progress((doneRequests + ratio * requestsOf(load)) / requests),
       })
       rows.push({ load, ratePerSecond, policy: policy.name, metrics })
-      onRow(rows.length, loads.length * policies.length)
+      doneRequests += requestsOf(load)
+      watch.progress(doneRequests / requests)
     }
   }
   return { boundPerSecond, rows }

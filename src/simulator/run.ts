@@ -35,6 +35,8 @@ export interface RunOptions extends PlayedOptions {
   /** Whether policies get the weights and limits they would like: otherwise all are the same. */
   readonly tuned?: boolean
   readonly hostNowMs?: () => number
+  /** Hears often how much of the run is over, of 1. */
+  readonly onProgress?: (doneRatio: number) => void
 }
 
 const defaults = {
@@ -48,7 +50,7 @@ const defaults = {
 const seedSteps = { policy: 7_919, speeds: 104_729 }
 
 export function run(options: RunOptions): Metrics {
-  const { policy, seed, targets } = options
+  const { policy, seed, targets, onProgress } = options
   const played = playedTrace(options)
   const durationMs = played.spanMs
   const chance = seededChance(seed * seedSteps.policy)
@@ -64,6 +66,7 @@ export function run(options: RunOptions): Metrics {
     reportEveryMs: policy.readsReports ? (options.reportEveryMs ?? defaults.reportEveryMs) : 0,
     reportDelayMs: options.reportDelayMs ?? defaults.reportDelayMs,
     ...(options.hostNowMs !== undefined && { hostNowMs: options.hostNowMs }),
+    ...(onProgress !== undefined && { onArrival: (atMs) => onProgress(atMs / durationMs) }),
   })
   return metricsOf(result, {
     fromMs: options.warmUpMs ?? defaults.warmUpMs,

@@ -33,6 +33,8 @@ export interface SimulationOptions {
   readonly untilMs: number
   /** A clock of the host, to measure how long decisions take; left out: not measured. */
   readonly hostNowMs?: () => number
+  /** Hears of each arrival, at its time. */
+  readonly onArrival?: (atMs: number) => void
 }
 
 export interface SimulationResult {
@@ -74,6 +76,7 @@ class Simulation {
 
   run(): SimulationResult {
     const { arrivals, untilMs, bypassRatio = 0, chance, reportEveryMs = 0 } = this.#options
+    const { onArrival } = this.#options
     this.#tellEndpoints()
     let nextArrival = 0
     let nextReportMs = reportEveryMs > 0 ? reportEveryMs : Number.POSITIVE_INFINITY
@@ -100,6 +103,7 @@ class Simulation {
       while (this.#reports.minKey <= nowMs) this.#reports.pop()?.()
       while ((arrivals[nextArrival]?.atMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
         const arrival = arrivals[nextArrival++] as Arrival
+        onArrival?.(arrival.atMs)
         if (bypassRatio > 0 && chance() < bypassRatio) this.#bypass(arrival)
         else this.#arrive(arrival)
       }

@@ -16,12 +16,13 @@ import {
   targetsOf,
   traceOf,
 } from '#cli/simulate-inputs.ts'
+import { simulateProgress } from '#cli/simulate-progress.ts'
 import { comparisonText } from '#cli/simulate-text.ts'
 import { fleetOfLog, realFleet } from '#cli/simulated-fleet.ts'
 import { printJson } from '#cli/terminal.ts'
 import { wrapped } from '#cli/wrapped.ts'
 import { NoBoundError } from '#simulator/bound/fluid-bound.ts'
-import { type CompareOptions, compare } from '#simulator/compare.ts'
+import { type CompareOptions, type CompareWatch, compare } from '#simulator/compare.ts'
 import { type FleetEndpoint, parseFleetFile } from '#simulator/fleet-file.ts'
 import type { InventoryFleet } from '#simulator/inventory-fleet.ts'
 import { policyNames } from '#simulator/policies.ts'
@@ -95,7 +96,9 @@ function addCompare(simulate: Command): void {
 ${listed('Fleets:   ', ownFleets)}
 ${listed('Traces:   ', Object.keys(ownTraces))}
 ${listed('Policies: ', policyNames)}
-Behind a policy, ":0.8" limits each endpoint to 0.8 of what it can sustain.
+Weights are what each endpoint can sustain: "round-robin" goes by them, and
+"even-round-robin" is the plain one. Behind a policy, ":0.8" limits each
+endpoint to 0.8 of what it can sustain.
 The first minute is not counted, of a --duration below 240s its first quarter.`,
     )
     .action(compareCommand)
@@ -268,23 +271,33 @@ interface Shown {
 async function show(of: Shown): Promise<void> {
   const { fleetName, fleet, traceName, options } = of
   const targets = targetsOf(of.slo)
-  const { trace, leftOut } = servable(of.trace, fleet)
+  const { trace, leftOut, onlyModel } = servable(of.trace, fleet)
   const remarks = [
     ...of.remarks,
+    ...(onlyModel === null
+      ? []
+      : [`requests that name no model are for ${onlyModel}, which is all that the fleet serves`]),
     ...(leftOut > 0 ? [`${count(leftOut, 'request')} too long for every endpoint left out`] : []),
   ]
-  const { stderr } = process
-  const comparison = await compare({ ...options, fleet, trace, targets }, (done, all) => {
-    if (stderr.isTTY) stderr.write(`\r\u001b[K${done} of ${all} runs`)
-  }).catch((error: unknown) => {
-    if (!(error instanceof NoBoundError)) throw error
-    throw new CommandFailure(
-      'wrong',
-      `${traceName}: ${error.message}; take a trace of more requests than ${trace.requests.length}`,
-      { cause: error },
-    )
-  })
-  if (stderr.isTTY) stderr.write('\r\u001b[K')
+  const progress = simulateProgress(process.stderr, () => performance.now())
+  const watch: CompareWatch = {
+    begin(requestsByRun) {
+      if (options.how !== 'recorded') refuseTooMany(Math.max(...requestsByRun), options.durationMs)
+      progress.begin(requestsByRun)
+    },
+    progress: progress.progress,
+  }
+  const comparison = await compare({ ...options, fleet, trace, targets }, watch).catch(
+    (error: unknown) => {
+      if (!(error instanceof NoBoundError)) throw error
+      throw new CommandFailure(
+        'wrong',
+        `${traceName}: ${error.message}; take a trace of more requests than ${trace.requests.length}`,
+        { cause: error },
+      )
+    },
+  )
+  progress.end()
   const empty = comparison.rows.find(({ metrics }) => metrics.requests === 0)
   if (empty !== undefined) {
     throw new CommandFailure(
@@ -314,6 +327,19 @@ async function show(of: Shown): Promise<void> {
       traceName: basename(traceName),
       ...{ endpoints, targets, recorded, warmUpMs: options.warmUpMs, remarks, comparison },
     }),
+  )
+}
+
+/** All of a run are kept until its figures are made: some three gigabytes of them. */
+const requestsMax = 1_000_000
+
+function refuseTooMany(requests: number, durationMs: number): void {
+  if (requests <= requestsMax) return
+  const minutes = Math.floor((durationMs * requestsMax) / requests / 60_000)
+  const most = minutes < 60 ? `${minutes}m` : `${Math.floor(minutes / 60)}h`
+  throw new CommandFailure(
+    'wrong',
+    `--duration of so long are ${(requests / 1e6).toFixed(1)} million requests in one run, and ${requestsMax / 1e6} million are the most: at this load take ${most}`,
   )
 }
 
