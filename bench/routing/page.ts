@@ -5,6 +5,7 @@ import type { Bench } from './bench.ts'
 import { cellOf, pairOf } from './comparison.ts'
 import { disturbanceNames, disturbanceOf } from './disturbance.ts'
 import { fixedLoads } from './fixed-loads.ts'
+import { inShort } from './in-short.ts'
 import { docs, percent, plot, table, verdict, whole } from './markdown.ts'
 import { maxRateOf } from './max-rate.ts'
 import type { Figures, Results } from './results.ts'
@@ -50,7 +51,10 @@ export async function writePage(bench: Bench): Promise<void> {
     await robustness(bench),
     control(results),
     await legend(bench),
-    readFileSync(notes, 'utf8').split('<!-- after the tables -->')[1]?.trim() ?? '',
+    (readFileSync(notes, 'utf8').split('<!-- after the tables -->')[1]?.trim() ?? '').replace(
+      '<!-- in short -->',
+      inShort(results),
+    ),
   ]
   writeFileSync(`${docs}benchmarks.md`, `${parts.filter((part) => part !== '').join('\n\n')}\n`)
 }
