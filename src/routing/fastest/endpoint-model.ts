@@ -55,7 +55,7 @@ export class EndpointModel {
   /** What is to be computed of them. */
   prefillTokens = 0
   prefillPairs = 0
-  /** Requests there that were sent by others, and the KV cache they take. */
+  /** Requests there that were sent by others, on average of late, and the KV cache they take. */
   otherRequests = 0
   otherTokens = 0
   /** Requests there that are not over, of both kinds. */
@@ -103,6 +103,14 @@ export class EndpointModel {
     return view.slowStartRatio < 1 && seats < Number.POSITIVE_INFINITY
       ? Math.max(1, seats * view.slowStartRatio)
       : seats
+  }
+
+  /**
+   * Requests there, those of others as whole ones: what an average keeps of one that has gone takes
+   * no seat, and would for minutes.
+   */
+  get seatsTaken(): number {
+    return this.inFlight + Math.round(this.otherRequests)
   }
 
   get kvTokens(): number {

@@ -17,7 +17,7 @@ import {
 import type { Outlook } from '#routing/fastest/outlook.ts'
 import type { Waiting } from '#routing/fastest/waiting-line.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
-import { firstRefusal, routeRequest } from '#routing/route.ts'
+import { firstRefusal, isLasting, routeRequest } from '#routing/route.ts'
 
 /** A record whose verdict may still change. */
 type Draft = { -readonly [Field in keyof CandidateRecord]: CandidateRecord[Field] }
@@ -82,6 +82,7 @@ function recordOf(
     }
   }
   if (runnerUp !== null) runnerUp.verdict = 'runner-up'
+  const told = mostTelling(candidates)
   return {
     atMs: nowMs,
     model: request.model,
@@ -89,28 +90,28 @@ function recordOf(
     scoreMeaning:
       'predicted milliseconds until the answer is complete; in the choice, those to its first ' +
       'token and what a prefix hit saves count more',
-    candidates,
-    leftOut: outlook.group(request, nowMs).all.length - models.length,
+    candidates: told,
+    leftOut: outlook.group(request, nowMs).all.length - told.length,
     explores,
   }
 }
 
-/** All of a group, or the one that was chosen and some that might have been. */
+/** All of a group, or of a large one that which was chosen and some that might have been. */
 function worthTelling(group: EndpointGroup, chosen: EndpointModel): readonly EndpointModel[] {
-  if (group.all.length <= explainedMax) return group.all
+  if (group.isSmall) return group.all
   const others = group.cheapest([], () => 0).filter((model) => model !== chosen)
   return [chosen, ...others.slice(0, explainedMax - 1)]
 }
 
 /**
- * Of a request that is refused: all of a group, or some of those that rules let it go to, the best
- * first. Asked for every refusal of an overload, so it stops at the first that are enough.
+ * Of a request that is refused: all of a group, or of a large one some that rules let it go to, the
+ * best first. Asked for every refusal of an overload, so it stops at the first that are enough.
  */
 function mightHaveTaken(
   group: EndpointGroup,
   { constraint }: DispatchRequest,
 ): readonly EndpointModel[] {
-  if (group.all.length <= explainedMax) return group.all
+  if (group.isSmall) return group.all
   const isOpen = ({ id }: EndpointModel): boolean => (constraint?.refuse(id) ?? null) === null
   const told = new Set(group.cheapest([], () => 0).filter(isOpen))
   for (const model of group.all) {
@@ -119,6 +120,23 @@ function mightHaveTaken(
   }
   return [...told]
 }
+
+/** As many as a record tells of: of more, those that came nearest, and the nearest first. */
+function mostTelling(candidates: readonly Draft[]): readonly Draft[] {
+  if (candidates.length <= explainedMax) return candidates
+  return candidates
+    .toSorted((one, other) => distance(one) - distance(other) || scoreOf(one) - scoreOf(other))
+    .slice(0, explainedMax)
+}
+
+function distance({ verdict, refusal }: Draft): number {
+  if (verdict === 'chosen') return 0
+  if (verdict === 'runner-up') return 1
+  if (refusal === null) return 2
+  return isLasting(refusal) ? 4 : 3
+}
+
+const scoreOf = ({ score }: Draft) => score ?? Number.POSITIVE_INFINITY
 
 /** What stands against an endpoint; fills `judgement` in. */
 function judged(

@@ -40,6 +40,20 @@ test('with one endpoint nobody waits while it has room', () => {
   expect(obeyed(dispatcher, 0)).toEqual(['a > only', 'b > only', 'c > only'])
 })
 
+test('the seat of a request that others sent is free again once reports no longer count it', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const dispatcher = fastest([endpoint('only', { limits })])
+  const load = (runningRequests: number) => ({
+    ...{ runningRequests, waitingRequests: 0, kvCacheUsageRatio: null },
+    ...{ slots: 1, kvTokens: null },
+  })
+  for (const nowMs of [0, 1_000, 2_000]) dispatcher.report(endpointId('only'), load(1), nowMs)
+  dispatcher.arrive(request('a', { arrivedAtMs: 2_000 }), 2_000)
+  expect(obeyed(dispatcher, 2_000)).toEqual([])
+  for (const nowMs of [2_100, 2_200]) dispatcher.report(endpointId('only'), load(0), nowMs)
+  expect(obeyed(dispatcher, 2_200)).toEqual(['a > only'])
+})
+
 test('a request waits for an endpoint that will serve it in time, and is bound as one can', () => {
   const dispatcher = fastest([endpoint('only')])
   for (const name of ['a', 'b']) dispatcher.arrive(request(name, { promptTokens: 1_200 }), 0)
@@ -93,6 +107,23 @@ test('the held part of a prompt makes an endpoint faster', () => {
     expect(obeyed(dispatcher, 2_000 * turn)).toEqual([`${id} > ${first?.split(' > ')[1]}`])
     dispatcher.done(requestId(id), answered, 2_000 * turn + 100)
   }
+})
+
+test('an endpoint that has left gets nothing, though an answer of it still comes', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const [gone, busy] = [
+    endpoint('gone', { limits: { ...limits, seats: 8 } }),
+    endpoint('b', { limits }),
+  ]
+  const dispatcher = fastest([gone])
+  dispatcher.arrive(request('a'), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > gone'])
+  dispatcher.endpoints([busy], 100)
+  for (const id of ['b', 'c']) dispatcher.arrive(request(id, { arrivedAtMs: 100 }), 100)
+  expect(obeyed(dispatcher, 100)).toEqual(['b > b'])
+  dispatcher.firstToken(requestId('a'), 500)
+  dispatcher.tokens(requestId('a'), 1, 520)
+  expect(obeyed(dispatcher, 520)).toEqual([])
 })
 
 test('an endpoint that turns slow is found out, and the others get its requests', () => {
@@ -229,6 +260,18 @@ test('the record of a refusal tells of sixteen of a crowd, and counts the others
   const record = refusalOf(dispatcher, 61_000)
   expect([record?.candidates.length, record?.leftOut]).toEqual([16, 24])
   expect(record?.candidates.every(({ ttftMs }) => ttftMs !== null)).toBe(true)
+})
+
+test.each([17, 32])('the record tells of the nearest sixteen of %i endpoints', (count) => {
+  const others = Array.from({ length: count - 1 }, (_, at) => endpoint(`e${at}`))
+  const dispatcher = fastest([...others, endpoint('quick', { speed: speed(0.5) })], true)
+  dispatcher.arrive(request('a'), 0)
+  const dispatch = dispatcher.next(0)
+  if (dispatch?.kind !== 'send') throw new Error('it should be sent')
+  const { candidates = [], leftOut } = dispatch.record ?? {}
+  expect(candidates[0]).toMatchObject({ endpoint: 'quick', verdict: 'chosen' })
+  expect(candidates.filter(({ verdict }) => verdict === 'runner-up')).toHaveLength(1)
+  expect([candidates.length, leftOut]).toEqual([16, count - 16])
 })
 
 test('the record says of every endpoint what was predicted and what spoke against it', () => {

@@ -141,7 +141,7 @@ export class Fastest implements Dispatcher {
     if (stream === undefined) return
     if (!stream.started) this.firstToken(id, nowMs)
     stream.endpoint.tokens(stream, count, nowMs)
-    if (this.#room.size > 0) this.#touched.add(stream.endpoint)
+    if (this.#room.size > 0 && this.#isThere(stream.endpoint)) this.#touched.add(stream.endpoint)
   }
 
   done(id: RequestId, outcome: DispatchOutcome, nowMs: number): void {

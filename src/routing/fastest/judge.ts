@@ -93,7 +93,7 @@ export function judge(
   judgement.loss = 0
   judgement.gate = 'none'
   const inFlight = model.inFlight
-  if (inFlight + model.otherRequests + 1 > model.seats || (model.isProbed && !facts.isOnly)) {
+  if (model.seatsTaken + 1 > model.seats || (model.isProbed && !facts.isOnly)) {
     judgement.gate = 'seats'
     return
   }
@@ -201,7 +201,7 @@ export function judgeWork(
   judgement.savedMs = 0
   judgement.loss = 0
   judgement.gate = 'none'
-  if (model.inFlight + model.otherRequests + 1 > model.seats) judgement.gate = 'seats'
+  if (model.seatsTaken + 1 > model.seats) judgement.gate = 'seats'
   else if (work.count > 0 && work.outstandingMs > workAheadMs) judgement.gate = 'work'
 }
 
@@ -223,7 +223,7 @@ function mayTryAnyway(
   kvTokens: number,
   { kvTokensMax }: { readonly kvTokensMax: number },
 ): boolean {
-  if (model.inFlight + model.otherRequests > 0) return false
+  if (model.seatsTaken > 0) return false
   return model.told.limits.kvTokens === null || kvTokens > kvRatioMax * kvTokensMax
 }
 

@@ -17,7 +17,7 @@ export function usualCostMs(
 ): number {
   const { state, weight } = model.told.view
   if (isClosed(state) || weight === 0 || model.isProbed) return Number.POSITIVE_INFINITY
-  if (model.inFlight + model.otherRequests + 1 > model.seats) return Number.POSITIVE_INFINITY
+  if (model.seatsTaken + 1 > model.seats) return Number.POSITIVE_INFINITY
   if (model.takenTokens + promptTokens > model.kvTokens) return Number.POSITIVE_INFINITY
   const ttftMs =
     model.currentMs() + model.pendingMs(nowMs) + model.addedMs(promptTokens, promptTokens ** 2 / 2)

@@ -1,8 +1,8 @@
+import { heldTokensMax } from '#routing/policies/held-tokens.ts'
 import type { Policy } from '#routing/policy.ts'
 import { smallestScore } from '#routing/policy.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
 
-const blocksMax = 1 << 20
 /** Costs are compared in blocks of this many tokens. */
 const blockTokens = 16
 
@@ -26,7 +26,8 @@ export function kvCost(): Policy {
       })
       return smallestScore(scores, chance)
     },
-    sent: ({ id }, { prefixBlocks }) => index.add(id, prefixBlocks, blocksMax),
+    sent: ({ id }, { prefixBlocks, prefixBlockTokens }) =>
+      index.add(id, prefixBlocks, Math.ceil(heldTokensMax / prefixBlockTokens)),
     forget: (id) => index.forget(id),
   }
 }

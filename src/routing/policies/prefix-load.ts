@@ -1,13 +1,11 @@
+import { heldTokensMax } from '#routing/policies/held-tokens.ts'
 import type { Policy } from '#routing/policy.ts'
 import { smallestScore } from '#routing/policy.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
 
-const blocksMax = 1 << 20
-
 /**
- * Prompt tokens to compute, what is pending there included, times the requests there: the `lmetric`
- * product of cache and load, without a threshold between them. As `lmetric` of
- * SGLang's router.
+ * Prompt tokens to compute, what is pending there included, times the requests there: a product of
+ * cache and load, without a threshold between them. As `lmetric` of SGLang's router.
  */
 export function prefixLoad(): Policy {
   const index = new PrefixIndex()
@@ -21,7 +19,8 @@ export function prefixLoad(): Policy {
       })
       return smallestScore(scores, chance)
     },
-    sent: ({ id }, { prefixBlocks }) => index.add(id, prefixBlocks, blocksMax),
+    sent: ({ id }, { prefixBlocks, prefixBlockTokens }) =>
+      index.add(id, prefixBlocks, Math.ceil(heldTokensMax / prefixBlockTokens)),
     forget: (id) => index.forget(id),
   }
 }

@@ -1,3 +1,4 @@
+import { heldTokensMax } from '#routing/policies/held-tokens.ts'
 import type { Candidate, Policy } from '#routing/policy.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
 
@@ -6,8 +7,6 @@ const matchRatioMin = 0.3
 /** Loads that differ by more than both of these are put right first. SGLang's router: 64 and 1.5. */
 const imbalanceRequests = 64
 const imbalanceRatio = 1.5
-/** About a thousand long prompts; what SGLang's router bounds by characters of text. */
-const blocksMax = 1 << 20
 
 /**
  * The endpoint that holds the longest part of the prompt, unless loads are far apart; without a
@@ -32,7 +31,8 @@ export function prefix(): Policy {
       const best = Math.min(...scores)
       return 1 - best > matchRatioMin ? { chosen: scores.indexOf(best), scores } : leastLoaded
     },
-    sent: ({ id }: Candidate, { prefixBlocks }) => index.add(id, prefixBlocks, blocksMax),
+    sent: ({ id }: Candidate, { prefixBlocks, prefixBlockTokens }) =>
+      index.add(id, prefixBlocks, Math.ceil(heldTokensMax / prefixBlockTokens)),
     forget: (id) => index.forget(id),
   }
 }
