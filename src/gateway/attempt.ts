@@ -8,7 +8,6 @@ import type { Dispatcher } from 'undici'
 import type { ServedModel } from '#core/endpoint.ts'
 import type { Evidence } from '#core/endpoint-health.ts'
 import type { ModelName } from '#core/ids.ts'
-import { isInWords } from '#core/task.ts'
 import type { AnswerRest } from '#gateway/answer-rest.ts'
 import {
   type AttemptFailure,
@@ -16,15 +15,15 @@ import {
   type KnownOfFailure,
   readRefusal,
 } from '#gateway/attempt-failure.ts'
+import { tallyEnd, tallyTokens } from '#gateway/attempt-tally.ts'
 import { connectionFailure } from '#gateway/connection-failure.ts'
 import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
 import { bodyFor, enginePath, requestHeaders } from '#gateway/engine-request.ts'
-import type { AttemptRecord, Exchange, UnderWay } from '#gateway/exchange.ts'
+import type { Exchange, UnderWay } from '#gateway/exchange.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
-import { spentTokens } from '#gateway/spent-tokens.ts'
 import { type Deadlines, type Phase, Watchdog } from '#gateway/watchdog.ts'
 import type { FailureKind } from '#routing/retry.ts'
 
@@ -249,7 +248,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       endpoint.noteTtft(ttftMs)
       endpoint.stats.ttftMs.add(ttftMs)
     }
-    this.#noteTokens(relay, !relay.engineFailed)
+    tallyTokens(this.#options, relay, !relay.engineFailed)
     if (relay.engineFailed) {
       this.#close('server-error', { kind: 'failure', detail: 'it failed in mid-stream' }, 'failed')
     } else {
@@ -307,7 +306,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
       this.#abort()
       return
     }
-    this.#noteTokens(relay, false)
+    tallyTokens(this.#options, relay, false)
     const words = this.#withEngineWords(detail)
     this.#close(outcome, evidence, words, detail)
     this.#abort()
@@ -342,7 +341,7 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   clientGone(): void {
     if (this.#over) return
-    if (this.#relay !== null) this.#noteTokens(this.#relay, false)
+    if (this.#relay !== null) tallyTokens(this.#options, this.#relay, false)
     this.#close('client-abort', null, 'the client left')
     this.#abort()
     this.#resolve({ kind: 'client-gone' })
@@ -352,41 +351,12 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     if (this.#over) return
     const relay = this.#relay
     const begun = relay !== null && this.#options.exchange.response.headersSent
-    if (relay !== null) this.#noteTokens(relay, false)
+    if (relay !== null) tallyTokens(this.#options, relay, false)
     this.#close('shutdown', null, 'was cut by the end of the gateway')
     this.#abort()
     if (begun)
       relay.interrupt('draining', 'The gateway is shutting down, and this answer is not whole.')
     this.#resolve({ kind: begun ? 'answered' : 'shut-down' })
-  }
-
-  /** What the answer came to, as far as it went. */
-  #noteTokens(relay: AnswerRelay, isWhole: boolean): void {
-    const { exchange, sent } = this.#options
-    exchange.usage = relay.usage()
-    // Nothing was generated for a request that no engine began to answer.
-    if (exchange.ttftMs === null) return
-    const isReported = isWhole && (exchange.usage?.completionTokens ?? 0) > 0
-    const events = isReported || !isInWords(exchange.route.task) ? null : relay.contentEvents()
-    const { promptTokens } = sent.request
-    const spent = spentTokens(exchange.usage, events, { promptTokens, isWhole })
-    const { rest } = this.#options
-    exchange.spent = rest === null ? spent : rest.spent(exchange.spent, spent)
-    if (spent === null) return
-    this.#endpoint.stats.promptTokens += spent.promptTokens
-    this.#endpoint.stats.completionTokens += spent.completionTokens
-  }
-
-  /** How fast a stream came that ends now. */
-  #paceAt(nowMs: number): Pick<AttemptRecord, 'ttftMs' | 'tpotMs'> {
-    const firstAtMs = this.#relay?.streams ? this.#relay.firstByteAtMs : null
-    if (firstAtMs === null) return noPace
-    const { exchange, sent } = this.#options
-    const tokens = exchange.usage?.completionTokens ?? sent.eventsSeen
-    return {
-      ttftMs: firstAtMs - this.#startedMs,
-      tpotMs: tokens > 1 ? (nowMs - firstAtMs) / (tokens - 1) : null,
-    }
   }
 
   #abort(): void {
@@ -402,32 +372,17 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#over = true
     this.#watchdog.stop()
     this.#relay?.release()
-    const { exchange, model, sent } = this.#options
-    const endpoint = this.#endpoint
-    exchange.underWay = null
-    const nowMs = this.#options.nowMs()
-    const durationMs = nowMs - this.#startedMs
-    const { ttftMs, tpotMs } = this.#paceAt(nowMs)
-    exchange.attempts.push({
-      endpoint: endpoint.id,
-      model,
-      outcome: words,
-      loggedOutcome: loggedWords,
-      sentAfterMs: this.#startedMs - exchange.startedMs,
-      durationMs,
-      isRest: this.#options.rest !== null,
-      ttftMs,
-      tpotMs,
-      predicted: sent.predicted,
+    this.#options.exchange.underWay = null
+    tallyEnd(this.#options, this.#relay, {
+      startedMs: this.#startedMs,
+      nowMs: this.#options.nowMs(),
+      outcome,
+      evidence,
+      words,
+      loggedWords,
     })
-    endpoint.stats.end(outcome)
-    endpoint.stats.totalMs.add(durationMs)
-    sent.end(evidence, exchange.usage)
   }
 }
-
-/** Of what is no stream. */
-const noPace = { ttftMs: null, tpotMs: null }
 
 /** Well over a round trip of any network on which machines share their work. */
 const staleWithinMs = 500
