@@ -144,7 +144,10 @@ test.each([
 ])(
   'behind a plain URL the answer is repeated where nothing is left to chance: $temperature',
   async ({ temperature, code }) => {
-    const { url, second } = await badAndGood(['cut:5'], { good: { engine: 'openai' } })
+    const { url, second } = await badAndGood(['cut:5'], {
+      good: { engine: 'openai' },
+      retries: { returnMs: 0 },
+    })
     const whole = await streamed(second.url, { temperature })
     const { events, broken } = await streamed(url, { temperature })
     expect(errorOf(events.slice(0, broken ? undefined : -1))).toBe(code)
@@ -153,7 +156,10 @@ test.each([
 )
 
 test('an endpoint that takes up no begun answer is refused for that, and not asked', async () => {
-  const { url, second, first } = await badAndGood(['cut:5'], { good: { engine: 'openai' } })
+  const { url, second, first } = await badAndGood(['cut:5'], {
+    good: { engine: 'openai' },
+    retries: { returnMs: 0 },
+  })
   const response = await chat(url, { stream: true, temperature: 0.7 })
   await readEvents(response)
   expect([first, second].map((each) => each.stats().started)).toEqual([1, 0])
@@ -266,6 +272,66 @@ test('a client that leaves while its answer goes on elsewhere ends it there, too
   })
 })
 
+/** Reads a stream, and has something happen once it has said so many words. */
+async function readCalling(words: number, response: Response, happen: () => unknown) {
+  const decoder = new TextDecoder()
+  let text = ''
+  let happened = false
+  const told = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      try {
+        for await (const bytes of response.body as unknown as AsyncIterable<Uint8Array>) {
+          controller.enqueue(bytes)
+          text += decoder.decode(bytes, { stream: true })
+          if (happened || text.split('"content"').length <= words) continue
+          happened = true
+          happen()
+        }
+        controller.close()
+      } catch (error) {
+        controller.error(error)
+      }
+    },
+  })
+  return readEvents(new Response(told))
+}
+
+/** A stream whose only engine goes away in the middle, and the gateway that waits with it. */
+async function brokenOff(retries: object = {}) {
+  const only = await engine({ faults: ['stall:5:60s'] })
+  const made = await fleet({ endpoints: endpointsOf({ only }), gateway: { retries } })
+  const abort = new AbortController()
+  const response = await chat(made.url, { stream: true }, { signal: abort.signal })
+  const read = readCalling(5, response, () => only.setFaults(['refuse']))
+  await made.until('its engine is gone', ([row]) => row?.state === 'failed')
+  return { only, read, abort, id: response.headers.get('x-request-id') ?? '', ...made }
+}
+
+test('an answer whose only machine dies waits until it is back, and goes on there', async () => {
+  const { only, read, id, url } = await brokenOff()
+  only.setFaults([])
+  const { events, broken } = await read
+  const whole = await streamed(only.url)
+  expect([broken, contentOf(events)]).toEqual([false, contentOf(whole.events)])
+  const { out } = await motley(['why', id, '--url', url])
+  expect(out).toMatch(/Attempt \d: \S+ on only: sent after .*, for the rest; ok/)
+})
+
+test('an answer whose machine stays away ends with the error of that machine', async () => {
+  const { read } = await brokenOff({ returnMs: 200 })
+  const { events, broken } = await read
+  expect([broken, errorOf(events)]).toEqual([true, 'stream_interrupted'])
+  expect(JSON.parse(events.at(-1) as string).error.message).toContain('"only"')
+})
+
+test('a client that leaves while its answer waits for a machine is forgotten', async () => {
+  const { gateway, read, abort } = await brokenOff()
+  await untilTrue('it waits', () => gateway.vitals.queued === 1)
+  abort.abort()
+  await read
+  await untilTrue('nothing is left', () => gateway.vitals.inFlight + gateway.vitals.queued === 0)
+})
+
 /** The real engine, as a process of its own. */
 async function embedded() {
   const child = spawn(
@@ -305,16 +371,7 @@ test('a real engine that is killed in the middle of its answer: another one fini
   const whole = await readEvents(await post(`${two.url}/v1/chat/completions`, body))
   const response = await post(`${url}/v1/chat/completions`, body)
   expect(response.headers.get('x-motley-endpoint')).toBe('one')
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  for (let killed = false; ; ) {
-    const { done, value } = await reader.read()
-    if (done) break
-    text += decoder.decode(value, { stream: true })
-    if (!killed && text.split('"content"').length > 10) killed = one.child.kill('SIGKILL')
-  }
-  const { events } = await readEvents(new Response(text))
+  const { events, text } = await readCalling(10, response, () => one.child.kill('SIGKILL'))
   expect(events.at(-1)).toBe('[DONE]')
   expect(text).toContain(': another endpoint goes on with this answer')
   expect(contentOf(events)).toBe(contentOf(whole.events))

@@ -24,6 +24,7 @@ import type { GatewayState } from '#gateway/gateway-state.ts'
 import { modelConfig } from '#gateway/model-config.ts'
 import { withPatience } from '#gateway/patience.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
+import { waitForReturn } from '#gateway/wait-for-return.ts'
 import type { Deadlines } from '#gateway/watchdog.ts'
 import type { Constraint } from '#routing/constraint.ts'
 import type { WhyNone } from '#routing/decision.ts'
@@ -108,14 +109,39 @@ class ModelTries {
       // Mostly there is a place at once, and awaiting what is there already takes time too.
       const found = asked instanceof Promise ? await asked : asked
       if (found.kind === 'gone') return found
-      if (found.kind === 'none') return this.#failed({ mayFallBack: true, none: found.because })
+      if (found.kind === 'none') {
+        const end = this.#failed({ mayFallBack: true, none: found.because })
+        if (!this.#mayWait() || !(await this.#comesBack())) return end
+        continue
+      }
       const place = this.#placeOf(found.sent, constraint)
       if (place === null) continue
       const came = await this.#attempt(place)
       this.#state.leftFrom(place.sent.endpoint)
       const end = this.#settle(place, came)
-      if (end !== null) return end
+      if (end === null) continue
+      if (end.kind !== 'failed' || !this.#mayWait() || !(await this.#comesBack())) return end
     }
+  }
+
+  /** Whether a machine that comes back would be asked for the rest. */
+  #mayWait(): boolean {
+    const { brokeOff, attemptsBegun } = this.#exchange
+    const failure = this.#failure?.kind
+    if (brokeOff === null || this.#modelsLeft > 0) return false
+    if (failure === 'refused' || failure === 'too-large' || failure === 'out-of-time') return false
+    return attemptsBegun < this.#state.config.gateway.retries.maxAttempts
+  }
+
+  async #comesBack(): Promise<boolean> {
+    const isBack = await waitForReturn(this.#state, this.#exchange, {
+      model: this.#model,
+      constraint: this.#constraint,
+      totalAtMs: this.#deadlines.totalAtMs,
+    })
+    // Who failed it before is who came back.
+    if (isBack) this.#avoided = []
+    return isBack
   }
 
   #choosePlace(constraint: Constraint | null): Promise<FoundPlace> | FoundPlace {

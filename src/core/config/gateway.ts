@@ -117,6 +117,11 @@ export const gatewayConfig = z.strictObject({
         .describe(
           'Whether a chat, message or completion that broke off in the middle of its stream goes on at another endpoint.',
         ),
+      returnMs: milliseconds
+        .default(10_000)
+        .describe(
+          'How long such an answer waits for an endpoint that comes back, where no other can go on with it; 0: not at all.',
+        ),
     })
     .prefault({})
     .describe('What happens when an endpoint fails before or in the middle of its answer.'),

@@ -1,0 +1,42 @@
+/**
+ * Half an answer is out, and nobody can go on with it now: a machine that comes back may. Who has
+ * heard nothing yet is told at once, and can ask again; who has half an answer cannot.
+ */
+import type { EndpointState } from '#core/endpoint.ts'
+import type { ModelName } from '#core/ids.ts'
+import type { Endpoint } from '#gateway/endpoint.ts'
+import type { Exchange } from '#gateway/exchange.ts'
+import type { GatewayState } from '#gateway/gateway-state.ts'
+import { untilThere } from '#gateway/until-there.ts'
+import type { Constraint } from '#routing/constraint.ts'
+
+const answering: ReadonlySet<EndpointState> = new Set(['ready', 'busy', 'failing'])
+
+/** Whether somebody can, after waiting for it. */
+export async function waitForReturn(
+  state: GatewayState,
+  exchange: Exchange,
+  so: {
+    readonly model: ModelName
+    readonly constraint: Constraint | null
+    /** When the whole request must be over. */
+    readonly totalAtMs: number
+  },
+): Promise<boolean> {
+  const { soFar, route } = exchange
+  const { returnMs } = state.config.gateway.retries
+  if (returnMs === 0 || soFar?.canGoOn !== true) return false
+  const mayGoOn = (endpoint: Endpoint): boolean =>
+    soFar.canGoOnAt(endpoint) && (so.constraint?.refuse(endpoint.id) ?? null) === null
+  const serving = (): readonly Endpoint[] => state.fleet.serving(so.model, route.task)
+  // Of a model that nobody serves now, who comes may be another.
+  if (serving().length > 0 && !serving().some(mayGoOn)) return false
+  const startedMs = state.nowMs()
+  const waited = await untilThere(state, exchange, {
+    model: so.model,
+    timeoutMs: Math.max(0, Math.min(returnMs, so.totalAtMs - startedMs)),
+    isThere: () => serving().some((endpoint) => answering.has(endpoint.state) && mayGoOn(endpoint)),
+  })
+  exchange.queueMs += state.nowMs() - startedMs
+  return waited === 'there'
+}
