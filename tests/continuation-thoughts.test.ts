@@ -5,7 +5,13 @@
 import { expect, test } from 'vitest'
 import { badAndGood } from './harness/bad-and-good.ts'
 import { chat, contentOf, endpointsOf, fleet, post, question, readEvents } from './harness/fleet.ts'
-import { answerStream, chatEvent, scriptedEngine } from './harness/scripted-engine.ts'
+import {
+  answerStream,
+  chatEvent,
+  doneEvent,
+  finishEvent,
+  scriptedEngine,
+} from './harness/scripted-engine.ts'
 
 const model = 'reasoner'
 const models = [model]
@@ -120,23 +126,36 @@ test('words that are said again follow thoughts that the client has read already
 const thinksOf = (thoughts: string) =>
   `data: ${JSON.stringify({ choices: [{ index: 0, delta: { reasoning: thoughts } }] })}\n\n`
 
-test('an engine that thinks anew behind the words is not heard', async () => {
+/** One engine says `first` and breaks its connection; the other says `rest`. */
+async function twoEngines(engine: string, first: string, rest: string) {
   const bad = await scriptedEngine(({ response }) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    response.write(thinksOf('Hm.') + chatEvent('Once'), () => response.destroy())
+    response.write(first, () => response.destroy())
   })
-  const good = await scriptedEngine(({ response }) =>
-    answerStream(response, thinksOf('Well.') + chatEvent('Twice')),
-  )
-  const [first, second] = endpointsOf({ bad, good }, { engine: 'vllm' })
-  const { url } = await fleet({
-    endpoints: [{ ...first, weight: 100 }, second],
+  const good = await scriptedEngine(({ response }) => answerStream(response, rest))
+  const [one, two] = endpointsOf({ bad, good }, { engine })
+  const made = await fleet({
+    endpoints: [{ ...one, weight: 100 }, two],
     routing: { strategy: 'least-connections' },
   })
+  return { ...made, good }
+}
+
+test('an engine that thinks anew behind the words is not heard', async () => {
+  const anew = thinksOf('Well.') + chatEvent('Twice')
+  const { url, good } = await twoEngines('vllm', thinksOf('Hm.') + chatEvent('Once'), anew)
   const told = await streamed(url, { model: question.model })
   expect([told.broken, told.error]).toEqual([true, 'stream_interrupted'])
   expect([told.thoughts, contentOf(told.events.slice(0, -1))]).toEqual([['Hm.'], 'Once'])
   expect(good.received).toHaveLength(1)
+})
+
+test('thoughts that took all tokens get their end, and no thought more', async () => {
+  const rest = thinksOf(' more') + finishEvent() + doneEvent
+  const { url } = await twoEngines('llama-server', thinksOf('Hm') + thinksOf(' hm'), rest)
+  const told = await streamed(url, { model: question.model, max_tokens: 2 })
+  expect([told.broken, told.thoughts]).toEqual([false, ['Hm', ' hm']])
+  expect(told.frames.at(-1).choices[0].finish_reason).toBe('stop')
 })
 
 /** What the blocks of a message say, by number. */

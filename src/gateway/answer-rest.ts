@@ -29,7 +29,7 @@ export class AnswerRest {
   #repeats: string
   /** Whether thoughts may come: behind words they are of another answer. */
   readonly #mayThink: boolean
-  /** All words were said: how it ends is what is left to tell. */
+  /** All tokens were said: how it ends is what is left to tell. */
   readonly #endsOnly: boolean
   /** What is still to be told in front of it. */
   #mark: string
@@ -77,7 +77,10 @@ export class AnswerRest {
     } else if (part.thoughts !== '' && !this.#mayThink) {
       return differs
     }
-    if (this.#endsOnly) text = ''
+    if (this.#endsOnly) {
+      if (part.thoughts !== '' && !part.isEnd) return leftOut
+      text = ''
+    }
     const [first, ...others] = this.#follower.retell(data, text)
     if (first === undefined) return leftOut
     const marked = this.#mark + first
