@@ -110,6 +110,28 @@ test('an answer that was said again to its end ends where the first one stopped'
   expect([broken, contentOf(events), ends]).toEqual([false, 'Hello', ['stop']])
 })
 
+const goesOn = (...words: string[]) =>
+  role('two') + words.map((word) => says('two', word)).join('') + stop('two') + doneEvent
+
+test.each([
+  ['what it was given', goesOn('Hello world'), 'Hello world'],
+  ['what it was given, word by word', goesOn('Hello', ' again'), 'HelloHello again'],
+  ['nothing', goesOn(' world'), 'Hello world'],
+])(
+  'an engine that may first say again what it was given and says %s is understood',
+  async (_what, rest, all) => {
+    const { url } = await twoEngines(hello, rest, { engine: 'llama-server' })
+    const { events, broken } = await streamed(url)
+    expect([broken, contentOf(events)]).toEqual([false, all])
+  },
+)
+
+test('of an engine that never says it again, all words are the rest', async () => {
+  const { url } = await twoEngines(hello, goesOn('Hello world'))
+  const { events } = await streamed(url)
+  expect(contentOf(events)).toBe('HelloHello world')
+})
+
 test.each([
   '"temperature": NaN',
   '"logit_bias": {"7": -Infinity}, "tool_choice": NaN',

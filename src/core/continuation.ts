@@ -9,6 +9,8 @@ export type Continuation =
       readonly tasks: readonly Task[]
       readonly fields: Readonly<Record<string, unknown>>
       readonly thoughts: ThoughtsBefore
+      /** Whether a stream may begin with all that there was, in one event. */
+      readonly mayRepeat: boolean
       /** Whether an answer that is not streamed begins with what there was. */
       readonly repeatsUnlessStreamed: boolean
     }

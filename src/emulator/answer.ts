@@ -79,6 +79,21 @@ export function composeAnswer(request: AnswerRequest): Answer {
   return { choices, promptTokens, outputTokens, steps, maxTokens: request.maxTokens, prefix }
 }
 
+/** The same answer of an engine that says again what it was given, in one with what comes next. */
+export function withEcho(answer: Answer, { prefill, prefilledThoughts }: Conversation): Answer {
+  const [first, ...others] = answer.choices
+  const [next, ...later] = first?.pieces ?? []
+  if (first === undefined || next === undefined || next.kind === 'tool') return answer
+  const isThinking = next.kind === 'reasoning'
+  const echoed: Piece = { ...next, text: (isThinking ? prefilledThoughts : prefill) + next.text }
+  const thoughts: Piece[] =
+    isThinking || prefilledThoughts === ''
+      ? []
+      : [{ kind: 'reasoning', text: `${prefilledThoughts}\n` }]
+  const choice: Choice = { ...first, pieces: [...thoughts, echoed, ...later] }
+  return { ...answer, choices: [choice, ...others], steps: answer.steps + thoughts.length }
+}
+
 export function textOf(choice: Choice): string {
   let text = ''
   for (const piece of choice.pieces) if (piece.kind === 'text') text += piece.text

@@ -121,7 +121,10 @@ export interface Dialect {
   readonly prefilledThoughts: 'gone-on-with' | 'ended' | 'dropped'
   /** What is wrong with how a request asks for its last message to be continued; null if nothing. */
   continuationMistake(body: Fields): string | null
-  /** Whether an answer that is not a stream repeats the prefill before its continuation. */
+  /**
+   * Whether an answer repeats the prefill before its continuation, in one event where it streams,
+   * unless the stream of a chat was asked for by flags.
+   */
   readonly repeatsPrefill: boolean
   /** Whether a name that is not served is refused; otherwise whatever is loaded answers. */
   readonly refusesUnknownModel: boolean

@@ -106,11 +106,15 @@ export const llamaServer: Engine = {
   },
   continuation: {
     kind: 'assistant-prefill',
-    // An assistant's message at the end is continued without being asked.
-    fields: {},
+    // An assistant's message at the end is gone on with without being asked, but only where it is
+    // asked by vLLM's words does a stream of a chat not begin with that message again. What came
+    // before May 2026 knows the words not, and does not do so.
+    fields: { continue_final_message: true, add_generation_prompt: false },
     tasks: ['chat', 'messages'],
-    // Releases before May 2026 refuse a begun answer of a model that thinks.
+    // Before May 2026 a begun answer of a model that thinks is refused.
     thoughts: { kind: 'given', names: ['reasoning_content'], goOn: true },
+    // Its Messages API knows no such words.
+    mayRepeat: true,
     repeatsUnlessStreamed: true,
   },
   formFields: ['grammar', 'json_schema', 'continue_final_message'],

@@ -100,6 +100,8 @@ export const ollama: Engine = {
     tasks: ['chat', 'messages', 'ollama-chat'],
     // Behind thoughts alone its template ends them, and its parser takes the answer for thoughts.
     thoughts: { kind: 'given', names: ['reasoning'], goOn: false },
+    // Where it leaves the template to the llama-server inside it.
+    mayRepeat: true,
     repeatsUnlessStreamed: false,
   },
   knownErrors: [

@@ -1,6 +1,12 @@
 /** The rest of an answer that broke off elsewhere, and how it is told as a part of that answer. */
 import type { SpentTokens } from '#gateway/spent-tokens.ts'
-import type { AnswerContinuation, Follower, TokensBefore } from '#openai/continuation.ts'
+import type {
+  AnswerContinuation,
+  AnswerPart,
+  Follower,
+  TokensBefore,
+  Words,
+} from '#openai/continuation.ts'
 import { frameData } from '#std/frame-data.ts'
 import type { Framing } from '#std/frame-splitter.ts'
 import type { Splice } from '#std/splice-bytes.ts'
@@ -27,6 +33,8 @@ export class AnswerRest {
   readonly #before: TokensBefore
   /** What the endpoint says again before it comes to the rest. */
   #repeats: string
+  /** What it may say again too, but in one piece; null where it does not, or has come to the rest. */
+  #echo: Words | null
   /** Whether thoughts may come: behind words they are of another answer. */
   readonly #mayThink: boolean
   /** All tokens were said: how it ends is what is left to tell. */
@@ -42,6 +50,7 @@ export class AnswerRest {
       readonly splices: readonly Splice[]
       readonly before: TokensBefore
       readonly repeats: string
+      readonly echo: Words | null
       readonly mayThink: boolean
       readonly endsOnly: boolean
     },
@@ -54,6 +63,7 @@ export class AnswerRest {
     this.splices = of.splices
     this.#before = of.before
     this.#repeats = of.repeats
+    this.#echo = of.echo
     this.#mayThink = of.mayThink
     this.#endsOnly = of.endsOnly
   }
@@ -66,26 +76,39 @@ export class AnswerRest {
   retell(frame: Buffer): RetoldFrame {
     const data = frameData(frame, this.#framing)
     if (data === null || this.#follower === null) return { kind: 'told', frames: [frame] }
-    const part = this.#continuation.partOf(data)
-    let { text } = part
+    const part = this.#withoutEcho(this.#continuation.partOf(data))
+    let words: Words = part
     if (this.isBehind) {
-      const shared = Math.min(text.length, this.#repeats.length)
-      if (!part.isWords || !text.startsWith(this.#repeats.slice(0, shared))) return differs
+      const shared = Math.min(part.text.length, this.#repeats.length)
+      if (!part.isWords || !part.text.startsWith(this.#repeats.slice(0, shared))) return differs
       this.#repeats = this.#repeats.slice(shared)
-      text = text.slice(shared)
       if (this.isBehind) return leftOut
+      words = { text: part.text.slice(shared), thoughts: '' }
     } else if (part.thoughts !== '' && !this.#mayThink) {
       return differs
     }
-    if (this.#endsOnly) {
-      if (part.thoughts !== '' && !part.isEnd) return leftOut
-      text = ''
-    }
-    const [first, ...others] = this.#follower.retell(data, text)
+    if (this.#endsOnly) words = noWords
+    const [first, ...others] = this.#follower.retell(data, words)
     if (first === undefined) return leftOut
     const marked = this.#mark + first
     this.#mark = ''
     return { kind: 'told', frames: [marked, ...others].map((told) => Buffer.from(told)) }
+  }
+
+  /** Some engines begin with all that they were given, and then with the first new word in one. */
+  #withoutEcho(part: AnswerPart): AnswerPart {
+    const echo = this.#echo
+    if (echo === null || (part.text === '' && part.thoughts === '')) return part
+    if (part.text !== '' || echo.text === '') this.#echo = null
+    return {
+      ...part,
+      text: withoutStart(part.text, echo.text),
+      // Templates put blanks around thoughts that have ended.
+      thoughts:
+        echo.text !== '' && part.thoughts.trim() === echo.thoughts.trim()
+          ? ''
+          : withoutStart(part.thoughts, echo.thoughts),
+    }
   }
 
   /** What the whole answer came to, of which this attempt told the rest. */
@@ -99,4 +122,11 @@ export class AnswerRest {
       counted: true,
     }
   }
+}
+
+const noWords: Words = { text: '', thoughts: '' }
+
+/** Longer than `start`: a piece that only is the same may be said anew. */
+function withoutStart(piece: string, start: string): string {
+  return piece.length > start.length && piece.startsWith(start) ? piece.slice(start.length) : piece
 }

@@ -3,6 +3,7 @@
  * when this one breaks off. Frames are kept as they went out, and read only then: most answers are
  * whole before anybody has to look into them.
  */
+import type { Continuation } from '#core/continuation.ts'
 import type { Task } from '#core/task.ts'
 import { AnswerRest } from '#gateway/answer-rest.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
@@ -11,8 +12,15 @@ import { AlikeFrames } from '#std/alike-frames.ts'
 import { frameData } from '#std/frame-data.ts'
 import type { Framing } from '#std/frame-splitter.ts'
 
+interface RestWay {
+  readonly kind: 'rest'
+  readonly how: Prefill
+  /** Whether its stream may begin with what it was given. */
+  readonly mayRepeat: boolean
+}
+
 /** How an endpoint goes on: from there, or by saying all of it again. */
-type Way = { readonly kind: 'rest'; readonly how: Prefill } | { readonly kind: 'again' }
+type Way = RestWay | { readonly kind: 'again' }
 
 const again: Way = { kind: 'again' }
 const nothingBefore = { said: 0, inPrompt: 0 }
@@ -85,7 +93,7 @@ export class AnswerSoFar {
   restAt(endpoint: Endpoint): AnswerRest | null {
     const way = this.#wayAt(endpoint)
     if (way === null) return null
-    return way.kind === 'rest' ? this.#restBy(way.how) : this.#again()
+    return way.kind === 'rest' ? this.#restBy(way) : this.#again()
   }
 
   /** It refused to; false when it had done so before. */
@@ -95,7 +103,7 @@ export class AnswerSoFar {
     return true
   }
 
-  #restBy(how: Prefill): AnswerRest {
+  #restBy({ how, mayRepeat }: RestWay): AnswerRest {
     const continuation = this.#continuation
     const said: SaidSoFar = { text: this.#text, thoughts: this.#thoughts, tokens: this.tokens }
     const areThoughtsGiven = how.thoughtsAs !== null
@@ -109,6 +117,7 @@ export class AnswerSoFar {
       splices: continuation.askForRest(this.#body, said, how),
       before,
       repeats: '',
+      echo: mayRepeat ? said : null,
       mayThink: said.text === '',
       // No engine can be asked for no token at all: the one that it says more is left out.
       endsOnly: continuation.tokensLeft(this.#body, said) <= 0,
@@ -123,6 +132,7 @@ export class AnswerSoFar {
       splices: [],
       before: nothingBefore,
       repeats: this.#text,
+      echo: null,
       mayThink: this.#text === '',
       endsOnly: false,
     })
@@ -131,19 +141,24 @@ export class AnswerSoFar {
   #wayAt(endpoint: Endpoint): Way | null {
     if (!this.canGoOn) return null
     if (this.#unwilling.includes(endpoint)) return again
-    const how = this.tokens === 0 ? null : this.#prefillAt(endpoint)
-    if (how !== null) return { kind: 'rest', how }
+    const rest = this.tokens === 0 ? null : this.#restWayAt(endpoint)
+    if (rest !== null) return rest
     if (this.#text === '') return again
     this.#isRepeatable ??= this.#continuation.isRepeatable(this.#body)
     return this.#isRepeatable ? again : null
   }
 
-  /** How an engine is told what it goes on with; null where it does not take that up. */
-  #prefillAt({ continuation }: Endpoint): Prefill | null {
-    if (!this.#continuation.needsPrefill) return { fields: {}, thoughtsAs: null }
+  /** How an engine takes up what there is; null where it does not. */
+  #restWayAt({ continuation }: Endpoint): RestWay | null {
+    const plain = { fields: {}, thoughtsAs: null }
+    if (!this.#continuation.needsPrefill) return { kind: 'rest', how: plain, mayRepeat: false }
     if (continuation.kind !== 'assistant-prefill') return null
-    const { tasks, fields, thoughts } = continuation
-    if (!tasks.includes(this.#task)) return null
+    const { tasks, mayRepeat } = continuation
+    const how = tasks.includes(this.#task) ? this.#prefillBy(continuation) : null
+    return how === null ? null : { kind: 'rest', how, mayRepeat }
+  }
+
+  #prefillBy({ fields, thoughts }: Continuation & { kind: 'assistant-prefill' }): Prefill | null {
     if (this.#thoughts === '') return { fields, thoughtsAs: null }
     if (thoughts.kind === 'given') {
       return this.#text !== '' || thoughts.goOn ? { fields, thoughtsAs: thoughts.names } : null

@@ -81,18 +81,24 @@ test('the rest is told under the name of the first answer, without a role, with 
   expect(answer.follow({ said: 3, inPrompt: 2 })).toBe(null)
   answer.note(JSON.stringify({ ...head, choices: [{ index: 0, delta: {} }] }))
   const rest = answer.follow({ said: 3, inPrompt: 2 })
-  const told = (data: string, text: string) =>
-    (rest?.retell(data, text) ?? []).map((frame) => JSON.parse(frame.replace('data: ', '')))
+  const told = (data: string, text: string, thoughts = '') =>
+    (rest?.retell(data, { text, thoughts }) ?? []).map((frame) =>
+      JSON.parse(frame.replace('data: ', '')),
+    )
   expect(told(frameOf({ role: 'assistant', content: 'a' }), 'a')).toEqual([
     { ...head, choices: [{ index: 0, delta: { content: 'a' } }] },
   ])
   expect(told(frameOf({ role: 'assistant', content: '' }), '')).toEqual([])
-  expect(told(frameOf({ reasoning: 'a' }), '')[0].choices[0].delta).toEqual({ reasoning: 'a' })
+  const thought = frameOf({ reasoning: 'a b', reasoning_content: null })
+  expect(told(thought, '', 'b')[0].choices[0].delta).toEqual({
+    ...{ reasoning: 'b', reasoning_content: null },
+  })
+  expect(told(thought, '')).toEqual([])
   const ended = frameOf({}, { finish_reason: 'stop' })
   expect(told(ended, '')[0].choices).toEqual([{ index: 0, delta: {}, finish_reason: 'stop' }])
   const usage = { prompt_tokens: 13, completion_tokens: 4, total_tokens: 17 }
   expect(told(JSON.stringify({ id: 'second', choices: [], usage }), '')).toEqual([
     { ...head, choices: [], usage: { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 } },
   ])
-  expect(rest?.retell('[DONE]', '')).toEqual(['data: [DONE]\n\n'])
+  expect(rest?.retell('[DONE]', nothing)).toEqual(['data: [DONE]\n\n'])
 })

@@ -4,20 +4,30 @@ import { isSaid } from '#openai/is-said.ts'
 import { endsWithUser, wordsContinuation } from '#openai/words-continuation.ts'
 import { asObject } from '#std/json-object.ts'
 
+/** The field of a delta that holds thoughts has two names. */
+const thoughtNames: readonly string[] = ['reasoning', 'reasoning_content']
+
 const deltaWords: ChoiceWords = {
   partOf(choice) {
     const { role: _, content, ...others } = asObject(choice['delta']) ?? {}
-    const { reasoning, reasoning_content: older, ...more } = others
+    const thoughts = thoughtNames.map((name) => textOf(others[name])).find(isSaid)
     return {
       text: textOf(content),
-      thoughts: textOf(reasoning) || textOf(older),
-      isWords: !Object.values(more).some(isSaid),
+      thoughts: thoughts ?? '',
+      isWords: !Object.entries(others).some(
+        ([name, value]) => !thoughtNames.includes(name) && isSaid(value),
+      ),
       isEnd: isOver(choice),
     }
   },
-  withText(choice, text) {
+  withWords(choice, { text, thoughts }) {
     const { role: _, content: __, ...others } = asObject(choice['delta']) ?? {}
-    return { ...choice, delta: text === '' ? others : { ...others, content: text } }
+    const delta = Object.fromEntries(
+      Object.entries(others).map(([name, value]) =>
+        thoughtNames.includes(name) && isSaid(value) ? [name, thoughts] : [name, value],
+      ),
+    )
+    return { ...choice, delta: text === '' ? delta : { ...delta, content: text } }
   },
   isSaying: (choice) =>
     isOver(choice) || Object.values(asObject(choice['delta']) ?? {}).some(isSaid),

@@ -5,6 +5,7 @@ import {
   nothingSaid,
   type TokensBefore,
   type ToldAnswer,
+  type Words,
 } from '#openai/continuation.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
 
@@ -14,7 +15,7 @@ type Fields = Readonly<Record<string, unknown>>
 export interface ChoiceWords {
   partOf(choice: Fields): AnswerPart
   /** The choice with these words in place of its own, and without what is only said at the beginning. */
-  withText(choice: Fields, text: string): Fields
+  withWords(choice: Fields, words: Words): Fields
   /** Whether it says anything, were it only that the answer is over. */
   isSaying(choice: Fields): boolean
 }
@@ -61,17 +62,17 @@ class ToldChoice implements ToldAnswer {
     const words = this.#words
     if (head === null) return null
     return {
-      retell(data, text) {
+      retell(data, told) {
         const frame = jsonObject(data)
         if (frame === null) return [`data: ${data}\n\n`]
         const usage = asObject(frame['usage'])
         const choice = choiceOf(frame)
-        const told = choice === null ? null : words.withText(choice, text)
-        if (told !== null && !words.isSaying(told) && usage === null) return []
+        const retold = choice === null ? null : words.withWords(choice, told)
+        if (retold !== null && !words.isSaying(retold) && usage === null) return []
         const whole = {
           ...frame,
           ...head,
-          ...(told === null ? {} : { choices: [told] }),
+          ...(retold === null ? {} : { choices: [retold] }),
           ...(usage === null ? {} : { usage: { ...usage, ...usageOfBoth(usage, before) } }),
         }
         return [`data: ${JSON.stringify(whole)}\n\n`]

@@ -34,6 +34,6 @@ test.each([
   expect(completionContinuation.partOf(data)).toMatchObject({ text, isWords: true })
   const so = completionContinuation.begin()
   so.note(JSON.stringify({ ...head, choices: [{ text: 'Say' }] }))
-  const retold = so.follow({ said: 0, inPrompt: 0 })?.retell(data, text)
+  const retold = so.follow({ said: 0, inPrompt: 0 })?.retell(data, { text, thoughts: '' })
   expect(retold).toEqual([`data: ${JSON.stringify({ ...head, choices: [told] })}\n\n`])
 })

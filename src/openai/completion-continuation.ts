@@ -8,7 +8,7 @@ const textWords: ChoiceWords = {
     const { text } = choice
     return { ...nothingSaid, text: typeof text === 'string' ? text : '', isEnd: isOver(choice) }
   },
-  withText: (choice, text) => ({ ...choice, text }),
+  withWords: (choice, { text }) => ({ ...choice, text }),
   isSaying: (choice) => isOver(choice) || choice['text'] !== '',
 }
 

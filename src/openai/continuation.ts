@@ -4,12 +4,14 @@
  */
 import type { Splice } from '#std/splice-bytes.ts'
 
-/** What one frame adds to an answer. */
-export interface AnswerPart {
-  /** '' where it only begins or ends something. */
+export interface Words {
   readonly text: string
   /** What the model thinks before it says anything. */
   readonly thoughts: string
+}
+
+/** What one frame adds to an answer: '' where it only begins or ends something. */
+export interface AnswerPart extends Words {
   /** Not so with calls of tools or a refusal: no engine takes those up from another. */
   readonly isWords: boolean
   /** The engine says that the answer is whole. */
@@ -19,9 +21,7 @@ export interface AnswerPart {
 export const nothingSaid: AnswerPart = { text: '', thoughts: '', isWords: true, isEnd: false }
 
 /** How far an answer came. */
-export interface SaidSoFar {
-  readonly text: string
-  readonly thoughts: string
+export interface SaidSoFar extends Words {
   /** Near the number of the tokens of both. */
   readonly tokens: number
 }
@@ -73,6 +73,6 @@ export interface ToldAnswer {
 
 /** Tells the frames of a rest as those of the answer before it. */
 export interface Follower {
-  /** `data` with `text` as its words, as whole frames; none where the client needs nothing of it. */
-  retell(data: string, text: string): readonly string[]
+  /** `data` with these words in place of its own, as frames; none where nothing is left to tell. */
+  retell(data: string, words: Words): readonly string[]
 }

@@ -37,7 +37,7 @@ function retold(told: readonly Event[], rest: readonly Event[]): Event[] {
   const follower = answer.follow({ said: 3, inPrompt: 2 })
   return rest.flatMap((event) => {
     const data = JSON.stringify(event)
-    const frames = follower?.retell(data, messageContinuation.partOf(data).text) ?? []
+    const frames = follower?.retell(data, messageContinuation.partOf(data)) ?? []
     return frames.map((frame) => {
       const [, type, json = ''] = /^event: (.*)\ndata: (.*)\n\n$/.exec(frame) ?? []
       expect(JSON.parse(json).type).toBe(type)

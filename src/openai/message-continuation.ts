@@ -12,8 +12,8 @@ import {
   nothingSaid,
   type TokensBefore,
   type ToldAnswer,
+  type Words,
 } from '#openai/continuation.ts'
-import { isSaid } from '#openai/is-said.ts'
 import { count } from '#openai/usage.ts'
 import { endsWithUser, wordsContinuation } from '#openai/words-continuation.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
@@ -106,7 +106,7 @@ class MessageFollower implements Follower {
     this.#before = before
   }
 
-  retell(data: string, text: string): readonly string[] {
+  retell(data: string, words: Words): readonly string[] {
     const event = jsonObject(data)
     switch (event?.['type']) {
       case 'message_start':
@@ -114,7 +114,7 @@ class MessageFollower implements Follower {
       case 'content_block_start':
         return this.#begun(event)
       case 'content_block_delta':
-        return this.#filled(event, text)
+        return this.#filled(event, words)
       case 'content_block_stop':
         return this.#ended(event)
       case 'message_delta':
@@ -130,17 +130,18 @@ class MessageFollower implements Follower {
     return isOfWords(block?.['type']) ? [] : this.#begin(event['index'], block)
   }
 
-  #filled(event: Fields, text: string): readonly string[] {
+  #filled(event: Fields, { text, thoughts }: Words): readonly string[] {
     const { index } = event
     const delta = asObject(event['delta']) ?? {}
-    const isText = typeof delta['text'] === 'string'
-    if (isText && text === '') return []
-    const begun = this.#numbers.has(index)
-      ? []
-      : this.#goOn(index, isText ? 'text' : 'thinking', delta)
+    const type = typeof delta['text'] === 'string' ? 'text' : 'thinking'
+    const isOfThoughts = typeof delta['thinking'] === 'string'
+    const words = type === 'text' ? text : thoughts
+    const isFilling = type === 'text' || isOfThoughts
+    if (isFilling && words === '') return []
+    const begun = this.#numbers.has(index) ? [] : this.#goOn(index, type, isFilling)
     const number = this.#numbers.get(index)
     if (number === undefined) return []
-    const told = isText ? { ...delta, text } : delta
+    const told = isFilling ? { ...delta, [type]: words } : delta
     return [...begun, eventFrame({ ...event, index: number, delta: told })]
   }
 
@@ -152,10 +153,10 @@ class MessageFollower implements Follower {
   }
 
   /** In the block of this type that broke off, or in a new one where there is something to say. */
-  #goOn(index: unknown, type: 'text' | 'thinking', delta: Fields): readonly string[] {
+  #goOn(index: unknown, type: 'text' | 'thinking', isFilling: boolean): readonly string[] {
     const [number] = [...this.#open].find(([, openType]) => openType === type) ?? []
     if (number === undefined) {
-      return isSaid(delta[type]) ? this.#begin(index, { type, [type]: '' }) : []
+      return isFilling ? this.#begin(index, { type, [type]: '' }) : []
     }
     this.#open.delete(number)
     this.#numbers.set(index, number)

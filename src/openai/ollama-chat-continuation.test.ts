@@ -58,10 +58,16 @@ test('the rest is told line by line, with the counts of both', () => {
   expect(answer.follow({ said: 3, inPrompt: 2 })).toBe(null)
   answer.note(lineOf({ content: 'Once' }))
   const rest = answer.follow({ said: 3, inPrompt: 2 })
-  expect(rest?.retell(lineOf({ content: 'a b' }), ' b')).toEqual([lineOf({ content: ' b' })])
-  expect(rest?.retell(lineOf({ content: 'a' }), '')).toEqual([])
+  expect(rest?.retell(lineOf({ content: 'a b' }), { ...nothing, text: ' b' })).toEqual([
+    lineOf({ content: ' b' }),
+  ])
+  expect(rest?.retell(lineOf({ content: 'a' }), nothing)).toEqual([])
+  const thought = lineOf({ content: '', thinking: 'a b' })
+  expect(rest?.retell(thought, { ...nothing, thoughts: 'b' })).toEqual([
+    lineOf({ content: '', thinking: 'b' }),
+  ])
   const counts = { prompt_eval_count: 12, eval_count: 5, done: true }
-  expect(rest?.retell(lineOf({ content: '' }, counts), '')).toEqual([
+  expect(rest?.retell(lineOf({ content: '' }, counts), nothing)).toEqual([
     lineOf({ content: '' }, { prompt_eval_count: 10, eval_count: 8, done: true }),
   ])
 })

@@ -40,12 +40,13 @@ class ToldLines implements ToldAnswer {
   follow({ said, inPrompt }: TokensBefore): Follower | null {
     if (!this.#isBegun) return null
     return {
-      retell(data, text) {
+      retell(data, { text, thoughts }) {
         const line = jsonObject(data)
         const message = asObject(line?.['message'])
         if (message === null) return [data]
-        const { role, ...others } = message
-        const words = { ...others, content: text }
+        const { role, thinking, ...others } = message
+        const thought = isSaid(thinking) ? { thinking: thoughts } : {}
+        const words = { ...others, content: text, ...thought }
         const isEnd = line?.['done'] === true
         if (!isEnd && !Object.values(words).some(isSaid)) return []
         const counts = isEnd

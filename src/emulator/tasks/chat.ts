@@ -33,6 +33,8 @@ export const chat: TaskHandler = (request) => {
     choices: numberField(body, 'n') ?? 1,
     tool: chosenTool(body, conversation.lastUserText),
     hasReasoning: true,
+    echoes:
+      dialect.repeatsPrefill && isTrue(body, 'stream') && !isTrue(body, 'continue_final_message'),
   })
   if (written === null) return
   const wishes: ChatWishes = {

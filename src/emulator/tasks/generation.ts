@@ -1,4 +1,4 @@
-import { type Answer, composeAnswer, type Tool } from '#emulator/answer.ts'
+import { type Answer, composeAnswer, type Tool, withEcho } from '#emulator/answer.ts'
 import type { Conversation } from '#emulator/conversation.ts'
 import type { Written } from '#emulator/formats/format.ts'
 import {
@@ -23,6 +23,8 @@ interface Generation {
   readonly tool?: Tool | null
   /** Whether the API has a place for thoughts. */
   readonly hasReasoning?: boolean
+  /** Whether the stream begins with what the caller began. */
+  readonly echoes?: boolean
 }
 
 /**
@@ -69,7 +71,7 @@ export function generate(request: TaskRequest, generation: Generation): Written 
     id: `${generation.idPrefix}${exchange.machine.nextId()}`,
     createdSeconds: Math.floor(Date.now() / 1000),
     model: requestedModel,
-    answer,
+    answer: generation.echoes === true ? withEcho(answer, conversation) : answer,
     habits: dialect.stream,
     errorObject: dialect.streamError,
   }

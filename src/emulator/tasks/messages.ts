@@ -20,7 +20,7 @@ export const messages: TaskHandler = (request) => {
     exchange.refuse('messages and max_tokens are required.', 'messages')
     return
   }
-  const { continuesMessages } = exchange.machine.dialect
+  const { continuesMessages, repeatsPrefill } = exchange.machine.dialect
   const conversation = readConversation(body, continuesMessages)
   const written = generate(request, {
     idPrefix: 'msg_',
@@ -28,6 +28,7 @@ export const messages: TaskHandler = (request) => {
     maxTokens,
     tool: chosenTool(body, conversation.lastUserText),
     hasReasoning: true,
+    echoes: repeatsPrefill,
   })
   if (written === null) return
   serveAnswer(exchange, {
