@@ -1,8 +1,10 @@
 /** Clients that do what few do, and that the rules of HTTP allow, or do not. */
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { afterTest } from './harness/after-test.ts'
-import { chat, endpointsOf, fleet, question } from './harness/fleet.ts'
+import { chat, endpointsOf, engine, fleet, question } from './harness/fleet.ts'
+import { chatBytes } from './harness/raw-http.ts'
 import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
 import { untilTrue } from './harness/until-true.ts'
 
@@ -128,4 +130,49 @@ test('without keys, pages are not shown under a public name that somebody pointe
   const client = raw(url, `GET /stats HTTP/1.1\r\nhost: evil.example:${port}\r\n\r\n`)
   await untilTrue('a refusal', () => client.received.includes('origin_not_allowed'))
   expect((await fetch(`${url}/stats`)).status).toBe(200)
+})
+
+/** The bodies of answers that came one after another on a connection, put together of their chunks. */
+function chunkedBodies(bytes: Buffer): string[] {
+  const bodies: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    at = bytes.indexOf('\r\n\r\n', at) + 4
+    const chunks: Buffer[] = []
+    for (let length = -1; length !== 0; ) {
+      const sizeEnd = bytes.indexOf('\r\n', at)
+      length = Number.parseInt(bytes.toString('latin1', at, sizeEnd), 16)
+      const end = sizeEnd + 2 + length
+      expect(bytes.toString('latin1', end, end + 2)).toBe('\r\n')
+      chunks.push(bytes.subarray(sizeEnd + 2, end))
+      at = end + 2
+    }
+    bodies.push(Buffer.concat(chunks).toString('utf8'))
+  }
+  return bodies
+}
+
+/** All that comes back until the gateway closes. */
+async function wholeOf(url: string, text: string): Promise<Buffer> {
+  const client = raw(url, text)
+  await once(client.socket, 'close')
+  return Buffer.from(client.received, 'latin1')
+}
+
+test('streams that were asked for before the one ahead had ended come whole, one after another', async () => {
+  const only = await engine()
+  const { url } = await fleet({ endpoints: endpointsOf({ only }) })
+  const ask = { stream: true, messages: [{ role: 'user', content: 'Ça va ✓?' }] }
+  const asked = [[], [], ['connection: close']].map((lines) => chatBytes(ask, lines)).join('')
+  const bodies = chunkedBodies(await wholeOf(url, asked))
+  expect(bodies).toHaveLength(3)
+  for (const text of bodies) expect(text).toMatch(/^data: .*data: \[DONE\]\n\n$/s)
+})
+
+test('a client of HTTP/1.0 gets a stream without chunks, and the end of the connection as its end', async () => {
+  const only = await engine()
+  const { url } = await fleet({ endpoints: endpointsOf({ only }) })
+  const asked = chatBytes({ stream: true }).replace('HTTP/1.1', 'HTTP/1.0')
+  const answer = String(await wholeOf(url, asked))
+  expect(answer).not.toMatch(/transfer-encoding/i)
+  expect(answer).toMatch(/\r\n\r\ndata: .*data: \[DONE\]\n\n$/s)
 })
