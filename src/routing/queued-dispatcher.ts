@@ -3,9 +3,10 @@
  * take it is at its limit. Then it waits in one queue, in the order of arrival, and is bound to
  * whichever endpoint has room first.
  */
-import type { EndpointLoad, EndpointState, EndpointView } from '#core/endpoint.ts'
-import type { EndpointId, ModelName, RequestId } from '#core/ids.ts'
-import type { Task } from '#core/task.ts'
+import { coolsUntilMs, type EndpointLoad } from '#core/endpoint.ts'
+import type { EndpointId, RequestId } from '#core/ids.ts'
+import { ArrivalQueue } from '#routing/arrival-queue.ts'
+import { CountedEndpoint } from '#routing/counted-endpoint.ts'
 import { type DecisionRecord, explainedMax } from '#routing/decision.ts'
 import type {
   Dispatch,
@@ -15,11 +16,10 @@ import type {
   DispatcherOptions,
   DispatchOutcome,
   DispatchRequest,
-  EndpointLimits,
 } from '#routing/dispatcher.ts'
 import { EndpointTable, tableMin } from '#routing/endpoint-table.ts'
 import type { RouteRequest } from '#routing/filter.ts'
-import type { Candidate, Policy } from '#routing/policy.ts'
+import type { Policy } from '#routing/policy.ts'
 import { firstRefusal, recordOf, route, routeRequest } from '#routing/route.ts'
 import { ChurnMap } from '#std/churn.ts'
 import { ewma } from '#std/ewma.ts'
@@ -27,70 +27,15 @@ import { ewma } from '#std/ewma.ts'
 /** One new TTFT moves the average by a fifth: about ten requests are remembered. */
 const ttftWeight = 0.2
 
-class Counted implements Candidate {
-  #told: DispatchEndpoint
-  /** What was sent there by this dispatcher. */
-  sent = 0
-  prefillTokens = 0
-  contextTokens = 0
-  turn = 0
-  ttftMs: number | null = null
-  load: EndpointLoad | null = null
-
-  constructor(told: DispatchEndpoint) {
-    this.#told = told
-  }
-
-  tell(told: DispatchEndpoint): void {
-    this.#told = told
-  }
-
-  serves(model: ModelName, task: Task): boolean {
-    return this.#told.serves(model, task)
-  }
-
-  get id(): EndpointId {
-    return this.#told.view.id
-  }
-  /** A strategy that takes over finds requests there that it did not send. */
-  get inFlight(): number {
-    return Math.max(this.sent, this.#told.view.inFlight)
-  }
-  get state(): EndpointState {
-    return this.#told.view.state
-  }
-  get weight(): number {
-    return this.#told.view.weight
-  }
-  get slowStartRatio(): number {
-    return this.#told.view.slowStartRatio
-  }
-  get maxInFlight(): number | null {
-    return this.#told.view.maxInFlight
-  }
-  get probeInFlight(): boolean {
-    return this.#told.view.probeInFlight
-  }
-  get coolingUntilMs(): EndpointView['coolingUntilMs'] {
-    return this.#told.view.coolingUntilMs
-  }
-  get labels(): EndpointView['labels'] {
-    return this.#told.view.labels
-  }
-  get limits(): EndpointLimits {
-    return this.#told.limits
-  }
-}
-
 /** Endpoints that serve a model; many of them lie in a table, too. */
 interface Serving {
-  readonly all: readonly Counted[]
-  readonly table: EndpointTable<Counted> | null
+  readonly all: readonly CountedEndpoint[]
+  readonly table: EndpointTable<CountedEndpoint> | null
 }
 
 interface Sent {
   readonly request: DispatchRequest
-  readonly endpoint: Counted
+  readonly endpoint: CountedEndpoint
   tokens: number
   started: boolean
 }
@@ -100,16 +45,14 @@ export class QueuedDispatcher implements Dispatcher {
   readonly #policy: Policy
   readonly #chance: () => number
   readonly #explain: boolean
-  readonly #endpoints = new Map<EndpointId, Counted>()
+  readonly #endpoints = new Map<EndpointId, CountedEndpoint>()
   /** By model and task. */
   readonly #serving = new Map<string, Serving>()
-  readonly #tables: EndpointTable<Counted>[] = []
-  readonly #waiting = new ChurnMap<RequestId, DispatchRequest>()
+  readonly #tables: EndpointTable<CountedEndpoint>[] = []
+  readonly #queue = new ArrivalQueue()
   readonly #sent = new ChurnMap<RequestId, Sent>()
-  /** Requests that found no room since room was last made. */
-  readonly #stuck = new Set<RequestId>()
-  /** Groups of requests whose oldest found no room: none behind it would. */
-  readonly #full = new Set<string>()
+  /** When one that rests after a 429 may be looked at again: no event tells that. */
+  #coolingUntilMs = Number.POSITIVE_INFINITY
 
   constructor(policy: Policy, { chance, explain }: DispatcherOptions) {
     this.name = policy.name
@@ -119,7 +62,7 @@ export class QueuedDispatcher implements Dispatcher {
   }
 
   get waiting(): number {
-    return this.#waiting.size
+    return this.#queue.size
   }
 
   endpoints(endpoints: readonly DispatchEndpoint[]): void {
@@ -131,7 +74,7 @@ export class QueuedDispatcher implements Dispatcher {
     }
     for (const told of endpoints) {
       const known = this.#endpoints.get(told.view.id)
-      if (known === undefined) this.#endpoints.set(told.view.id, new Counted(told))
+      if (known === undefined) this.#endpoints.set(told.view.id, new CountedEndpoint(told))
       else known.tell(told)
       if (told.view.state === 'failed' || told.view.state === 'loading') {
         this.#policy.forget?.(told.view.id)
@@ -143,22 +86,24 @@ export class QueuedDispatcher implements Dispatcher {
   }
 
   arrive(request: DispatchRequest): void {
-    this.#waiting.set(request.id, request)
+    this.#queue.add(request)
   }
 
   leave(id: RequestId): void {
-    if (this.#waiting.delete(id)) this.#roomMade()
+    if (this.#queue.remove(id)) this.#roomMade()
   }
 
   next(nowMs: number): Dispatch | null {
-    for (const request of this.#waiting.values()) {
-      const group = groupOf(request)
-      if (group === null ? this.#stuck.has(request.id) : this.#full.has(group)) continue
-      const dispatch = this.#look(request, nowMs)
+    if (nowMs >= this.#coolingUntilMs) this.#roomMade()
+    const queue = this.#queue
+    for (const waiting of queue.toLookAt) {
+      if (queue.hasNoRoom(waiting)) continue
+      const dispatch = this.#look(waiting.request, nowMs)
       if (dispatch !== null) return dispatch
-      if (group === null) this.#stuck.add(request.id)
-      else this.#full.add(group)
+      queue.foundNoRoom(waiting)
+      this.#noteCooling(waiting.request, nowMs)
     }
+    queue.allLookedAt()
     return null
   }
 
@@ -196,15 +141,9 @@ export class QueuedDispatcher implements Dispatcher {
     if (known !== undefined) known.load = load
   }
 
-  wakeAtMs(nowMs: number): number | null {
-    if (this.#waiting.size === 0) return null
-    let wakeAtMs = Number.POSITIVE_INFINITY
-    for (const { coolingUntilMs } of this.#endpoints.values()) {
-      for (const untilMs of coolingUntilMs.values()) {
-        if (untilMs > nowMs) wakeAtMs = Math.min(wakeAtMs, untilMs)
-      }
-    }
-    return wakeAtMs === Number.POSITIVE_INFINITY ? null : wakeAtMs
+  wakeAtMs(): number | null {
+    const isAwaited = this.#queue.size > 0 && this.#coolingUntilMs < Number.POSITIVE_INFINITY
+    return isAwaited ? this.#coolingUntilMs : null
   }
 
   counts(endpoint: EndpointId): DispatchCounts | null {
@@ -212,12 +151,18 @@ export class QueuedDispatcher implements Dispatcher {
   }
 
   #roomMade(): void {
-    // Clearing an empty set takes longer than most of what else happens here.
-    if (this.#full.size > 0) this.#full.clear()
-    if (this.#stuck.size > 0) this.#stuck.clear()
+    this.#queue.roomMade()
+    this.#coolingUntilMs = Number.POSITIVE_INFINITY
   }
 
-  #changed(endpoint: Counted): void {
+  #noteCooling(request: DispatchRequest, nowMs: number): void {
+    for (const endpoint of this.#servingOf(request).all) {
+      const untilMs = coolsUntilMs(endpoint, request.model)
+      if (untilMs > nowMs) this.#coolingUntilMs = Math.min(this.#coolingUntilMs, untilMs)
+    }
+  }
+
+  #changed(endpoint: CountedEndpoint): void {
     for (const table of this.#tables) table.changed(endpoint)
   }
 
@@ -243,14 +188,18 @@ export class QueuedDispatcher implements Dispatcher {
     )
     if (decision.kind === 'wait') return null
     if (decision.kind === 'refuse') {
-      this.#waiting.delete(request.id)
+      this.#queue.remove(request.id)
       return { kind: 'reject', request, because: decision.because, record: null }
     }
     return this.#send(request, decision.endpoint, decision.record)
   }
 
   /** Null where all have to be asked one by one. */
-  #pickFrom(table: EndpointTable<Counted>, asked: RouteRequest, nowMs: number): Counted | null {
+  #pickFrom(
+    table: EndpointTable<CountedEndpoint>,
+    asked: RouteRequest,
+    nowMs: number,
+  ): CountedEndpoint | null {
     table.refreshSome()
     if (asked.constraint !== null) return null
     const place = this.#policy.pickPlace?.(table, { nowMs, chance: this.#chance }) ?? -1
@@ -260,7 +209,11 @@ export class QueuedDispatcher implements Dispatcher {
   }
 
   /** Of a large group, a record of the one that was chosen and of its neighbours. */
-  #briefly(all: readonly Counted[], chosen: Counted, asked: RouteRequest): DecisionRecord {
+  #briefly(
+    all: readonly CountedEndpoint[],
+    chosen: CountedEndpoint,
+    asked: RouteRequest,
+  ): DecisionRecord {
     const from = Math.min(all.indexOf(chosen), all.length - explainedMax)
     const told = all.slice(from, from + explainedMax)
     const refusals = told.map((endpoint) => firstRefusal(asked, endpoint))
@@ -270,8 +223,12 @@ export class QueuedDispatcher implements Dispatcher {
     return { ...record, leftOut: all.length - told.length }
   }
 
-  #send(request: DispatchRequest, endpoint: Counted, record: DecisionRecord | null): Dispatch {
-    this.#waiting.delete(request.id)
+  #send(
+    request: DispatchRequest,
+    endpoint: CountedEndpoint,
+    record: DecisionRecord | null,
+  ): Dispatch {
+    this.#queue.remove(request.id)
     this.#sent.set(request.id, { request, endpoint, tokens: 0, started: false })
     endpoint.sent++
     endpoint.prefillTokens += request.promptTokens
@@ -293,10 +250,4 @@ export class QueuedDispatcher implements Dispatcher {
     }
     return serving
   }
-}
-
-/** Requests of one group may use the same endpoints; null for one that stands for itself. */
-function groupOf({ model, task, excluded, constraint }: DispatchRequest): string | null {
-  if (excluded.length > 0) return null
-  return `${task} ${model} ${constraint?.group ?? ''}`
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endpointId, requestId } from '#core/ids.ts'
+import { endpointId, modelName, requestId } from '#core/ids.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type { Dispatcher } from '#routing/dispatcher.ts'
 import type { StepSpeed } from '#routing/step-speed.ts'
@@ -124,6 +124,18 @@ test('an endpoint that has left gets nothing, though an answer of it still comes
   dispatcher.firstToken(requestId('a'), 500)
   dispatcher.tokens(requestId('a'), 1, 520)
   expect(obeyed(dispatcher, 520)).toEqual([])
+})
+
+test('who waits is sent to an endpoint as soon as its rest after a 429 is over', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const coolingUntilMs = new Map([[modelName('m'), 300]])
+  const resting = endpoint('resting', { limits, view: endpointView('resting', { coolingUntilMs }) })
+  const dispatcher = fastest([resting, endpoint('busy', { limits })])
+  for (const id of ['a', 'b']) dispatcher.arrive(request(id), 0)
+  expect(obeyed(dispatcher, 0)).toEqual(['a > busy'])
+  expect(obeyed(dispatcher, 299)).toEqual([])
+  expect(dispatcher.wakeAtMs(299)).toBeLessThanOrEqual(349)
+  expect(obeyed(dispatcher, 300)).toEqual(['b > resting'])
 })
 
 test('an endpoint that turns slow is found out, and the others get its requests', () => {

@@ -59,6 +59,8 @@ export class Fastest implements Dispatcher {
   readonly #jobs = new ChurnMap<RequestId, { readonly model: EndpointModel; readonly job: Job }>()
   /** Endpoints to look at again. */
   readonly #touched = new Set<EndpointModel>()
+  /** Until when those rest that were passed over for it: no event tells that it is over. */
+  readonly #coolingUntilMs = new Map<EndpointModel, number>()
   readonly #choice: Choice
   #nextCapCheckMs = 0
 
@@ -78,6 +80,8 @@ export class Fastest implements Dispatcher {
   endpoints(endpoints: readonly DispatchEndpoint[], nowMs: number): void {
     this.#outlook.tell(endpoints)
     for (const model of this.#touched) if (!this.#isThere(model)) this.#touched.delete(model)
+    // Everybody is compared with everything again, and finds those that rest.
+    this.#coolingUntilMs.clear()
     this.#room.refresh()
     this.#nextCapCheckMs = nowMs
   }
@@ -104,6 +108,7 @@ export class Fastest implements Dispatcher {
       return null
     }
     room.expire(nowMs)
+    if (this.#coolingUntilMs.size > 0) this.#touchCooled(nowMs)
     const { liveWindow, lateWindow } = this.#tuning
     for (const line of room.lines) {
       if (!line.lateTurns.isDue) continue
@@ -193,6 +198,20 @@ export class Fastest implements Dispatcher {
     this.#outlook.noteMoved(model, nowMs)
   }
 
+  /** It rests for one model or for several; the first of them that may go on is worth a look. */
+  #noteCooling(model: EndpointModel, untilMs: number): void {
+    const knownMs = this.#coolingUntilMs.get(model) ?? Number.POSITIVE_INFINITY
+    this.#coolingUntilMs.set(model, Math.min(knownMs, untilMs))
+  }
+
+  #touchCooled(nowMs: number): void {
+    for (const [model, untilMs] of this.#coolingUntilMs) {
+      if (untilMs > nowMs) continue
+      this.#coolingUntilMs.delete(model)
+      this.#touch(model, nowMs)
+    }
+  }
+
   /**
    * Whether one of those that it was not compared with yet, or that something happened at, may take
    * it: who was tried elsewhere, or is kept by rules to what is full, holds up nobody behind it.
@@ -230,7 +249,11 @@ export class Fastest implements Dispatcher {
     const compare = (models: Iterable<EndpointModel>): void => {
       for (const model of models) {
         if (!fresh && !model.told.serves(request.model, request.task)) continue
-        if (firstRefusal(asked, model.told.view) !== null) continue
+        const refusal = firstRefusal(asked, model.told.view)
+        if (refusal !== null) {
+          if (refusal.kind === 'cooling') this.#noteCooling(model, refusal.untilMs)
+          continue
+        }
         mayWait = true
         if (model.isSilent(nowMs)) continue
         facts.heldTokens = isHeld ? this.#outlook.heldTokens(model, request) : 0
