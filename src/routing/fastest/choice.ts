@@ -66,7 +66,9 @@ export class Choice {
     const misses = request.constraint?.misses(model.id) ?? 0
     const isTry = isInTokens && this.#isToBeTried(model, facts)
     const costMs = costOf(judgement, facts) - (isTry ? beforeAllKnownMs : 0)
-    const isBetter = this.#isBetter(misses, costMs)
+    const order = this.best === null ? -1 : misses - this.#misses || costMs - this.#costMs
+    // Equal ones by chance: no order of a list decides which of them is always asked.
+    const isBetter = order < 0 || (order === 0 && this.#chance() * ++this.#equals < 1)
     if (!isBetter && this.#fits) return
     if (judgement.gate === 'none' && isInTokens) {
       judgeStall(judgement, model, facts.nowMs, lossMax)
@@ -74,6 +76,7 @@ export class Choice {
     const fits = judgement.gate === 'none'
     if (!fits && mustFit) return
     if (!isBetter && fits === this.#fits) return
+    if (order !== 0) this.#equals = 1
     this.best = model
     this.explores = isTry
     this.#misses = misses
@@ -87,14 +90,5 @@ export class Choice {
     if (!model.speed.isUnheardOf || model.inFlight > 0) return false
     this.#tries ??= this.#chance() < tuning.exploreShare
     return this.#tries
-  }
-
-  #isBetter(misses: number, costMs: number): boolean {
-    if (this.best === null) return true
-    const isEqual = misses === this.#misses && costMs === this.#costMs
-    this.#equals = isEqual ? this.#equals + 1 : 1
-    // Equal ones by chance: no order of a list decides which of them is always asked.
-    if (isEqual) return this.#chance() * this.#equals < 1
-    return misses < this.#misses || (misses === this.#misses && costMs < this.#costMs)
   }
 }

@@ -348,16 +348,20 @@ test('work that is not counted in tokens goes where less of it is, and no furthe
   expect(obeyed(dispatcher, 1_400)).toHaveLength(12 - sent.length)
 })
 
-test('of equal ones each gets its part, wherever it stands in the list', () => {
-  const counts = new Map<string, number>()
-  const dispatcher = fastest(['a', 'b', 'c'].map((name) => endpoint(name)))
-  for (let round = 0; round < 300; round++) {
-    const nowMs = round * 10_000
-    dispatcher.arrive(request(`r${round}`, { arrivedAtMs: nowMs }), nowMs)
-    const [line = ''] = obeyed(dispatcher, nowMs)
-    const place = line.split(' > ')[1] ?? ''
-    counts.set(place, (counts.get(place) ?? 0) + 1)
-    dispatcher.done(requestId(`r${round}`), { ...answered, kind: 'cancelled' }, nowMs)
-  }
-  for (const name of ['a', 'b', 'c']) expect(counts.get(name)).toBeGreaterThan(70)
-})
+test.each([{ list: ['a', 'b', 'c'] }, { list: ['a', 'b', 'slow', 'c'] }])(
+  'of equal ones each gets its part, wherever it stands in $list',
+  ({ list }) => {
+    const counts = new Map<string, number>()
+    const speedOf = (name: string) => speed(name === 'slow' ? 2 : 1)
+    const dispatcher = fastest(list.map((name) => endpoint(name, { speed: speedOf(name) })))
+    for (let round = 0; round < 300; round++) {
+      const nowMs = round * 10_000
+      dispatcher.arrive(request(`r${round}`, { arrivedAtMs: nowMs }), nowMs)
+      const [line = ''] = obeyed(dispatcher, nowMs)
+      const place = line.split(' > ')[1] ?? ''
+      counts.set(place, (counts.get(place) ?? 0) + 1)
+      dispatcher.done(requestId(`r${round}`), { ...answered, kind: 'cancelled' }, nowMs)
+    }
+    for (const name of ['a', 'b', 'c']) expect(counts.get(name)).toBeGreaterThan(80)
+  },
+)
