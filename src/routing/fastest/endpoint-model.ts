@@ -80,9 +80,9 @@ export class EndpointModel {
     this.speed = new SpeedEstimate(told.speed, strength, learns)
   }
 
-  tell(told: DispatchEndpoint): void {
+  tell(told: DispatchEndpoint, strength: number): void {
     this.told = told
-    this.speed.tell(told.speed)
+    this.speed.tell(told.speed, strength)
   }
 
   /**

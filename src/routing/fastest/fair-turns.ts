@@ -33,12 +33,14 @@ export class FairTurns {
   readonly #turns = new Map<string, Turns>()
   #now = 0
   #round = 0
+  /** Where most owe, looking for others again at each new one would take longer than all else. */
+  #forgetsAt = clientsMax
 
   /** The turn of a request that begins to wait. */
   arrive(client: string, promptTokens: number): number {
     let turns = this.#turns.get(client)
     if (turns === undefined) {
-      if (this.#turns.size >= clientsMax) this.#forget()
+      if (this.#turns.size >= this.#forgetsAt) this.#forget()
       turns = { next: 0, round: this.#round }
       this.#turns.set(client, turns)
     }
@@ -57,6 +59,7 @@ export class FairTurns {
     for (const [client, { next, round }] of this.#turns) {
       if (round !== this.#round || next <= this.#now) this.#turns.delete(client)
     }
+    this.#forgetsAt = Math.max(clientsMax, 2 * this.#turns.size)
   }
 
   /** Nobody waits: nobody owes anything to anybody. */

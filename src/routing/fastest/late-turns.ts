@@ -10,8 +10,9 @@ export class LateTurns {
   /** Of each live request that goes, this part of a turn is put aside. */
   readonly #share: number
   #saved = 0
-  #intervalMs = 0
-  #sentAtMs = 0
+  /** Null until two went. */
+  #intervalMs: number | null = null
+  #sentAtMs: number | null = null
 
   constructor(share: number) {
     this.#share = share
@@ -33,13 +34,15 @@ export class LateTurns {
 
   /** A late request was sent, in its turn or because there was room. */
   lateSent(nowMs: number): void {
-    const intervalMs = Math.min(retryAfterMsMax, nowMs - this.#sentAtMs)
-    this.#intervalMs = ewma(this.#intervalMs, intervalMs, intervalWeight)
+    if (this.#sentAtMs !== null) {
+      const intervalMs = Math.min(retryAfterMsMax, nowMs - this.#sentAtMs)
+      this.#intervalMs = ewma(this.#intervalMs, intervalMs, intervalWeight)
+    }
     this.#sentAtMs = nowMs
   }
 
   /** When it is worth coming again, with so many late ones before. */
   retryAfterMs(late: number): number {
-    return Math.min(retryAfterMsMax, Math.max(retryAfterMsMin, late * this.#intervalMs))
+    return Math.min(retryAfterMsMax, Math.max(retryAfterMsMin, late * (this.#intervalMs ?? 0)))
   }
 }

@@ -52,11 +52,11 @@ export class Outlook {
     }
     for (const told of endpoints) {
       const { id, state, weight } = told.view
+      const strength = meanWeight === 0 ? 1 : weight / meanWeight
       const known = this.#endpoints.get(id)
       if (known === undefined) {
-        const { learn } = this.#tuning
-        this.#endpoints.set(id, new EndpointModel(told, weight / meanWeight, learn))
-      } else known.tell(told)
+        this.#endpoints.set(id, new EndpointModel(told, strength, this.#tuning.learn))
+      } else known.tell(told, strength)
       // What starts anew has nothing in its cache.
       if (state === 'failed' || state === 'loading') this.prefixes.forget(id)
     }

@@ -43,12 +43,11 @@ const wholeSamplesEnough = 3
 export class SpeedEstimate {
   decodeCorrection = 1
   prefillCorrection = 1
-  #speed: StepSpeed
-  #linear: Float64Array
-  #guessed: boolean
+  #speed: StepSpeed = unknownSpeed
+  #linear: Float64Array = linearTable(unknownSpeed)
+  #guessed = true
   readonly #learns: boolean
-  /** A user's weight says something of it. */
-  readonly #isWeighted: boolean
+  #strength = 1
   #decodeSamples = 0
   #prefillSamples = 0
   #wholeSamples = 0
@@ -56,26 +55,28 @@ export class SpeedEstimate {
   /** `strength` is what the user says of it, 1 for the mean of all: it makes a guess a better one. */
   constructor(told: StepSpeed | null, strength: number, learns: boolean) {
     this.#learns = learns
-    this.#isWeighted = strength !== 1
-    this.#guessed = told === null
-    if (told === null && strength > 0) {
-      const slower = Math.min(correctionMax, Math.max(correctionMin, 1 / strength))
-      this.decodeCorrection = slower
-      this.prefillCorrection = slower
-    }
-    this.#speed = told ?? unknownSpeed
-    this.#linear = linearTable(this.#speed)
+    this.#begin(told, strength)
   }
 
-  /** Where another speed is said, what was seen there corrected the one before, and counts no more. */
-  tell(told: StepSpeed | null): void {
-    const speed = told ?? unknownSpeed
-    if (sameSpeed(speed, this.#speed)) return
+  /**
+   * Where another speed is said, what was seen there corrected the one before, and counts no more.
+   * What the user thinks of it counts until something was seen.
+   */
+  tell(told: StepSpeed | null, strength: number): void {
+    const isOther = !sameSpeed(told ?? unknownSpeed, this.#speed)
+    const isUnseen = this.#decodeSamples + this.#prefillSamples === 0
+    if (isOther || (isUnseen && strength !== this.#strength)) this.#begin(told, strength)
+  }
+
+  #begin(told: StepSpeed | null, strength: number): void {
+    const slower = Math.min(correctionMax, Math.max(correctionMin, 1 / strength))
+    const correction = told === null && strength > 0 ? slower : 1
+    this.#strength = strength
     this.#guessed = told === null
-    this.#speed = speed
-    this.#linear = linearTable(speed)
-    this.decodeCorrection = 1
-    this.prefillCorrection = 1
+    this.#speed = told ?? unknownSpeed
+    this.#linear = linearTable(this.#speed)
+    this.decodeCorrection = correction
+    this.prefillCorrection = correction
     this.#decodeSamples = 0
     this.#prefillSamples = 0
     this.#wholeSamples = 0
@@ -92,7 +93,8 @@ export class SpeedEstimate {
 
   /** Whether nothing is known of it, not even what its user thinks of it. */
   get isUnheardOf(): boolean {
-    return !this.#isWeighted && !this.isKnown
+    // Means of equal weights may miss them by a rounding.
+    return Math.abs(this.#strength - 1) < 1e-9 && !this.isKnown
   }
 
   /** A step in which so many answers with so much context get a token. */

@@ -95,6 +95,28 @@ test('of two that nobody knows, the one with more weight is thought to be faster
   expect(obeyed(dispatcher, 0)).toEqual(['a > strong'])
 })
 
+test.each([{ weights: [0.1, 0.1, 0.1] }, { weights: [0, 0, 0] }])(
+  'equal weights, as $weights, say nothing of a speed',
+  ({ weights }) => {
+    const dispatcher = new Fastest({ chance: () => 0, explain: true })
+    const views = weights.map((weight, at) => endpointView(`e${at}`, { weight }))
+    dispatcher.endpoints(
+      views.map((view) => endpoint(view.id, { ...plainUrl, view })),
+      0,
+    )
+    // Whatever they were when they came, they take requests from now on.
+    dispatcher.endpoints(
+      views.map((view) =>
+        endpoint(view.id, { ...plainUrl, view: { ...view, weight: view.weight || 1 } }),
+      ),
+      0,
+    )
+    dispatcher.arrive(request('a'))
+    const dispatch = dispatcher.next(0)
+    expect(dispatch?.record?.explores).toBe(true)
+  },
+)
+
 test('one whose weight says that it is weak is not tried beside a stronger one', () => {
   const dispatcher = new Fastest({ chance: () => 0, explain: false })
   const weighted = (name: string, weight: number) =>
