@@ -69,6 +69,8 @@ test.each([
   [{ device: 'constructor' }, 'device: found "constructor", allowed: one of h100-sxm'],
   [{ speed: -1 }, 'speed: found -1, allowed: a number of at least 0'],
   [{ slots: 0 }, 'slots: found 0, allowed: a whole number from 1 to'],
+  [{ kvTokens: 15 }, 'kvTokens: found 15, allowed: at least 16, which are a block of vllm'],
+  [{ speed: Infinity }, 'speed: found Infinity, allowed: a number of at least 0'],
   [{ port: 99_999 }, 'port: found 99999, allowed: a whole number from 0 to 65535'],
   [{ loadMs: 3e9 }, 'loadMs: found 3000000000, allowed: a whole number from 0 to 2147483647'],
   [{ decodeTokensPerSecond: 0 }, 'allowed: a number above 0, or Infinity'],

@@ -55,6 +55,10 @@ test.each([
     'emulators[0].port: found 99999, allowed: at most 65535',
   ],
   [
+    'emulators: [{ name: a, engine: vllm, count: 1000000000 }]',
+    'emulators[0].count: found 1000000000, allowed: at most 1000',
+  ],
+  [
     'emulators: [{ name: a, engine: vllm, fault: hang }]',
     'emulators[0]: found the key fault, allowed: name, engine',
   ],

@@ -10,6 +10,9 @@ import { isFields } from '#emulator/request-fields.ts'
 const positive = z.number().positive()
 const notNegative = z.number().min(0)
 
+/** Each is a server in this one process, and a slip of the finger should not fill its memory. */
+const countMax = 1_000
+
 const entry = z.strictObject({
   name: z.string().min(1),
   /** Without it, the engine that the device's figures are of, or vllm. */
@@ -19,7 +22,7 @@ const entry = z.strictObject({
   host: z.string().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),
   /** How many of it; the others are named name-2, name-3 and take the ports after the first. */
-  count: z.number().int().min(1).optional(),
+  count: z.number().int().min(1).max(countMax).optional(),
   prefillTokensPerSecond: positive.optional(),
   decodeTokensPerSecond: positive.optional(),
   slots: z.number().int().min(1).optional(),

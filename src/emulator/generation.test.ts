@@ -288,6 +288,15 @@ test('the Messages API streams Anthropic events', async () => {
   })
 })
 
+test('Ollama ends an answer with the context, however long one was asked for', async () => {
+  const { contextTokens = 0 } = emulators.get('ollama')?.settings ?? {}
+  const body = { model, messages, stream: false, options: { num_predict: 1e12 } }
+  expect(await askJson('ollama', '/api/chat', body)).toMatchObject({
+    done_reason: 'length',
+    eval_count: contextTokens,
+  })
+})
+
 test('Ollama speaks its own API in lines of JSON, and streams unless told not to', async () => {
   const body = { model, messages, options: { num_predict: 4 } }
   const { text, type } = await ask('ollama', '/api/chat', body)

@@ -225,3 +225,16 @@ test('a job tells how long it waited, was read and was written', () => {
   clock.advance(100 + 200 + 50)
   expect(second?.timing()).toEqual({ queueMs: 100, promptMs: 200, outputMs: 50 })
 })
+
+test('once it is closed nothing starts it again, whoever leaves or comes', () => {
+  const { clock, inference, log, submit } = machine()
+  const [first, second] = [submit('a', 100, 3), submit('b', 100, 3)]
+  clock.advance(50)
+  inference.close()
+  first?.cancel()
+  expect(submit('c', 10, 1)).toBe(null)
+  second?.cancel()
+  expect(clock.timers).toBe(0)
+  clock.advance(1000)
+  expect(log).toEqual([])
+})

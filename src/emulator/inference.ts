@@ -100,6 +100,7 @@ export class Inference {
   #callOff: (() => void) | null = null
   #armedForMs = Number.POSITIVE_INFINITY
   #runs = false
+  #isClosed = false
   #stepMs = 0
   #promptTokensTotal = 0
   #promptMsTotal = 0
@@ -121,8 +122,9 @@ export class Inference {
     })
   }
 
-  /** Takes a job, or returns null when too many wait. An instant one is done before this returns. */
+  /** Takes a job, or returns null when too many wait or it is closed. An instant one is done before this returns. */
   submit(job: Job): RunningJob | null {
+    if (this.#isClosed) return null
     const { waitingMax } = this.#options
     const { running, waiting } = this.load()
     const mustWait = running >= this.#options.slots
@@ -176,8 +178,9 @@ export class Inference {
     return busy.sort((a, b) => a.slot - b.slot)
   }
 
-  /** Stops everything without a word to anybody. */
+  /** Stops everything without a word to anybody. Clients that leave after it start nothing again. */
   close(): void {
+    this.#isClosed = true
     this.#callOff?.()
     this.#callOff = null
     for (const one of this.#delayed) one.callOffDelay?.()
@@ -220,7 +223,7 @@ export class Inference {
   /** Takes all steps that are due, gives out what came of them, and waits for the next. */
   #catchUp(): void {
     // A job that is told of its tokens may submit or cancel another: the outer call goes on.
-    if (this.#runs) return
+    if (this.#runs || this.#isClosed) return
     this.#runs = true
     const scheduler = this.#scheduler
     const nowMs = this.#clock.nowMs() + roundingMs

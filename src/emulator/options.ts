@@ -1,3 +1,4 @@
+import { blockTokensOf } from '#batching/policies/behaviour.ts'
 import { type Task, tasks } from '#core/task.ts'
 import type { EmulatorClock } from '#emulator/clock.ts'
 import { type EmulatedEngine, emulatedEngines } from '#emulator/emulated-engine.ts'
@@ -135,6 +136,7 @@ export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
     decodeTokensPerSecond: above(options, 'decodeTokensPerSecond', 0),
     isInstant: speed === 0,
   })
+  refuseLessThanABlock(options.engine, model)
   return {
     engine: options.engine,
     name: options.name ?? options.engine,
@@ -154,6 +156,16 @@ export function resolveOptions(options: EmulatorOptions): EmulatorSettings {
   }
 }
 
+/** Such an engine would take in no request at all, and a real one does not start. */
+function refuseLessThanABlock(engine: EmulatedEngine, { kvTokens, behaviour }: EngineModel): void {
+  const blockTokens = blockTokensOf(behaviour)
+  if (kvTokens >= blockTokens) return
+  throw new EmulatorOptionsError(
+    `kvTokens: found ${kvTokens}, allowed: at least ${blockTokens}, which are a block of ${engine}`,
+    { option: 'kvTokens' },
+  )
+}
+
 export function toFault(fault: Fault | string): Fault {
   return typeof fault === 'string' ? parseFault(fault) : fault
 }
@@ -163,7 +175,8 @@ type NumberKey = {
 }[keyof EmulatorOptions]
 
 function atLeast(options: EmulatorOptions, key: NumberKey, least: number): number | undefined {
-  return numberWhere(options, key, (value) => value >= least, `a number of at least ${least}`)
+  const fits = (value: number) => value >= least && Number.isFinite(value)
+  return numberWhere(options, key, fits, `a number of at least ${least}`)
 }
 
 function whole(

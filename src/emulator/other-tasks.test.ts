@@ -55,6 +55,12 @@ test('embeddings come in the size and the encoding asked for', async () => {
   expect(decoded[0]).toBeCloseTo(Number(Array.isArray(plain) ? plain[0] : Number.NaN), 6)
 })
 
+test.each([0, -1, 1.5, 1e9])('embeddings of %d dimensions are refused', async (dimensions) => {
+  expect(await ask(vllm, '/v1/embeddings', { model, input: 'a fox', dimensions })).toMatchObject({
+    error: { message: 'dimensions must be a whole number from 1 to 8192.' },
+  })
+})
+
 test.each(['/rerank', '/v1/rerank', '/v2/rerank'])(
   '%s sorts documents, best first',
   async (path) => {

@@ -92,6 +92,11 @@ test.each([
     more: '',
     told: 'linear: found [[2048,8],[1,80]], allowed: pairs of [tokens, ms] with more tokens in each',
   },
+  {
+    linear: '[[1, 80], [512, 8]]',
+    more: '',
+    told: 'allowed: pairs of [tokens, ms] of which the last takes no less than the one before',
+  },
   { linear: '[[1, 1e-300], [2, 1]]', more: '', told: 'found 1e-300, allowed: at least 0.001' },
   {
     linear: '[[1, 8], [2, 9]]',

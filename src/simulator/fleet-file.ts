@@ -41,6 +41,10 @@ const stepTime = z.strictObject({
     .min(2)
     .refine((points) => points.every(([tokens], at) => at === 0 || tokens > points[at - 1]![0]), {
       error: 'pairs of [tokens, ms] with more tokens in each',
+    })
+    // Beyond the last it goes on at that slope, below zero if it fell.
+    .refine((points) => (points.at(-2)?.[1] ?? 0) <= (points.at(-1)?.[1] ?? 0), {
+      error: 'pairs of [tokens, ms] of which the last takes no less than the one before',
     }),
   decodeMsPerContextToken: notNegative,
   prefillMsPerTokenPair: notNegative,

@@ -12,6 +12,10 @@ export const embedding: TaskHandler = ({ exchange, body, model, requestedModel }
     return
   }
   const dimensions = numberField(body, 'dimensions')
+  if (dimensions !== null && !isWithin(dimensions)) {
+    exchange.refuse(`dimensions must be a whole number from 1 to ${dimensionsMax}.`, 'dimensions')
+    return
+  }
   const isBase64 = textField(body, 'encoding_format') === 'base64'
   const promptTokens = texts.reduce((sum, text) => sum + countTokens(text), 0)
   const accepted = exchange.infer({
@@ -33,6 +37,12 @@ export const embedding: TaskHandler = ({ exchange, body, model, requestedModel }
   })
   if (!accepted) exchange.fail({ kind: 'queue-full' })
 }
+
+/** Twice what the largest models have. */
+const dimensionsMax = 8_192
+
+const isWithin = (dimensions: number) =>
+  Number.isInteger(dimensions) && dimensions >= 1 && dimensions <= dimensionsMax
 
 /** A unit vector that depends on the model and the text, and on nothing else. */
 export function embed(model: string, text: string, dimensions: number | null): number[] {

@@ -62,7 +62,8 @@ export function generate(request: TaskRequest, generation: Generation): Written 
     },
     seed: settings.seed + (numberField(body, 'seed') ?? 0),
     choices,
-    maxTokens,
+    // Where a longer prompt is cut, the answer ends with the context as well.
+    maxTokens: maxTokens === null ? null : Math.min(maxTokens, settings.contextTokens),
     tool: generation.tool ?? null,
     reasons: generation.hasReasoning === true && model.includes('reasoner') && !isToldNotTo(body),
     prefilledThoughts: dialect.prefilledThoughts,
