@@ -2,7 +2,15 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { motley } from './harness/command.ts'
-import { chat, endpointsOf, engine, fleet, post, readEvents } from './harness/fleet.ts'
+import {
+  type ConfigText,
+  chat,
+  endpointsOf,
+  engine,
+  fleet,
+  post,
+  readEvents,
+} from './harness/fleet.ts'
 import { answerChat, scriptedEngine } from './harness/scripted-engine.ts'
 import { untilTrue } from './harness/until-true.ts'
 
@@ -107,52 +115,85 @@ test('texts to embed and chats share an endpoint, and each is answered', async (
   expect(gateway.vitals).toMatchObject({ queued: 0, inFlightByEndpoint: { only: 0 } })
 })
 
-test('a batch key stays one whatever its requests say, and a wrong class is no class', async () => {
+/** In which order an engine that takes one at a time gets what is asked while the first runs. */
+async function servedInOrder(
+  config: ConfigText,
+  asked: readonly {
+    readonly says: string
+    readonly key: string
+    readonly own?: string
+    readonly model?: string
+  }[],
+): Promise<string[]> {
   const open: ServerResponse[] = []
-  const only = await scriptedEngine(({ response, request }) => {
-    expect(request.headers['x-motley-class']).toBeUndefined()
-    open.push(response)
-  })
-  const { url, gateway } = await fleet(
-    {
-      ...byFastest,
-      gateway: {
-        keys: [
-          { name: 'app', key: 'mk-app-1234' },
-          { name: 'night', key: 'mk-night-1234', class: 'batch' },
-        ],
-      },
-      endpoints: unchecked({ only }).map((one) => ({ ...one, maxInFlight: 1 })),
+  const models = ['llama-3.1-8b', 'bge-m3']
+  const only = await scriptedEngine(
+    ({ response, request }) => {
+      expect(request.headers['x-motley-class']).toBeUndefined()
+      open.push(response)
     },
-    { watched: false },
+    { models },
   )
-  const ask = (key: string, content: string, own: string) =>
-    chat(
-      url,
-      { messages: [{ role: 'user', content }] },
-      {
-        headers: {
-          'content-type': 'application/json',
-          authorization: `Bearer ${key}`,
-          'x-motley-class': own,
-        },
-      },
-    )
-  const first = ask('mk-app-1234', 'first', 'nonsense')
-  await untilTrue('it is there', () => open.length === 1)
-  const waiting = [ask('mk-night-1234', 'night', 'interactive')]
-  await untilTrue('one waits', () => gateway.vitals.queued === 1)
-  waiting.push(ask('mk-app-1234', 'day', 'standard'))
-  await untilTrue('two wait', () => gateway.vitals.queued === 2)
-  answerChat(open[0] as ServerResponse)
-  await first
-  for (let answered = 1; answered < 3; answered++) {
+  const endpoints = unchecked({ only }).map((one) => ({ ...one, maxInFlight: 1, models }))
+  const { url, gateway } = await fleet({ ...byFastest, ...config, endpoints }, { watched: false })
+  const answers = []
+  for (const [index, { says, key, own, model }] of asked.entries()) {
+    const body = {
+      messages: [{ role: 'user', content: says }],
+      ...(model === undefined ? {} : { model }),
+    }
+    const headers = {
+      'content-type': 'application/json',
+      authorization: `Bearer ${key}`,
+      ...(own === undefined ? {} : { 'x-motley-class': own }),
+    }
+    answers.push(chat(url, body, { headers }))
+    if (index === 0) await untilTrue('it is there', () => open.length === 1)
+    else await untilTrue('it waits', () => gateway.vitals.queued === index)
+  }
+  for (let answered = 0; answered < asked.length; answered++) {
     await untilTrue('the next is there', () => open.length > answered)
     answerChat(open[answered] as ServerResponse)
   }
-  await Promise.all(waiting)
-  const order = only.received.map(({ body }) => JSON.parse(String(body)).messages[0].content)
+  await Promise.all(answers)
+  return only.received.map(({ body }) => JSON.parse(String(body)).messages[0].content)
+}
+
+test('a batch key stays one whatever its requests say, and a wrong class is no class', async () => {
+  const app = 'mk-app-1234'
+  const night = 'mk-night-1234'
+  const keys = [
+    { name: 'app', key: app },
+    { name: 'night', key: night, class: 'batch' },
+  ]
+  const order = await servedInOrder({ gateway: { keys } }, [
+    { says: 'first', key: app, own: 'nonsense' },
+    { says: 'night', key: night, own: 'interactive' },
+    { says: 'day', key: app, own: 'standard' },
+  ])
   expect(order).toEqual(['first', 'day', 'night'])
+})
+
+test('of one class goes first whose key, or else whose model or deployment, has the higher priority', async () => {
+  const usual = 'mk-usual-1234'
+  const boss = 'mk-boss-1234'
+  const keys = [
+    { name: 'usual', key: usual },
+    { name: 'boss', key: boss, priority: 'critical' },
+  ]
+  const config = {
+    gateway: { keys },
+    deployments: { chat: { model: 'llama-3.1-8b', priority: 'high' } },
+    models: { 'bge-m3': { priority: 'low' } },
+  }
+  const order = await servedInOrder(config, [
+    { says: 'first', key: usual },
+    { says: 'low model', key: usual, model: 'bge-m3' },
+    { says: 'high deployment', key: usual },
+    { says: 'batch of the boss', key: boss, own: 'batch' },
+    { says: 'boss', key: boss, model: 'bge-m3' },
+  ])
+  expect(order).toEqual(['first', 'boss', 'high deployment', 'low model', 'batch of the boss'])
 })
 
 test('another strategy after a reload takes over who waits, and running requests end by the old one', async () => {

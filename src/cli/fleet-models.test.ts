@@ -31,9 +31,10 @@ test('what was applied is offered under its aliases, and held to its targets', (
 })
 
 test('a deployment of the catalogue needs no entry of its own', () => {
-  expect(
-    modelsWith('{}', 'deployments: { chat: { model: qwen3-8b, targets: { ttftMs: 700 } } }'),
-  ).toMatchObject({ 'qwen3-8b': { aliases: [], targets: { ttftMs: 700 } } })
+  const chat = '{ model: qwen3-8b, priority: high, targets: { ttftMs: 700 } }'
+  expect(modelsWith('{}', `deployments: { chat: ${chat} }`)).toMatchObject({
+    'qwen3-8b': { aliases: [], priority: 'high', targets: { ttftMs: 700 } },
+  })
 })
 
 test('names of the configuration stay what they are there', () => {

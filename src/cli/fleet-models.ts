@@ -20,10 +20,10 @@ export function withAppliedModels(
   )
   for (const { deployment, origin } of Object.values(deployments)) {
     if (origin !== 'applied') continue
-    const { model, targets } = deployment
+    const { model, targets, priority } = deployment
     const own = ownValue(models, model) ?? offered(ownValue(served, model)?.served, taken)
     for (const alias of own.aliases) taken.add(alias)
-    models[model] = { ...own, targets: { ...written(targets), ...own.targets } }
+    models[model] = { priority, ...own, targets: { ...written(targets), ...own.targets } }
   }
   return models
 }

@@ -1,10 +1,12 @@
 /** What a dispatcher is told of a request: how much work, whose, how urgent, and where it may go. */
+import { priorities } from '#core/deployment.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import { type ServiceClass, serviceClasses } from '#core/service-class.ts'
 import { isInWords } from '#core/task.ts'
 import type { PlaceRequest } from '#gateway/dispatch-desk.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
+import type { ApiKey } from '#gateway/key-ring.ts'
 import { modelConfig } from '#gateway/model-config.ts'
 import { prefixBlockBytes, prefixBlocks } from '#gateway/prefix-blocks.ts'
 import type { Constraint } from '#routing/constraint.ts'
@@ -46,7 +48,7 @@ export function dispatchRequest(
     targets: inWords ? targetsOf(state, model, service, promptTokens) : noTargets,
     prefixBlocks: inWords ? blocksOf(state, exchange, model) : [],
     prefixBlockTokens: Math.round(prefixBlockBytes / state.promptSizes.bytesPerToken(model)),
-    priority: 0,
+    priority: priorityOf(state, key, model),
     arrivedAtMs,
     excluded,
     constraint,
@@ -96,6 +98,13 @@ function serviceOf(state: GatewayState, exchange: Exchange, model: ModelName): S
   return own ?? most ?? (asked?.stream === true ? 'interactive' : 'standard')
 }
 
+/** The client's, else the model's, else its deployment's; 0 is normal, as routing has it. */
+function priorityOf(state: GatewayState, key: ApiKey | null, model: ModelName): number {
+  const said =
+    key?.priority ?? modelConfig(state, model)?.priority ?? state.deployed.get(model)?.priority
+  return said === undefined ? 0 : priorities.indexOf(said) - priorities.indexOf('normal')
+}
+
 /** What the model's entry says, then its deployment's, then what is usual for the class. */
 function targetsOf(
   state: GatewayState,
@@ -109,7 +118,7 @@ function targetsOf(
       : defaultTargets[service]
   if (service === 'batch') return usual
   const own = modelConfig(state, model)?.targets
-  const deployed = state.deploymentTargets.get(model)
+  const deployed = state.deployed.get(model)?.targets
   return {
     ttftMs: own?.ttftMs ?? deployed?.ttftMs ?? usual.ttftMs,
     tpotMs: own?.tpotMs ?? deployed?.tpotMs ?? usual.tpotMs,

@@ -1,4 +1,5 @@
 /** What all requests of one gateway share. */
+import type { DeploymentConfig } from '#core/config/deployments.ts'
 import type { MotleyConfig } from '#core/config/document.ts'
 import { type EndpointId, type ModelName, modelName } from '#core/ids.ts'
 import type { AccessLog } from '#gateway/access-log.ts'
@@ -17,7 +18,6 @@ import type { RouteScript } from '#gateway/script/route-script.ts'
 import { ScriptFailureLog, type ScriptTrouble } from '#gateway/script/script-failure-log.ts'
 import type { Sleepers } from '#gateway/sleepers.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
-import type { LatencyTargets } from '#routing/dispatcher.ts'
 import { ChurnSet } from '#std/churn.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
@@ -36,8 +36,8 @@ export class GatewayState {
   readonly queue = new AdmissionQueue()
   readonly desk: DispatchDesk
   readonly promptSizes = new PromptSizes()
-  /** What deployments of the configuration promise, by the model that they serve. */
-  deploymentTargets: ReadonlyMap<ModelName, LatencyTargets> = new Map()
+  /** What deployments of the configuration promise, and how they rank, by the model that they serve. */
+  deployed: ReadonlyMap<ModelName, Pick<DeploymentConfig, 'targets' | 'priority'>> = new Map()
   readonly startedMs: number
   /** Told about endpoints that should be checked at once. */
   readonly suspect: (endpoint: EndpointId) => void
@@ -105,10 +105,10 @@ export class GatewayState {
     if (budgetRatio !== retries.budgetRatio || minPerSecond !== retries.minPerSecond) {
       this.budget = this.#newBudget()
     }
-    this.deploymentTargets = new Map(
-      Object.values(config.deployments).map(({ model, targets }) => [
-        modelName(model),
-        { ttftMs: targets.ttftMs ?? null, tpotMs: targets.tpotMs ?? null },
+    this.deployed = new Map(
+      Object.values(config.deployments).map((deployment) => [
+        modelName(deployment.model),
+        deployment,
       ]),
     )
     this.fleet.configure(config)

@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { KeyConfig } from '#core/config/gateway.ts'
+import type { Priority } from '#core/deployment.ts'
 import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
 import type { ServiceClass } from '#core/service-class.ts'
@@ -17,6 +18,8 @@ export interface ApiKey {
   readonly maxParallel: number | null
   /** How urgent its requests may be at most; null where each says for itself. */
   readonly service: ServiceClass | null
+  /** Which of its class go first; null where the model says. */
+  readonly priority: Priority | null
   readonly usage: KeyUsage
 }
 
@@ -53,6 +56,7 @@ export class KeyRing {
         digest: digestOf(config),
         maxParallel: config.maxParallel ?? null,
         service: config.class ?? null,
+        priority: config.priority ?? null,
         usage,
       }
     })

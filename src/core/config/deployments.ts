@@ -121,7 +121,12 @@ export const deploymentConfig = z.strictObject({
     })
     .prefault({})
     .describe('Where it may be.'),
-  priority: z.enum(priorities).default('normal').describe('Who gives way where not all have room.'),
+  priority: z
+    .enum(priorities)
+    .default('normal')
+    .describe(
+      'Who gives way where not all have room, and whose requests wait longer for an endpoint of both.',
+    ),
   share: z
     .boolean()
     .default(false)

@@ -1,6 +1,7 @@
 /** `gateway:` of motley.yaml: how clients reach the fleet, and what holds for all of them. */
 import { z } from 'zod'
 import { byteSize, listenText, milliseconds, modelText, nameText } from '#core/config/text.ts'
+import { priorities } from '#core/deployment.ts'
 import { serviceClasses } from '#core/service-class.ts'
 
 export const keyConfig = z
@@ -31,6 +32,12 @@ export const keyConfig = z
       .optional()
       .describe(
         'How urgent its requests are at most, where `fastest` routes: interactive ones go first, batch ones take what is left. A request may ask for less with the header x-motley-class.',
+      ),
+    priority: z
+      .enum(priorities)
+      .optional()
+      .describe(
+        'Which of those of one class that wait go first, where `fastest` routes. Left out: that of the model.',
       ),
   })
   .refine((entry) => (entry.key === undefined) !== (entry.keyHash === undefined), {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { timeoutsConfig } from '#core/config/gateway.ts'
 import { modelText } from '#core/config/text.ts'
+import { priorities } from '#core/deployment.ts'
 import { weightsFormats } from '#core/engine-build.ts'
 import { engineIds } from '#core/engine-id.ts'
 import { serviceClasses } from '#core/service-class.ts'
@@ -46,6 +47,12 @@ export const modelConfig = z.strictObject({
     .optional()
     .describe(
       'How urgent requests for it are where neither their key nor they themselves say. Left out: a stream is interactive, an answer in one piece is standard.',
+    ),
+  priority: z
+    .enum(priorities)
+    .optional()
+    .describe(
+      'Which of the requests of one class that wait go first. Left out: what its deployment says, or normal.',
     ),
   targets: z
     .strictObject({
