@@ -77,6 +77,11 @@ export type Route =
     }
   | { readonly kind: 'task'; readonly path: string; readonly task: EmulatedTask }
 
+/** A page that is only looked at. */
+export function getRoute(path: string, page: (context: PageContext) => Page): Route {
+  return { kind: 'page', method: 'GET', path, page }
+}
+
 /** Habits of a stream that differ between engines. */
 export interface StreamHabits {
   readonly reasoningField: 'reasoning' | 'reasoning_content'

@@ -370,5 +370,6 @@ test('model pages hold what each engine tells', async () => {
     model_info: { 'llama.context_length': 8192 },
   })
   expect((await get(ollama, `/v1/models/${model}`)).json).toMatchObject({ owned_by: 'library' })
+  expect((await get(ollama, '/v1/models/%E0')).status).toBe(404)
   expect((await get(ollama, '/api/version')).json).toMatchObject({ emulator: true })
 })

@@ -1,6 +1,7 @@
 import {
   anthropicFailure,
   type Dialect,
+  getRoute,
   jsonPage,
   metricsPage,
   type PageContext,
@@ -154,13 +155,6 @@ const health = (path: string): Route => ({
   page: () => jsonPage(200, { status: 'ok' }),
 })
 
-const get = (path: string, page: (context: PageContext) => ReturnType<typeof jsonPage>): Route => ({
-  kind: 'page',
-  method: 'GET',
-  path,
-  page,
-})
-
 /**
  * llama-server of llama.cpp. While it loads every route answers 503 "Loading model"; it serves its
  * one model by any name, and repeats a prefill before the continuation unless it streams.
@@ -172,11 +166,11 @@ export const llamaServer: Dialect = {
   routes: [
     health('/health'),
     health('/v1/health'),
-    get('/v1/models', models),
-    get('/models', models),
-    get('/props', props),
-    get('/slots', slots),
-    get('/metrics', metrics),
+    getRoute('/v1/models', models),
+    getRoute('/models', models),
+    getRoute('/props', props),
+    getRoute('/slots', slots),
+    getRoute('/metrics', metrics),
     ...taskRoutes({
       chat: ['/v1/chat/completions', '/chat/completions'],
       completion: ['/v1/completions'],

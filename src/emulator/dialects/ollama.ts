@@ -1,9 +1,9 @@
 import {
   anthropicFailure,
   type Dialect,
+  getRoute,
   jsonPage,
   type PageContext,
-  type Route,
   taskRoutes,
   textPage,
   usualPaths,
@@ -125,7 +125,8 @@ function models({ settings, startedAtSeconds }: PageContext) {
 }
 
 function oneModel({ settings, startedAtSeconds, rest }: PageContext) {
-  const model = servedModel(decodeURIComponent(rest), settings.models)
+  const requested = decoded(rest)
+  const model = requested === null ? null : servedModel(requested, settings.models)
   if (model === null) return jsonPage(404, errorBody(404, `model '${rest}' not found`))
   return jsonPage(200, {
     id: withTag(model),
@@ -135,12 +136,14 @@ function oneModel({ settings, startedAtSeconds, rest }: PageContext) {
   })
 }
 
-const get = (path: string, page: (context: PageContext) => ReturnType<typeof jsonPage>): Route => ({
-  kind: 'page',
-  method: 'GET',
-  path,
-  page,
-})
+/** Null for what no client encodes so, as `%E0`. */
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
 
 /**
  * Ollama. The server is up at once; a model loads when it is first asked for and leaves after five
@@ -165,11 +168,11 @@ export const ollama: Dialect = {
       isHealth: true,
       page: ({ settings }) => jsonPage(200, { version, emulator: true, device: settings.device }),
     },
-    get('/api/tags', tags),
-    get('/api/ps', resident),
+    getRoute('/api/tags', tags),
+    getRoute('/api/ps', resident),
     { kind: 'page', method: 'POST', path: '/api/show', page: show },
-    get('/v1/models', models),
-    get('/v1/models/*', oneModel),
+    getRoute('/v1/models', models),
+    getRoute('/v1/models/*', oneModel),
     ...taskRoutes({
       'ollama-chat': ['/api/chat'],
       'ollama-generate': ['/api/generate'],

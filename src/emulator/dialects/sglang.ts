@@ -3,10 +3,10 @@ import {
   type Dialect,
   emptyPage,
   exactModel,
+  getRoute,
   jsonPage,
   metricsPage,
   type PageContext,
-  type Route,
   taskRoutes,
   usualPaths,
 } from '#emulator/dialect.ts'
@@ -122,13 +122,6 @@ function metrics({ settings, load, inference }: PageContext) {
   ])
 }
 
-const get = (path: string, page: (context: PageContext) => ReturnType<typeof jsonPage>): Route => ({
-  kind: 'page',
-  method: 'GET',
-  path,
-  page,
-})
-
 /**
  * SGLang. It listens early and answers 503 with an empty body until the model is loaded; its errors
  * are flat. It serves whatever it has loaded, by any name.
@@ -146,13 +139,13 @@ export const sglang: Dialect = {
       isHealth: true,
       page: () => emptyPage(200),
     },
-    get('/v1/models', models),
-    get('/metrics', metrics),
-    get('/get_model_info', modelInfo),
-    get('/model_info', modelInfo),
-    get('/get_server_info', serverInfo),
-    get('/server_info', serverInfo),
-    get('/get_load', loadPage),
+    getRoute('/v1/models', models),
+    getRoute('/metrics', metrics),
+    getRoute('/get_model_info', modelInfo),
+    getRoute('/model_info', modelInfo),
+    getRoute('/get_server_info', serverInfo),
+    getRoute('/server_info', serverInfo),
+    getRoute('/get_load', loadPage),
     ...taskRoutes({
       chat: usualPaths.chat,
       completion: usualPaths.completion,

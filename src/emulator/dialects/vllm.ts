@@ -3,6 +3,7 @@ import {
   type Dialect,
   emptyPage,
   exactModel,
+  getRoute,
   jsonPage,
   metricsPage,
   type PageContext,
@@ -126,20 +127,12 @@ export const vllm: Dialect = {
   routes: [
     { kind: 'page', method: 'GET', path: '/health', isHealth: true, page: () => emptyPage(200) },
     { kind: 'page', method: 'GET', path: '/ping', isHealth: true, page: () => emptyPage(200) },
-    { kind: 'page', method: 'GET', path: '/v1/models', page: models },
-    { kind: 'page', method: 'GET', path: '/metrics', page: metrics },
-    {
-      kind: 'page',
-      method: 'GET',
-      path: '/version',
-      page: ({ settings }) => jsonPage(200, { version, emulator: true, device: settings.device }),
-    },
-    {
-      kind: 'page',
-      method: 'GET',
-      path: '/load',
-      page: ({ inFlight }) => jsonPage(200, { server_load: inFlight }),
-    },
+    getRoute('/v1/models', models),
+    getRoute('/metrics', metrics),
+    getRoute('/version', ({ settings }) =>
+      jsonPage(200, { version, emulator: true, device: settings.device }),
+    ),
+    getRoute('/load', ({ inFlight }) => jsonPage(200, { server_load: inFlight })),
     ...taskRoutes({
       chat: usualPaths.chat,
       completion: usualPaths.completion,
