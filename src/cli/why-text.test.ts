@@ -281,3 +281,16 @@ test('a record of a large fleet counts those that it does not tell of', () => {
   expect(whyText(large)).toMatch(/\n {2}and 9984 more\n/)
   expect(whyText(record)).not.toContain('more')
 })
+
+test('nothing that a client wrote moves the cursor of a terminal', () => {
+  const rogue = 'gpt\u001b[2J\n4'
+  const told = requestRecord.parse({
+    ...record,
+    model: rogue,
+    unserved: [{ model: rogue, isFallback: true }],
+    refused: { code: 'model_not_found', message: `No endpoint serves "${rogue}".` },
+  })
+  const text = whyText(told)
+  expect(text).not.toContain('\u001b[2J')
+  expect(text).toContain('No endpoint serves "gpt?[2J 4".')
+})

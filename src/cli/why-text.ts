@@ -8,35 +8,39 @@ import { wrapped } from '#cli/wrapped.ts'
 import { printable } from '#std/printable.ts'
 import { roughDuration, roughNumber } from '#std/rough-number.ts'
 
+/** Clients write names as they like, and errors repeat them: none of it moves the cursor here. */
+const name = z.string().transform(printable)
+const sentence = z.string().transform((text) => printable(text.replaceAll(/\s+/g, ' ')))
+
 /** What is used of GET /admin/v1/decisions/…; a newer gateway may say more, an earlier one less. */
 export const requestRecord = z.object({
-  requestId: z.string(),
+  requestId: name,
   /** By the clock of the gateway. */
   arrivedAtMs: z.number().optional(),
-  model: z.string(),
-  answeredModel: z.string().nullable(),
+  model: name,
+  answeredModel: name.nullable(),
   decisions: z.array(
     z.object({
       atMs: z.number().optional(),
-      model: z.string(),
-      strategy: z.string(),
-      scoreMeaning: z.string(),
+      model: name,
+      strategy: name,
+      scoreMeaning: name,
       leftOut: z.number().optional(),
       explores: z.boolean().default(false),
       candidates: z.array(
         z.object({
-          endpoint: z.string(),
-          verdict: z.string(),
+          endpoint: name,
+          verdict: name,
           refusal: z
             .object({
-              kind: z.string(),
-              words: z.string().optional(),
+              kind: name,
+              words: sentence.optional(),
               /** Whether it goes away: as soon as others are served, some time, or never. */
               passes: z.enum(['soon', 'later', 'never']).catch('later'),
             })
             .nullable(),
           score: z.number().nullable(),
-          state: z.string(),
+          state: name,
           inFlight: z.number(),
           weight: z.number(),
           slowStartRatio: z.number(),
@@ -48,14 +52,14 @@ export const requestRecord = z.object({
     }),
   ),
   /** Models that were asked for, the fallbacks as well, and that nobody serves. */
-  unserved: z.array(z.object({ model: z.string(), isFallback: z.boolean() })).default([]),
+  unserved: z.array(z.object({ model: name, isFallback: z.boolean() })).default([]),
   /** Models that `routing.script` gave no answer about. */
-  scriptFailures: z.array(z.object({ model: z.string(), why: z.string() })).default([]),
+  scriptFailures: z.array(z.object({ model: name, why: sentence })).default([]),
   attempts: z.array(
     z.object({
-      endpoint: z.string(),
-      model: z.string(),
-      outcome: z.string(),
+      endpoint: name,
+      model: name,
+      outcome: name,
       sentAfterMs: z.number().optional(),
       isRest: z.boolean().optional(),
       durationMs: z.number(),
@@ -71,7 +75,7 @@ export const requestRecord = z.object({
   totalMs: z.number(),
   status: z.number(),
   /** An earlier gateway keeps no record of one that it never looked for a place for. */
-  refused: z.object({ code: z.string(), message: z.string() }).nullish(),
+  refused: z.object({ code: name, message: sentence }).nullish(),
 })
 
 export type RequestRecord = z.output<typeof requestRecord>
@@ -80,7 +84,7 @@ type Candidate = RecordedDecision['candidates'][number]
 
 export function whyText(record: RequestRecord, nowMs: number): string {
   const { requestId, answeredModel, queueMs, ttftMs, totalMs, status, arrivedAtMs } = record
-  const model = record.model === '' ? 'no model that could be read' : printable(record.model)
+  const model = record.model === '' ? 'no model that could be read' : record.model
   const facts = [
     `${status} after ${milliseconds(totalMs)}`,
     ...(ttftMs === null ? [] : [`first token after ${milliseconds(ttftMs)}`]),
@@ -229,7 +233,7 @@ function attemptsText({ attempts }: RequestRecord): string {
           : `sent after ${milliseconds(sentAfterMs)}${isRest ? ', for the rest' : ''}; ${outcome}, after ${milliseconds(sentAfterMs + durationMs)}`
       const pace = paceText(attempt)
       return [
-        `Attempt ${index + 1}: ${model} on ${endpoint}: ${printable(when)}.`,
+        `Attempt ${index + 1}: ${model} on ${endpoint}: ${when}.`,
         ...(pace === null ? [] : [indented(pace)]),
       ].join('\n')
     })

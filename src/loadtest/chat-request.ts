@@ -7,6 +7,7 @@ import { openAiStream } from '#openai/openai-stream.ts'
 import { readUsage, type Usage } from '#openai/usage.ts'
 import { FrameSplitter } from '#std/frame-splitter.ts'
 import { asObject, jsonObject } from '#std/json-object.ts'
+import { printable } from '#std/printable.ts'
 import { sseData } from '#std/sse-data.ts'
 
 export interface ChatTarget {
@@ -144,7 +145,11 @@ function carriesToken(event: Readonly<Record<string, unknown>> | null): boolean 
 function refusal(status: number, body: string): Outcome {
   const error = asObject(jsonObject(body)?.['error'])
   const code = error?.['code']
-  return { kind: 'refused', status, code: typeof code === 'string' ? code.slice(0, 60) : null }
+  return {
+    kind: 'refused',
+    status,
+    code: typeof code === 'string' ? printable(code.slice(0, 60)) : null,
+  }
 }
 
 function failure(error: unknown, seen: Seen): Outcome {

@@ -88,3 +88,9 @@ test('a load that is stopped tells what was answered until then', async () => {
 test('an empty load is over at once', async () => {
   await expect(began([]).run).resolves.toMatchObject({ samples: [], stopped: false })
 })
+
+test('a load that is stopped before it begins sends nothing and is over', async () => {
+  const { sent, run } = began(arrivalsAt(0, 500), { signal: AbortSignal.abort() })
+  await expect(run).resolves.toMatchObject({ samples: [], stopped: true })
+  expect(sent).toEqual([])
+})

@@ -112,7 +112,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadRun> {
     if (underWay === 0) over.resolve()
   }
   signal.addEventListener('abort', onAbort, { once: true })
-  if (arrivals.length === 0) over.resolve()
+  if (isOver()) over.resolve()
   else sendDue()
   await over.promise
   stopTelling()
