@@ -145,9 +145,10 @@ const frame = (type: string, fields: object = {}) =>
   `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
 const begun = (id: string) =>
   frame('message_start', { message: { id, usage: { input_tokens: 9, output_tokens: 0 } } })
-const hello =
-  frame('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }) +
-  frame('content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'Hello' } })
+const says = (text: string) =>
+  frame('content_block_delta', { index: 0, delta: { type: 'text_delta', text } })
+const opened = frame('content_block_start', { index: 0, content_block: { type: 'text', text: '' } })
+const hello = opened + says('Hello')
 const closed = frame('content_block_stop', { index: 0 })
 const stopped = frame('message_delta', {
   delta: { stop_reason: 'end_turn', stop_sequence: null },
@@ -183,4 +184,17 @@ test('a rest without a word ends the block that broke off', async () => {
   expect(told.broken).toBe(false)
   expect(told.blocks).toEqual([{ type: 'text', said: 'Hello', isOver: true }])
   expect(told.frames[0].message.id).toBe('one')
+})
+
+test.each([
+  ['what it was given', ['Hello world'], 'Hello world'],
+  ['what it was given, in an event of its own', ['Hello', ' again'], 'Hello again'],
+  ['what it was given, which was all', ['Hello'], 'Hello'],
+  ['nothing', [' world', 'Hello'], 'Hello worldHello'],
+])('an engine that first says again %s is heard from behind it', async (_what, words, said) => {
+  const rest = begun('two') + opened + words.map(says).join('') + closed + stopped
+  const { url } = await twoEngines(begun('one') + hello, rest + frame('message_stop'))
+  const told = await streamed(url)
+  expect(told.broken).toBe(false)
+  expect(told.blocks).toEqual([{ type: 'text', said, isOver: true }])
 })

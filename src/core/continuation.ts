@@ -9,8 +9,8 @@ export type Continuation =
       readonly tasks: readonly Task[]
       readonly fields: Readonly<Record<string, unknown>>
       readonly thoughts: ThoughtsBefore
-      /** Whether a stream may begin with all that there was, in one event. */
-      readonly mayRepeat: boolean
+      /** Those of them whose streams may begin with all that there was, in one event. */
+      readonly mayRepeat: readonly Task[]
       /** Whether an answer that is not streamed begins with what there was. */
       readonly repeatsUnlessStreamed: boolean
     }

@@ -114,7 +114,7 @@ export const llamaServer: Engine = {
     // Before May 2026 a begun answer of a model that thinks is refused.
     thoughts: { kind: 'given', names: ['reasoning_content'], goOn: true },
     // Its Messages API knows no such words.
-    mayRepeat: true,
+    mayRepeat: ['messages'],
     repeatsUnlessStreamed: true,
   },
   formFields: ['grammar', 'json_schema', 'continue_final_message'],

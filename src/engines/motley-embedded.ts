@@ -73,7 +73,7 @@ export const motleyEmbedded: Engine = {
     fields: { continue_final_message: true, add_generation_prompt: false },
     tasks: ['chat'],
     thoughts: { kind: 'left-out', fields: {} },
-    mayRepeat: false,
+    mayRepeat: [],
     repeatsUnlessStreamed: false,
   },
   knownErrors: [

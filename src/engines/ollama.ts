@@ -101,7 +101,7 @@ export const ollama: Engine = {
     // Behind thoughts alone its template ends them, and its parser takes the answer for thoughts.
     thoughts: { kind: 'given', names: ['reasoning'], goOn: false },
     // Where it leaves the template to the llama-server inside it.
-    mayRepeat: true,
+    mayRepeat: ['chat', 'messages', 'ollama-chat'],
     repeatsUnlessStreamed: false,
   },
   knownErrors: [

@@ -126,7 +126,7 @@ export const sglang: Engine = {
       kind: 'left-out',
       fields: { chat_template_kwargs: { enable_thinking: false, thinking: false } },
     },
-    mayRepeat: false,
+    mayRepeat: [],
     repeatsUnlessStreamed: false,
   },
   formFields: ['json_schema', 'regex', 'ebnf', 'structural_tag', 'continue_final_message'],

@@ -118,7 +118,7 @@ export const vllm: Engine = {
     // Its Messages API has no such fields, and opens a new answer behind the one that was begun.
     tasks: ['chat'],
     thoughts: { kind: 'given', names: ['reasoning', 'reasoning_content'], goOn: false },
-    mayRepeat: false,
+    mayRepeat: [],
     repeatsUnlessStreamed: false,
   },
   formFields: [

@@ -95,7 +95,7 @@ export class AnswerRest {
     return { kind: 'told', frames: [marked, ...others].map((told) => Buffer.from(told)) }
   }
 
-  /** Some engines begin with all that they were given, and then with the first new word in one. */
+  /** Some engines begin with all that they were given, in one with the first new word if there is one. */
   #withoutEcho(part: AnswerPart): AnswerPart {
     const echo = this.#echo
     if (echo === null || (part.text === '' && part.thoughts === '')) return part
@@ -126,7 +126,6 @@ export class AnswerRest {
 
 const noWords: Words = { text: '', thoughts: '' }
 
-/** Longer than `start`: a piece that only is the same may be said anew. */
 function withoutStart(piece: string, start: string): string {
-  return piece.length > start.length && piece.startsWith(start) ? piece.slice(start.length) : piece
+  return piece.startsWith(start) ? piece.slice(start.length) : piece
 }

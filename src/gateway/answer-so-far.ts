@@ -153,7 +153,8 @@ export class AnswerSoFar {
     const plain = { fields: {}, thoughtsAs: null }
     if (!this.#continuation.needsPrefill) return { kind: 'rest', how: plain, mayRepeat: false }
     if (continuation.kind !== 'assistant-prefill') return null
-    const { tasks, mayRepeat } = continuation
+    const { tasks } = continuation
+    const mayRepeat = continuation.mayRepeat.includes(this.#task)
     const how = tasks.includes(this.#task) ? this.#prefillBy(continuation) : null
     return how === null ? null : { kind: 'rest', how, mayRepeat }
   }
