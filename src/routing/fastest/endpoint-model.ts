@@ -346,6 +346,12 @@ export class EndpointModel {
     }
   }
 
+  /** The engine is gone, and what others sent it. */
+  forgetOthers(): void {
+    this.otherRequests = 0
+    this.otherTokens = 0
+  }
+
   #endPrefill(stream: Stream, nowMs: number): void {
     const at = this.prefilling.indexOf(stream)
     for (let before = 0; before < at; before++) this.prefilling[before]!.overtaken = true

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { EndpointState } from '#core/endpoint.ts'
 import { endpointId, modelName, requestId } from '#core/ids.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type { Dispatcher } from '#routing/dispatcher.ts'
@@ -52,6 +53,20 @@ test('the seat of a request that others sent is free again once reports no longe
   expect(obeyed(dispatcher, 2_000)).toEqual([])
   for (const nowMs of [2_100, 2_200]) dispatcher.report(endpointId('only'), load(0), nowMs)
   expect(obeyed(dispatcher, 2_200)).toEqual(['a > only'])
+})
+
+test('an engine that starts anew has nothing of what others sent it', () => {
+  const limits = { seats: 1, kvTokens: 50_000, batchTokens: 2048 }
+  const inState = (state: EndpointState) =>
+    endpoint('only', { limits, view: endpointView('only', { state }) })
+  const dispatcher = fastest([inState('ready')])
+  const load = { runningRequests: 4, waitingRequests: 0, kvCacheUsageRatio: 0.9 }
+  const report = { ...load, slots: 1, kvTokens: null }
+  for (const nowMs of [0, 1_000]) dispatcher.report(endpointId('only'), report, nowMs)
+  dispatcher.arrive(request('a', { arrivedAtMs: 1_000 }), 1_000)
+  expect(obeyed(dispatcher, 1_000)).toEqual([])
+  for (const state of ['failed', 'ready'] as const) dispatcher.endpoints([inState(state)], 1_100)
+  expect(obeyed(dispatcher, 1_100)).toEqual(['a > only'])
 })
 
 test('a request waits for an endpoint that will serve it in time, and is bound as one can', () => {

@@ -57,8 +57,11 @@ export class Outlook {
       if (known === undefined) {
         this.#endpoints.set(id, new EndpointModel(told, strength, this.#tuning.learn))
       } else known.tell(told, strength)
-      // What starts anew has nothing in its cache.
-      if (state === 'failed' || state === 'loading') this.prefixes.forget(id)
+      // What starts anew has nothing in its cache, and nobody's requests.
+      if (state === 'failed' || state === 'loading') {
+        this.prefixes.forget(id)
+        known?.forgetOthers()
+      }
     }
     this.#groups.clear()
   }
