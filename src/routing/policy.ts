@@ -65,20 +65,3 @@ export function pickerPolicy(picker: Picker): Policy {
     },
   }
 }
-
-/** The smallest score wins; equal ones by chance, so that no order of a list decides. */
-export function smallestScore(scores: readonly number[], chance: () => number): Pick {
-  let chosen = 0
-  let equals = 1
-  for (let index = 1; index < scores.length; index++) {
-    const order = (scores[index] as number) - (scores[chosen] as number)
-    if (order < 0) {
-      chosen = index
-      equals = 1
-    } else if (order === 0) {
-      equals++
-      if (chance() * equals < 1) chosen = index
-    }
-  }
-  return { chosen, scores }
-}

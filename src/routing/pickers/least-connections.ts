@@ -1,33 +1,23 @@
 import { type EndpointView, effectiveWeight } from '#core/endpoint.ts'
 import { placeOfSmallest } from '#routing/endpoint-table.ts'
 import type { Picker } from '#routing/picker.ts'
+import { smallestScore } from '#routing/smallest-score.ts'
 
 /**
  * The fewest requests in flight for its weight, the new one counted: (in flight + 1) / weight.
  *
  * Counting the new request is what lets the weight decide between idle endpoints too, where
  * HAProxy's rule sees only zeros. Equal scores go to the one that was measured to be faster, then
- * to chance: never to the order of a list, which would send every lone request to one machine.
+ * to chance.
  */
 export const leastConnections: Picker = {
   name: 'least-connections',
   scoreMeaning: '(requests in flight + 1) / weight',
   pick(candidates, _request, chance) {
-    const scores = candidates.map(connectionsForWeight)
-    let chosen = 0
-    let equals = 1
-    for (let index = 1; index < candidates.length; index++) {
-      const order = compare(candidates, scores, index, chosen)
-      if (order < 0) {
-        chosen = index
-        equals = 1
-      } else if (order === 0) {
-        // Reservoir sampling: each of the equal ones is kept with the same chance.
-        equals++
-        if (chance() * equals < 1) chosen = index
-      }
-    }
-    return { chosen, scores }
+    const ttftMs = (at: number) => candidates[at]?.ttftMs ?? Number.NaN
+    return smallestScore(candidates.map(connectionsForWeight), chance, (left, right) =>
+      compareTtft(ttftMs(left), ttftMs(right)),
+    )
   },
   pickPlace(table, _turnNow, chance) {
     const { inFlight, weights, ttftMs } = table
@@ -49,20 +39,6 @@ export function connectionsForWeight(endpoint: EndpointView): number {
  * not pin every lone request to one machine.
  */
 const speedNoiseRatio = 1.25
-
-function compare(
-  candidates: readonly EndpointView[],
-  scores: readonly number[],
-  left: number,
-  right: number,
-): number {
-  const byScore = (scores[left] as number) - (scores[right] as number)
-  if (byScore !== 0) return byScore
-  return compareTtft(
-    candidates[left]?.ttftMs ?? Number.NaN,
-    candidates[right]?.ttftMs ?? Number.NaN,
-  )
-}
 
 /** NaN stands for one that is not known, and compares as equal. */
 function compareTtft(leftMs: number, rightMs: number): number {

@@ -1,7 +1,7 @@
 import { heldTokensMax } from '#routing/policies/held-tokens.ts'
 import type { Policy } from '#routing/policy.ts'
-import { smallestScore } from '#routing/policy.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
+import { smallestScore } from '#routing/smallest-score.ts'
 
 /** Costs are compared in blocks of this many tokens. */
 const blockTokens = 16

@@ -1,6 +1,6 @@
 import type { Candidate, Policy } from '#routing/policy.ts'
-import { smallestScore } from '#routing/policy.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
+import { smallestScore } from '#routing/smallest-score.ts'
 
 /** The default profile of the Gateway API Inference Extension. */
 const queueWeight = 2

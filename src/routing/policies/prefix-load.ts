@@ -1,7 +1,7 @@
 import { heldTokensMax } from '#routing/policies/held-tokens.ts'
 import type { Policy } from '#routing/policy.ts'
-import { smallestScore } from '#routing/policy.ts'
 import { PrefixIndex } from '#routing/prefix-index.ts'
+import { smallestScore } from '#routing/smallest-score.ts'
 
 /**
  * Prompt tokens to compute, what is pending there included, times the requests there: a product of

@@ -1,5 +1,5 @@
 import type { Candidate, Policy } from '#routing/policy.ts'
-import { smallestScore } from '#routing/policy.ts'
+import { smallestScore } from '#routing/smallest-score.ts'
 
 /** The yardsticks against which speeds are scored: fixed ones, so a fleet of slow ones scores low. */
 const goodTtftMs = 5_000
