@@ -1,99 +1,39 @@
-import {
-  type Choice,
-  type FinishReason,
-  type Piece,
-  reasoningOf,
-  textOf,
-  toolCallOf,
-} from '#emulator/answer.ts'
-import {
-  dataEvent,
-  eventStream,
-  type PhaseTiming,
-  type StreamFormat,
-  usageOf,
-  type Written,
-} from '#emulator/formats/format.ts'
+import { type Choice, type Piece, reasoningOf, textOf, toolCallOf } from '#emulator/answer.ts'
+import { ChunkStream, type ChunkWishes } from '#emulator/formats/chunk-stream.ts'
+import { type PhaseTiming, usageOf, type Written } from '#emulator/formats/format.ts'
+import { timingsOf } from '#emulator/formats/timings.ts'
 import { chanceOf, hashText } from '#emulator/words.ts'
 
-export interface ChatWishes {
-  readonly includeUsage: boolean
-  readonly continuousUsage: boolean
-  readonly logprobs: boolean
-  /** Text to put before a whole answer, for engines that repeat the prefill. */
-  readonly repeated: string
-}
-
 /** `object: chat.completion.chunk`, as every OpenAI client reads it. */
-export class ChatStream implements StreamFormat {
-  readonly contentType = eventStream
-  readonly #written: Written
-  readonly #wishes: ChatWishes
-  readonly #head: string
+export class ChatStream extends ChunkStream {
   readonly #called = new Set<number>()
-  #sent = 0
-  /** Set when the answer ends; it goes into the last chunk that the caller sees. */
-  #timings = ''
 
-  constructor(written: Written, wishes: ChatWishes) {
-    this.#written = written
-    this.#wishes = wishes
-    const { id, createdSeconds, model } = written
-    const start = JSON.stringify({
-      id,
-      object: 'chat.completion.chunk',
-      created: createdSeconds,
-      model,
-    })
-    this.#head = `data: ${start.slice(0, -1)},"choices":`
+  constructor(written: Written, wishes: ChunkWishes) {
+    super('chat.completion.chunk', written, wishes)
   }
 
   open(): string {
-    let text = ''
-    for (let index = 0; index < this.#written.answer.choices.length; index += 1) {
-      text += this.#chunk(index, '{"role":"assistant","content":""}', null, 'null')
-    }
-    return text
+    return this.written.answer.choices
+      .map((_choice, index) => this.chunk(index, '"delta":{"role":"assistant","content":""}', null))
+      .join('')
   }
 
-  piece(choice: number, piece: Piece, finish: FinishReason | null): string {
-    this.#sent += 1
-    const { habits } = this.#written
-    const reason = habits.finishesWithLastPiece ? finish : null
-    const logprobs = this.#wishes.logprobs ? JSON.stringify(logprobsOf([piece])) : 'null'
-    return this.#chunk(choice, this.#delta(choice, piece), reason, logprobs)
+  protected carried(choice: number, piece: Piece): string {
+    return `"delta":${this.#delta(choice, piece)}`
   }
 
-  finish(choice: number, reason: FinishReason, hadPieces: boolean, timing: PhaseTiming): string {
-    const { habits, answer } = this.#written
-    if (habits.finishesWithLastPiece && hadPieces) return ''
-    const chunk = this.#chunk(choice, habits.timings ? '{}' : '{"content":""}', reason, 'null')
-    if (!habits.timings) return chunk
-    const account = timingsOf(answer.promptTokens, answer.outputTokens, timing)
-    this.#timings = `,"timings":${JSON.stringify(account)}`
-    return this.#wishes.includeUsage ? chunk : `${chunk.slice(0, -3)}${this.#timings}}\n\n`
+  protected carriedAtEnd(): string {
+    return this.written.habits.timings ? '"delta":{}' : '"delta":{"content":""}'
   }
 
-  close(): string {
-    if (!this.#wishes.includeUsage) return ''
-    const { promptTokens, outputTokens } = this.#written.answer
-    const usage = JSON.stringify(usageOf(promptTokens, outputTokens))
-    return `${this.#head}[],"usage":${usage}${this.#timings}}\n\n`
-  }
-
-  done(): string {
-    return 'data: [DONE]\n\n'
-  }
-
-  error(message: string): string {
-    const { habits, errorObject } = this.#written
-    return dataEvent(errorObject(message)) + (habits.doneAfterError ? this.done() : '')
+  protected logprobsOf(piece: Piece): unknown {
+    return logprobsOf([piece])
   }
 
   #delta(choice: number, piece: Piece): string {
     if (piece.kind === 'text') return `{"content":${JSON.stringify(piece.text)}}`
     if (piece.kind === 'reasoning') {
-      return `{"${this.#written.habits.reasoningField}":${JSON.stringify(piece.text)}}`
+      return `{"${this.written.habits.reasoningField}":${JSON.stringify(piece.text)}}`
     }
     const isFirst = !this.#called.has(choice)
     this.#called.add(choice)
@@ -110,19 +50,10 @@ export class ChatStream implements StreamFormat {
       ],
     })
   }
-
-  #chunk(choice: number, delta: string, reason: FinishReason | null, logprobs: string): string {
-    const finish = reason === null ? 'null' : `"${reason}"`
-    const { answer } = this.#written
-    const usage = this.#wishes.continuousUsage
-      ? `,"usage":${JSON.stringify(usageOf(answer.promptTokens, this.#sent))}`
-      : ''
-    return `${this.#head}[{"index":${choice},"delta":${delta},"logprobs":${logprobs},"finish_reason":${finish}}]${usage}}\n\n`
-  }
 }
 
 /** The same answer whole. */
-export function wholeChat(written: Written, wishes: ChatWishes, timing: PhaseTiming): unknown {
+export function wholeChat(written: Written, wishes: ChunkWishes, timing: PhaseTiming): unknown {
   const { answer, habits } = written
   const { promptTokens, outputTokens } = answer
   return {
@@ -172,22 +103,5 @@ function logprobsOf(pieces: readonly Piece[]) {
       bytes: [...Buffer.from(text)],
       top_logprobs: [],
     })),
-  }
-}
-
-/** llama-server's account of an answer. */
-export function timingsOf(promptTokens: number, outputTokens: number, timing: PhaseTiming) {
-  const perSecond = (count: number, ms: number): number => (ms > 0 ? (count / ms) * 1000 : 0)
-  const perToken = (count: number, ms: number): number => (count > 0 ? ms / count : 0)
-  return {
-    cache_n: 0,
-    prompt_n: promptTokens,
-    prompt_ms: timing.promptMs,
-    prompt_per_token_ms: perToken(promptTokens, timing.promptMs),
-    prompt_per_second: perSecond(promptTokens, timing.promptMs),
-    predicted_n: outputTokens,
-    predicted_ms: timing.outputMs,
-    predicted_per_token_ms: perToken(outputTokens, timing.outputMs),
-    predicted_per_second: perSecond(outputTokens, timing.outputMs),
   }
 }

@@ -1,87 +1,35 @@
-import { type FinishReason, type Piece, textOf } from '#emulator/answer.ts'
-import { type ChatWishes, timingsOf } from '#emulator/formats/chat.ts'
-import {
-  dataEvent,
-  eventStream,
-  type PhaseTiming,
-  type StreamFormat,
-  usageOf,
-  type Written,
-} from '#emulator/formats/format.ts'
+import { type Piece, textOf } from '#emulator/answer.ts'
+import { ChunkStream, type ChunkWishes } from '#emulator/formats/chunk-stream.ts'
+import { type PhaseTiming, usageOf, type Written } from '#emulator/formats/format.ts'
+import { timingsOf } from '#emulator/formats/timings.ts'
 import { chanceOf, hashText } from '#emulator/words.ts'
 
 /** `object: text_completion`: the older API that goes on with a bare prompt. */
-export class CompletionStream implements StreamFormat {
-  readonly contentType = eventStream
-  readonly #written: Written
-  readonly #wishes: ChatWishes
-  readonly #head: string
-  #sent = 0
-  /** Set when the answer ends; it goes into the last chunk that the caller sees. */
-  #timings = ''
-
-  constructor(written: Written, wishes: ChatWishes) {
-    this.#written = written
-    this.#wishes = wishes
-    const { id, createdSeconds, model } = written
-    const start = JSON.stringify({ id, object: 'text_completion', created: createdSeconds, model })
-    this.#head = `data: ${start.slice(0, -1)},"choices":`
+export class CompletionStream extends ChunkStream {
+  constructor(written: Written, wishes: ChunkWishes) {
+    super('text_completion', written, wishes)
   }
 
   open(): string {
     return ''
   }
 
-  piece(choice: number, piece: Piece, finish: FinishReason | null): string {
-    this.#sent += 1
-    const reason = this.#written.habits.finishesWithLastPiece ? finish : null
-    return this.#chunk(choice, piece.text, reason, this.#wishes.logprobs ? [piece] : [])
+  protected carried(_choice: number, { text }: Piece): string {
+    return `"text":${JSON.stringify(text)}`
   }
 
-  finish(choice: number, reason: FinishReason, hadPieces: boolean, timing: PhaseTiming): string {
-    const { habits, answer } = this.#written
-    if (habits.finishesWithLastPiece && hadPieces) return ''
-    const chunk = this.#chunk(choice, '', reason, [])
-    if (!habits.timings) return chunk
-    const account = timingsOf(answer.promptTokens, answer.outputTokens, timing)
-    this.#timings = `,"timings":${JSON.stringify(account)}`
-    return this.#wishes.includeUsage ? chunk : `${chunk.slice(0, -3)}${this.#timings}}\n\n`
+  protected carriedAtEnd(): string {
+    return '"text":""'
   }
 
-  close(): string {
-    if (!this.#wishes.includeUsage) return ''
-    const { promptTokens, outputTokens } = this.#written.answer
-    const usage = JSON.stringify(usageOf(promptTokens, outputTokens))
-    return `${this.#head}[],"usage":${usage}${this.#timings}}\n\n`
-  }
-
-  done(): string {
-    return 'data: [DONE]\n\n'
-  }
-
-  error(message: string): string {
-    const { habits, errorObject } = this.#written
-    return dataEvent(errorObject(message)) + (habits.doneAfterError ? this.done() : '')
-  }
-
-  #chunk(
-    choice: number,
-    text: string,
-    reason: FinishReason | null,
-    withLogprobs: readonly Piece[],
-  ): string {
-    const finish = reason === null ? 'null' : `"${reason}"`
-    const logprobs = withLogprobs.length === 0 ? 'null' : JSON.stringify(logprobsOf(withLogprobs))
-    const usage = this.#wishes.continuousUsage
-      ? `,"usage":${JSON.stringify(usageOf(this.#written.answer.promptTokens, this.#sent))}`
-      : ''
-    return `${this.#head}[{"index":${choice},"text":${JSON.stringify(text)},"logprobs":${logprobs},"finish_reason":${finish}}]${usage}}\n\n`
+  protected logprobsOf(piece: Piece): unknown {
+    return logprobsOf([piece])
   }
 }
 
 export function wholeCompletion(
   written: Written,
-  wishes: ChatWishes,
+  wishes: ChunkWishes,
   timing: PhaseTiming,
 ): unknown {
   const { answer, habits } = written

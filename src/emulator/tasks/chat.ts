@@ -1,5 +1,6 @@
 import { readMessages } from '#emulator/conversation.ts'
-import { ChatStream, type ChatWishes, wholeChat } from '#emulator/formats/chat.ts'
+import { ChatStream, wholeChat } from '#emulator/formats/chat.ts'
+import type { ChunkWishes } from '#emulator/formats/chunk-stream.ts'
 import {
   type Fields,
   fieldsField,
@@ -37,7 +38,7 @@ export const chat: TaskHandler = (request) => {
       dialect.repeatsPrefill && isTrue(body, 'stream') && !isTrue(body, 'continue_final_message'),
   })
   if (written === null) return
-  const wishes: ChatWishes = {
+  const wishes: ChunkWishes = {
     ...streamWishes(body, dialect.stream.continuousUsage),
     logprobs: isTrue(body, 'logprobs'),
     repeated: dialect.repeatsPrefill ? conversation.prefill : '',

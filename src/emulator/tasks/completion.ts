@@ -1,5 +1,5 @@
 import { readPrompt } from '#emulator/conversation.ts'
-import type { ChatWishes } from '#emulator/formats/chat.ts'
+import type { ChunkWishes } from '#emulator/formats/chunk-stream.ts'
 import { CompletionStream, wholeCompletion } from '#emulator/formats/completion.ts'
 import { isTrue, numberField, textsField } from '#emulator/request-fields.ts'
 import { serveAnswer } from '#emulator/serve-answer.ts'
@@ -21,7 +21,7 @@ export const completion: TaskHandler = (request) => {
     choices: numberField(body, 'n') ?? 1,
   })
   if (written === null) return
-  const wishes: ChatWishes = {
+  const wishes: ChunkWishes = {
     ...streamWishes(body, exchange.machine.dialect.stream.continuousUsage),
     logprobs: numberField(body, 'logprobs') !== null,
     repeated: isTrue(body, 'echo') ? prompt : '',
