@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { type ConfigPath, pathText } from '#cli/config-error.ts'
 import { allowedText, schemaAt } from '#core/config/json-schema.ts'
 import { didYouMean } from '#std/closest.ts'
+import { valueAt } from '#std/zod-issue.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -108,16 +109,6 @@ function allowedAt(path: ConfigPath): string {
 
 function enumAt(path: ConfigPath): string[] {
   return (schemaAt(path)?.enum ?? []).map(String)
-}
-
-function valueAt(value: unknown, path: ConfigPath): unknown {
-  return path.reduce<unknown>(
-    (inner, step) =>
-      typeof inner === 'object' && inner !== null
-        ? (inner as Record<string | number, unknown>)[step]
-        : undefined,
-    value,
-  )
 }
 
 /** A found value, short, and without what may be secret. */

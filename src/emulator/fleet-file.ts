@@ -6,6 +6,7 @@ import { emulatedDevices } from '#emulator/engine-model.ts'
 import { FaultSyntaxError, parseFault } from '#emulator/fault.ts'
 import { type EmulatorOptions, EmulatorOptionsError } from '#emulator/options.ts'
 import { isFields } from '#emulator/request-fields.ts'
+import { allowedBy, valueAt } from '#std/zod-issue.ts'
 
 const positive = z.number().positive()
 const notNegative = z.number().min(0)
@@ -151,28 +152,4 @@ function describeIssue(issue: z.core.$ZodIssue, root: unknown, fileName: string)
   }
   const found = JSON.stringify(valueAt(root, issue.path)) ?? 'nothing'
   return `${place}: found ${found}, allowed: ${allowedBy(issue)}`
-}
-
-function allowedBy(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_value':
-      return `one of ${issue.values.join(', ')}`
-    case 'invalid_type':
-      return issue.expected === 'array' ? 'a list' : `a value of type ${issue.expected}`
-    case 'too_small':
-      return `${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}`
-    case 'too_big':
-      return `at most ${issue.maximum}`
-    default:
-      return issue.message
-  }
-}
-
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value = root
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null) return undefined
-    value = Reflect.get(value, step)
-  }
-  return value
 }

@@ -4,6 +4,7 @@ import type { Basis, DeviceModel } from '#batching/device-model.ts'
 import { deviceModels } from '#batching/device-models.ts'
 import type { EngineBehaviour } from '#batching/policies/behaviour.ts'
 import { type StepTimeParameters, scaledLinear } from '#batching/step-time.ts'
+import { allowedBy, valueAt } from '#std/zod-issue.ts'
 
 /** One endpoint of a fleet on paper: what it serves, and how fast its engine is. */
 export interface FleetEndpoint {
@@ -195,24 +196,6 @@ function problemOf(issue: z.core.$ZodIssue, root: unknown): string {
       issue.path.length === 0 ? fleet : issue.path.includes('stepTime') ? stepTime : entry
     return `found the key ${issue.keys.join(', ')}, allowed: ${Object.keys(shape.shape).join(', ')}`
   }
-  const value = issue.path.reduce<unknown>(
-    (at, step) => (typeof at === 'object' && at !== null ? Reflect.get(at, step) : undefined),
-    root,
-  )
+  const value = valueAt(root, issue.path)
   return `found ${value === undefined ? 'nothing' : JSON.stringify(value)}, allowed: ${allowedBy(issue)}`
-}
-
-function allowedBy(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_value':
-      return `one of ${issue.values.join(', ')}`
-    case 'invalid_type':
-      return issue.expected === 'array' ? 'a list' : `a value of type ${issue.expected}`
-    case 'too_big':
-      return `at most ${issue.maximum}`
-    case 'too_small':
-      return `${issue.inclusive === true ? 'at least' : 'more than'} ${issue.minimum}`
-    default:
-      return issue.message
-  }
 }
