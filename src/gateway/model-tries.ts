@@ -227,7 +227,11 @@ class ModelTries {
     }
     endpoint.stats.retries++
     if (plan === 'next-model') return this.#failed({ mayFallBack: true })
-    if (plan === 'same-endpoint') this.#avoided = []
+    if (plan === 'same-endpoint') {
+      // Where half an answer is out, a check says first whether it is worth one of the attempts.
+      if (end.kind === 'broke-off' && this.#mayWait()) return this.#failed({ mayFallBack: false })
+      this.#avoided = []
+    }
     return null
   }
 

@@ -29,14 +29,23 @@ export async function waitForReturn(
   const mayGoOn = (endpoint: Endpoint): boolean =>
     soFar.canGoOnAt(endpoint) && (so.constraint?.refuse(endpoint.id) ?? null) === null
   const serving = (): readonly Endpoint[] => state.fleet.serving(so.model, route.task)
+  const able = serving().filter(mayGoOn)
   // Of a model that nobody serves now, who comes may be another.
-  if (serving().length > 0 && !serving().some(mayGoOn)) return false
-  const startedMs = state.nowMs()
+  if (serving().length > 0 && able.length === 0) return false
+  const startedMs = state.tick()
+  // What was known of them is of the time before.
+  for (const { id } of able) state.suspect(id)
   const waited = await untilThere(state, exchange, {
     model: so.model,
     timeoutMs: Math.max(0, Math.min(returnMs, so.totalAtMs - startedMs)),
-    isThere: () => serving().some((endpoint) => answering.has(endpoint.state) && mayGoOn(endpoint)),
+    isThere: () =>
+      serving().some((endpoint) => isWellSince(endpoint, startedMs) && mayGoOn(endpoint)),
   })
   exchange.queueMs += state.nowMs() - startedMs
   return waited === 'there'
+}
+
+/** As a check has said; of who is not checked, what is known of it is all there is. */
+function isWellSince({ state, health, config }: Endpoint, sinceMs: number): boolean {
+  return answering.has(state) && (health.aliveAtMs > sinceMs || !config.health.enabled)
 }
