@@ -225,7 +225,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a key where its entry should be, without showing it',
       text: 'gateway: { keys: [sk-geheim-geheim] }',
       said: [
-        'motley.yaml:1: gateway.keys[0]: found "…", allowed: a map of name, key, keyHash, admin, models, rpm, tpm, maxParallel, class',
+        'motley.yaml:1: gateway.keys[0]: found "…", allowed: a map of name, key, keyHash, admin, models, rpm, tpm, maxParallel, class, priority',
       ],
     },
     {

@@ -1,22 +1,22 @@
 import type { Command } from 'commander'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { askGateway, gatewayUrl, NoAnswerFailure, withGatewayOptions } from '#cli/gateway-client.ts'
+import { gatewayUrl, withGatewayOptions } from '#cli/gateway-client.ts'
+import {
+  type ArrivalOptions,
+  arrivalsOf,
+  type Scenario,
+  scenarioNames,
+  scenarioOf,
+} from '#cli/load-arrivals.ts'
+import { loadProgressTo } from '#cli/load-progress.ts'
 import { loadText } from '#cli/load-text.ts'
 import { durationOf, numberOf, sloOf } from '#cli/load-values.ts'
+import { modelToAsk } from '#cli/model-to-ask.ts'
 import { onStopSignals, stoppedExitCode } from '#cli/stop-signals.ts'
 import { logLine, printJson } from '#cli/terminal.ts'
-import {
-  type Arrival,
-  chatArrivals,
-  type Load,
-  promptLengthArrivals,
-  rampArrivals,
-  stressArrivals,
-  traceArrivals,
-} from '#loadtest/arrival.ts'
+import type { Arrival } from '#loadtest/arrival.ts'
 import type { ChatTarget } from '#loadtest/chat-request.ts'
 import { loadReport } from '#loadtest/load-report.ts'
-import type { LoadProgress } from '#loadtest/run-load.ts'
 import {
   judge,
   readThreshold,
@@ -24,38 +24,17 @@ import {
   thresholdProblem,
   type Verdict,
 } from '#loadtest/threshold.ts'
-import type { Trace } from '#simulator/traces/trace.ts'
-import { closest } from '#std/closest.ts'
-import { seededChance } from '#std/seeded-chance.ts'
 
-interface LoadArguments {
+interface LoadArguments extends ArrivalOptions {
   readonly url?: string
   readonly model?: string
-  readonly rate?: string
-  readonly duration?: string
-  readonly promptTokens?: string
-  readonly outputTokens?: string
-  readonly trace?: string
-  readonly timeScale?: string
   readonly slo?: string
   readonly threshold?: readonly string[]
   readonly timeout?: string
   readonly maxInFlight?: string
-  readonly seed?: string
   readonly honourEnd?: boolean
   readonly json?: boolean
 }
-
-const scenarios = {
-  chat: chatArrivals,
-  ramp: rampArrivals,
-  stress: stressArrivals,
-  'prompt-length': promptLengthArrivals,
-} as const
-
-type Scenario = keyof typeof scenarios | 'trace'
-
-const scenarioNames: readonly Scenario[] = ['chat', 'ramp', 'stress', 'prompt-length', 'trace']
 
 export function addLoadCommand(program: Command): void {
   withGatewayOptions(program.command('load'))
@@ -105,16 +84,6 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
   const timeoutMs = Math.ceil(durationOf(options.timeout ?? '300s', '--timeout'))
   const maxInFlight = numberOf(options.maxInFlight ?? '2000', '--max-in-flight', { whole: true })
   const arrivals = await arrivalsOf(scenario, options)
-  if (arrivals.length === 0) {
-    throw new CommandFailure(
-      'wrong',
-      'no request is due in that time: raise --rate or --duration, or look at the trace',
-    )
-  }
-  const longest = arrivals.reduce((most, { promptTokens }) => Math.max(most, promptTokens), 0)
-  refuseAbove(tokensMax, 'a prompt', longest, '--prompt-tokens')
-  const wordiest = arrivals.reduce((most, { outputTokens }) => Math.max(most, outputTokens), 0)
-  refuseAbove(tokensMax, 'an answer', wordiest, '--output-tokens')
   const gateway = { url: options.url }
   const stop = new AbortController()
   const signalsFree = onStopSignals(() =>
@@ -140,7 +109,7 @@ async function load(given: string | undefined, options: LoadArguments): Promise<
   }
   await warmUp(target, stop.signal)
   logLine(beginText(scenario, arrivals, model, base))
-  const progress = progressTo(process.stderr)
+  const progress = loadProgressTo(process.stderr)
   const run = await runLoad({
     arrivals,
     send: (arrival, index, startedAtMs, signal) =>
@@ -180,6 +149,7 @@ async function warmUp({ url, dispatcher }: ChatTarget, stop: AbortSignal): Promi
   stop.throwIfAborted()
 }
 
+/** Who takes longer is no better known afterwards: the load itself tells of it. */
 const warmUpMsMax = 2_000
 
 function endWith(
@@ -220,141 +190,6 @@ function endWith(
  */
 const failedRatioMax = 0.5
 
-function scenarioOf(given: string | undefined, options: LoadArguments): Scenario {
-  const name = given ?? (options.trace === undefined ? 'chat' : 'trace')
-  const scenario = scenarioNames.find((known) => known === name)
-  if (scenario === undefined) {
-    throw new CommandFailure(
-      'wrong',
-      `there is no scenario "${name}"; there are ${scenarioNames.join(', ')}`,
-    )
-  }
-  if (scenario === 'trace' && options.trace === undefined) {
-    throw new CommandFailure('wrong', 'the scenario trace needs a file: --trace traces/…')
-  }
-  refuseOptionsOfOthers(scenario, options)
-  return scenario
-}
-
-/** What a trace has by itself, and what only a trace can be given. */
-const drawnOptions = {
-  rate: '--rate',
-  promptTokens: '--prompt-tokens',
-  outputTokens: '--output-tokens',
-  seed: '--seed',
-} as const
-const traceOptions = { trace: '--trace', timeScale: '--time-scale' } as const
-
-/** An option that has no effect is a mistake of whoever gave it. @throws {CommandFailure} */
-function refuseOptionsOfOthers(scenario: Scenario, options: LoadArguments): void {
-  const others = Object.entries(scenario === 'trace' ? drawnOptions : traceOptions)
-  const [, option] = others.find(([key]) => options[key as keyof LoadArguments] !== undefined) ?? []
-  if (option === undefined) return
-  const drawn = scenarioNames.filter((name) => name !== 'trace').join(', ')
-  throw new CommandFailure(
-    'wrong',
-    scenario === 'trace'
-      ? `${option} is for ${drawn}: a trace says itself what comes and when; --time-scale changes its pace`
-      : `${option} is for the scenario trace, not for ${scenario}`,
-  )
-}
-
-async function arrivalsOf(scenario: Scenario, options: LoadArguments): Promise<Arrival[]> {
-  const durationMs = durationOf(options.duration ?? '60s', '--duration')
-  if (scenario === 'trace') {
-    const timeScale = numberOf(options.timeScale ?? '1', '--time-scale')
-    return traceArrivals(await traceRows(options.trace ?? ''), {
-      timeScale,
-      durationMs: options.duration === undefined ? null : durationMs,
-    })
-  }
-  const load: Load = {
-    requestsPerSecond: numberOf(options.rate ?? '1', '--rate'),
-    durationMs,
-    lengths: {
-      promptTokens: numberOf(options.promptTokens ?? '500', '--prompt-tokens', { whole: true }),
-      outputTokens: numberOf(options.outputTokens ?? '100', '--output-tokens', { whole: true }),
-    },
-  }
-  if ((load.requestsPerSecond * durationMs) / 1_000 > requestsMax) {
-    throw new CommandFailure(
-      'wrong',
-      `that is more than ${requestsMax} requests; lower --rate or --duration`,
-    )
-  }
-  const seed = numberOf(options.seed ?? '1', '--seed', { whole: true, zero: true })
-  return scenarios[scenario](load, seededChance(seed))
-}
-
-async function traceRows(path: string): Promise<Trace['requests']> {
-  const [{ loadTrace }, { TraceError }] = await Promise.all([
-    import('#simulator/traces/load-trace.ts'),
-    import('#simulator/traces/parse-trace.ts'),
-  ])
-  try {
-    return (await loadTrace(path)).requests
-  } catch (error) {
-    if (!(error instanceof TraceError)) throw error
-    throw new CommandFailure('wrong', error.message, { cause: error })
-  }
-}
-
-/** No model has a longer context, and longer texts would fill this process before any engine. */
-const tokensMax = 10_000_000
-
-function refuseAbove(most: number, what: string, tokens: number, option: string): void {
-  if (tokens <= most) return
-  throw new CommandFailure(
-    'wrong',
-    `${what} of ${tokens} tokens is above ${most}: lower ${option}, or look at the trace`,
-  )
-}
-
-/** All of them are drawn before the first goes out. */
-const requestsMax = 1_000_000
-
-/** One that is not served would be refused as often as there are requests. */
-async function modelToAsk(
-  wanted: string | undefined,
-  gateway: { url: string | undefined },
-  signal: AbortSignal,
-): Promise<string> {
-  const names = await servedNames(gateway, signal).catch((error: unknown) => {
-    // A server that cannot list its models may answer all the same; nobody at all will not.
-    const isAnswer = error instanceof CommandFailure && !(error instanceof NoAnswerFailure)
-    if (wanted !== undefined && isAnswer && !signal.aborted) return [] as readonly string[]
-    throw error
-  })
-  if (wanted !== undefined && (names.length === 0 || names.includes(wanted))) return wanted
-  if (wanted !== undefined) {
-    const meant = closest(wanted, names)
-    const hint = meant === null ? '' : `; did you mean ${meant}?`
-    throw new CommandFailure(
-      'no',
-      `--model "${wanted}" is not served there: there is ${names.slice(0, 10).join(', ')}${hint}`,
-    )
-  }
-  const [only] = names
-  if (only !== undefined && names.length === 1) return only
-  throw new CommandFailure(
-    'wrong',
-    names.length === 0
-      ? 'no model is served there: "motley status" says why'
-      : `say which model with --model: ${names.slice(0, 10).join(', ')}`,
-  )
-}
-
-/** @throws {CommandFailure} where nobody tells. */
-async function servedNames(
-  gateway: { url: string | undefined },
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const list = (await askGateway('/v1/models', gateway, 'any key', { signal })) as {
-    readonly data?: readonly { readonly id: string }[]
-  } | null
-  return (list?.data ?? []).map(({ id }) => id)
-}
-
 function beginText(
   scenario: Scenario,
   arrivals: readonly Arrival[],
@@ -363,28 +198,4 @@ function beginText(
 ): string {
   const seconds = Math.ceil((arrivals.at(-1)?.atMs ?? 0) / 1_000)
   return `${scenario}: ${arrivals.length} requests for ${model} at ${base} within ${seconds} s`
-}
-
-/** A line drawn over itself on a terminal; elsewhere one every ten seconds. */
-function progressTo(stream: NodeJS.WriteStream): {
-  show: (progress: LoadProgress) => void
-  end: () => void
-} {
-  let drawn = false
-  let toldMs = 0
-  return {
-    show({ elapsedMs, sent, underWay, answered, failed }) {
-      const text = `${Math.round(elapsedMs / 1_000)} s: ${sent} sent, ${underWay} under way, ${answered} answered, ${failed} failed`
-      if (stream.isTTY) {
-        stream.write(`\r\u001b[K${text}`)
-        drawn = true
-      } else if (elapsedMs - toldMs >= 10_000) {
-        toldMs = elapsedMs
-        stream.write(`${text}\n`)
-      }
-    },
-    end() {
-      if (drawn) stream.write('\r\u001b[K')
-    },
-  }
 }

@@ -8,11 +8,11 @@ import type { Backend } from '#core/engine-build.ts'
 import { memoryText } from '#core/memory-text.ts'
 import type { Task } from '#core/task.ts'
 
-/** A number on one or both sides, as `>40B` or `10B..40B`; ends included where nothing excludes them. */
+/** As `>40B`: a whole number on one or both sides, which is itself outside. */
 export interface NumberRange {
   readonly above: number | null
   readonly below: number | null
-  /** As the user wrote it. */
+  /** As the user wrote it; `10B..40B` includes its ends, so that its numbers lie one further out. */
   readonly text: string
 }
 
