@@ -317,6 +317,18 @@ test('an answer whose only machine dies waits until it is back, and goes on ther
   expect(out).toMatch(/Attempt \d: \S+ on only: sent after .*, for the rest; ok/)
 })
 
+test('an answer of which nothing was said yet waits for its only machine as well', async () => {
+  const only = await engine({ faults: ['stall:0:60s'] })
+  const { url, until } = await fleet({ endpoints: endpointsOf({ only }) })
+  const response = await chat(url, { stream: true })
+  only.setFaults(['refuse'])
+  await until('its engine is gone', ([row]) => row?.state === 'failed')
+  only.setFaults([])
+  const { events, broken } = await readEvents(response)
+  const whole = await streamed(only.url)
+  expect([broken, contentOf(events)]).toEqual([false, contentOf(whole.events)])
+})
+
 test('an answer whose machine stays away ends with the error of that machine', async () => {
   const { read } = await brokenOff({ returnMs: 200 })
   const { events, broken } = await read

@@ -97,7 +97,8 @@ test.each(['cut:5', 'reset-at:5', 'garbage:5', 'bad-chunk:5', 'stall:5:60s'])(
     const one = await engine({ faults: [fault] })
     const { url } = await fleet({
       endpoints: endpointsOf({ one }),
-      gateway: { timeouts: { betweenChunksMs: 200 } },
+      // It would be asked for one rest after another, and be well in between.
+      gateway: { timeouts: { betweenChunksMs: 200 }, retries: { returnMs: 0 } },
     })
     const { events, broken, text } = await readEvents(await chat(url, { stream: true }))
     const final = JSON.parse(events.at(-1) as string)

@@ -124,11 +124,11 @@ class ModelTries {
     }
   }
 
-  /** Whether a machine that comes back would be asked for the rest. */
+  /** Whether a machine that comes back would be asked for it: its client has heard of the answer. */
   #mayWait(): boolean {
-    const { brokeOff, attemptsBegun } = this.#exchange
+    const { response, attemptsBegun } = this.#exchange
     const failure = this.#failure?.kind
-    if (brokeOff === null || this.#modelsLeft > 0) return false
+    if (!response.headersSent || this.#modelsLeft > 0) return false
     if (failure === 'refused' || failure === 'too-large' || failure === 'out-of-time') return false
     return attemptsBegun < this.#state.config.gateway.retries.maxAttempts
   }
@@ -228,8 +228,8 @@ class ModelTries {
     endpoint.stats.retries++
     if (plan === 'next-model') return this.#failed({ mayFallBack: true })
     if (plan === 'same-endpoint') {
-      // Where half an answer is out, a check says first whether it is worth one of the attempts.
-      if (end.kind === 'broke-off' && this.#mayWait()) return this.#failed({ mayFallBack: false })
+      // Where that is worth waiting for, a check says first whether it is worth one of the attempts.
+      if (this.#mayWait()) return this.#failed({ mayFallBack: false })
       this.#avoided = []
     }
     return null

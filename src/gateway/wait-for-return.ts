@@ -1,6 +1,6 @@
 /**
- * Half an answer is out, and nobody can go on with it now: a machine that comes back may. Who has
- * heard nothing yet is told at once, and can ask again; who has half an answer cannot.
+ * An answer has begun, and nobody can go on with it now: a machine that comes back may. Who has
+ * heard nothing yet is told by a status, and asks again; who has half a stream does not.
  */
 import type { EndpointState } from '#core/endpoint.ts'
 import type { ModelName } from '#core/ids.ts'
@@ -23,11 +23,13 @@ export async function waitForReturn(
     readonly totalAtMs: number
   },
 ): Promise<boolean> {
-  const { soFar, route } = exchange
+  const { brokeOff, soFar, route } = exchange
   const { returnMs } = state.config.gateway.retries
-  if (returnMs === 0 || soFar?.canGoOn !== true) return false
+  if (returnMs === 0) return false
   const mayGoOn = (endpoint: Endpoint): boolean =>
-    soFar.canGoOnAt(endpoint) && (so.constraint?.refuse(endpoint.id) ?? null) === null
+    // Of what broke off before its first byte, anybody can tell all.
+    (brokeOff === null || soFar?.canGoOnAt(endpoint) === true) &&
+    (so.constraint?.refuse(endpoint.id) ?? null) === null
   const serving = (): readonly Endpoint[] => state.fleet.serving(so.model, route.task)
   const able = serving().filter(mayGoOn)
   // Of a model that nobody serves now, who comes may be another.
