@@ -42,9 +42,4 @@ export class WaitingQueue {
     const at = this.#items.indexOf(sequence, this.#head)
     if (at !== -1) this.#items.splice(at, 1)
   }
-
-  clear(): void {
-    this.#items = []
-    this.#head = 0
-  }
 }

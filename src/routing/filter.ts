@@ -37,7 +37,4 @@ export type Refusal =
   /** Work of other kinds than answers in words is there for so long. */
   | { readonly kind: 'work'; readonly aheadMs: number }
 
-export interface Filter {
-  readonly name: string
-  refuse(request: RouteRequest, endpoint: EndpointView): Refusal | null
-}
+export type Filter = (request: RouteRequest, endpoint: EndpointView) => Refusal | null

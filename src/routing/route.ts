@@ -94,11 +94,11 @@ export function routeRequest(request: DispatchRequest, nowMs: number): RouteRequ
  */
 export function firstRefusal(request: RouteRequest, endpoint: EndpointView): Refusal | null {
   return (
-    permitted.refuse(request, endpoint) ??
-    available.refuse(request, endpoint) ??
-    notTried.refuse(request, endpoint) ??
-    notCooling.refuse(request, endpoint) ??
-    hasRoom.refuse(request, endpoint)
+    permitted(request, endpoint) ??
+    available(request, endpoint) ??
+    notTried(request, endpoint) ??
+    notCooling(request, endpoint) ??
+    hasRoom(request, endpoint)
   )
 }
 

@@ -19,12 +19,8 @@ export function isClosed(state: EndpointState): state is keyof typeof refusals {
  * time. Busy stays in: an engine deep in a long prefill answers its health check late and still
  * does its work; whether it has room is the matter of `has-room`.
  */
-export const available: Filter = {
-  name: 'available',
-  refuse(_request, endpoint) {
-    const { state, probeInFlight, weight } = endpoint
-    if (isClosed(state)) return refusals[state]
-    if (state === 'failing' && probeInFlight) return probing
-    return weight === 0 ? weightZero : null
-  },
+export const available: Filter = (_request, { state, probeInFlight, weight }) => {
+  if (isClosed(state)) return refusals[state]
+  if (state === 'failing' && probeInFlight) return probing
+  return weight === 0 ? weightZero : null
 }

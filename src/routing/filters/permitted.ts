@@ -1,7 +1,5 @@
 import type { Filter } from '#routing/filter.ts'
 
 /** Only endpoints that the user's rules and script let this request go to. */
-export const permitted: Filter = {
-  name: 'permitted',
-  refuse: ({ constraint }, endpoint) => constraint?.refuse(endpoint.id) ?? null,
-}
+export const permitted: Filter = ({ constraint }, endpoint) =>
+  constraint?.refuse(endpoint.id) ?? null
