@@ -30,11 +30,11 @@ test('the key of an endpoint stays here, even when the engine quotes it', async 
     endpoints: endpointsOf({ strict }, { apiKey }),
   })
   const answer = await chat(url)
-  expect(answer.status).toBe(401)
+  expect(answer.status).toBe(502)
   expect(await answer.text()).toContain('Incorrect API key provided: ***')
   await gateway.close()
   const line = accessLog.text()
-  expect(line).toContain('"status":401')
+  expect(line).toContain('"status":502')
   expect(line).not.toContain(apiKey)
 })
 

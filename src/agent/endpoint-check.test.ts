@@ -167,7 +167,7 @@ test.each<{
     pages: { '/v1/models': answer(401, '') },
     says: 'L7STS unhealthy',
     code: 401,
-    detail: /its API key is missing or wrong$/,
+    detail: /it wants a key, set apiKey$/,
   },
   {
     name: 'it redirects',
@@ -194,6 +194,46 @@ test.each<{
   expect(report?.check.detail).toMatch(detail)
   expect(report?.models).toBeNull()
   expect(report?.load).toBeNull()
+})
+
+test.each([
+  {
+    why: 'no key is given',
+    config: {},
+    detail: '/v1/models answered 401: it wants a key, set apiKey',
+  },
+  {
+    why: 'the key is wrong',
+    config: { apiKey: 'sk-1' },
+    detail: '/v1/models answered 401: it refuses its apiKey',
+  },
+])(
+  'an engine that is well and shows its models to nobody is not ready: $why',
+  async ({ config, detail }) => {
+    world.pages = { ...vllmPages, '/v1/models': answer(401, '{"error":"Unauthorized"}') }
+    world.watch(endpoint(config))
+    await world.clock.pass(0)
+    expect(world.last.check).toMatchObject({
+      status: 'L7STS',
+      verdict: 'unhealthy',
+      code: 401,
+      detail,
+    })
+    expect(world.last).toMatchObject({ engine: 'vllm', models: null })
+    world.pages = vllmPages
+    await world.clock.pass(1_500)
+    expect(world.last.check.verdict).toBe('ready')
+    world.pages = { ...vllmPages, '/v1/models': answer(401, '') }
+    await world.clock.pass(60_000)
+    expect(world.last.check.verdict).toBe('ready')
+  },
+)
+
+test('a list of models that is refused says nothing where the user gave them', async () => {
+  world.pages = { ...vllmPages, '/v1/models': answer(403, '') }
+  world.watch(endpoint({ models: ['a'] }))
+  await world.clock.pass(0)
+  expect(world.last.check.verdict).toBe('ready')
 })
 
 describe('another engine on the same port', () => {

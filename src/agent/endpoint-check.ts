@@ -91,6 +91,9 @@ export async function checkEndpoint(input: CheckInput): Promise<CheckResult> {
   const due = !memory.ready || !memory.modelsKnown || nowMs - memory.factsAtMs >= factsMsMax
   const facts = asks && due ? await readFacts(config, adapter, identity, pages) : null
   identity = facts?.identity ?? identity
+  if (ready && !memory.modelsKnown && facts?.refusedList) {
+    check = listRefused(check, facts.refusedList, config, adapter)
+  }
   const models = facts?.models ?? null
   const { load, absentUntilMs } = ready
     ? await readLoad(adapter, identity, memory, nowMs, pages)
@@ -156,21 +159,47 @@ async function checkHealth(
     verdict,
     code: answer.status,
     durationMs: await pages.durationMs(path),
-    detail: describe(verdict, path, answer, engine),
+    detail: describe(verdict, { path, answer, engine, hasKey: config.apiKey !== undefined }),
   }
+}
+
+/** It is well, but nothing can be sent to it: who looks for the reason looks at its check. */
+function listRefused(
+  check: EndpointReport['check'],
+  answer: EngineAnswer,
+  config: EndpointConfig,
+  engine: Engine,
+): EndpointReport['check'] {
+  const { path } = engine.models
+  const hasKey = config.apiKey !== undefined
+  return {
+    ...check,
+    status: 'L7STS',
+    verdict: 'unhealthy',
+    code: answer.status,
+    detail: describe('unhealthy', { path, answer, engine, hasKey }),
+  }
+}
+
+interface Told {
+  readonly path: string
+  readonly answer: EngineAnswer
+  readonly engine: Engine
+  /** Whether the configuration gives it an `apiKey`. */
+  readonly hasKey: boolean
 }
 
 function describe(
   verdict: 'ready' | 'loading' | 'unhealthy',
-  path: string,
-  { status }: EngineAnswer,
-  engine: Engine,
+  { path, answer: { status }, engine, hasKey }: Told,
 ): string | null {
   if (verdict === 'ready') return null
   if (verdict === 'loading') return 'it is loading its model'
   // A user's path may carry a secret in its query.
   const said = `${path.replace(/[?#].*/s, '')} answered ${status}`
-  if (status === 401 || status === 403) return `${said}: its API key is missing or wrong`
+  if (status === 401 || status === 403) {
+    return hasKey ? `${said}: it refuses its apiKey` : `${said}: it wants a key, set apiKey`
+  }
   if (status >= 300 && status < 400) return `${said}: redirects are not followed`
   return status === 200 ? `${said}, but not as ${engine.title} does` : said
 }
@@ -180,6 +209,8 @@ interface Facts {
   /** Another engine than the last time answers there. */
   readonly replaced: boolean
   readonly models: readonly ReportedModel[] | null
+  /** Its list of models, where it refused to show it and nobody else has told them. */
+  readonly refusedList: EngineAnswer | null
 }
 
 async function readFacts(
@@ -190,7 +221,11 @@ async function readFacts(
 ): Promise<Facts> {
   const self = await pages.answerIfAny(engine.identify.path)
   const now = self === null ? identity : engine.identify.read(self)
-  const facts = { identity: now ?? identity, replaced: config.engine === undefined && now === null }
+  const facts = {
+    identity: now ?? identity,
+    replaced: config.engine === undefined && now === null,
+    refusedList: null,
+  }
   const ownContext = facts.identity?.contextTokens ?? null
   const given = config.models === undefined ? null : servedNames(config.models)
   // Whoever started a replica has said it.
@@ -203,6 +238,7 @@ async function readFacts(
   if (given !== null) return { ...facts, models: models === null ? null : known(given, models) }
   return {
     ...facts,
+    refusedList: list !== null && list.status >= 400 ? list : null,
     models:
       models?.map((model) => ({ ...model, contextTokens: model.contextTokens ?? ownContext })) ??
       null,

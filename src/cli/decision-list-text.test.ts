@@ -43,6 +43,16 @@ test('an answer that took more than one attempt says which of them ended it', ()
   )
 })
 
+test('the status of an engine that refused is told once', () => {
+  const outcome = '401 "Unauthorized"'
+  const text = decisionListText(
+    { decisions: [row('req-a-4', { status: 401, outcome })] },
+    80,
+    nowMs,
+  )
+  expect(text.split('\n')[1]).toContain('  401 "Unauthorized"  ')
+})
+
 test('the id of a request is never cut, and what a client wrote moves no cursor', () => {
   const id = '2f1c7a4e-9a33-4d15-8a0e-0d5f0c6f6b11'
   const long = {

@@ -55,10 +55,15 @@ function cells(row: Row, nowMs: number): string[] {
     clockText(row.arrivedAtMs, nowMs),
     printable(answeredModel ?? model) || '-',
     endpoint ?? '-',
-    `${status} ${printable(outcome)}${times}`,
+    `${statusAndOutcome(status, printable(outcome))}${times}`,
     ttftMs === null ? '-' : roughDuration(ttftMs),
     row.requestId,
   ]
+}
+
+/** What an engine answered begins with the status that it answered with. */
+function statusAndOutcome(status: number, outcome: string): string {
+  return `${outcome} `.startsWith(`${status} `) ? outcome : `${status} ${outcome}`
 }
 
 /** The widest of the columns that may be cut gives first, until the line fits or all are at their least. */

@@ -53,6 +53,23 @@ test('running requests excuse a silent check for a while, and nothing excuses a 
   expect(state(check(check(busy, 'refused'), 'refused'), 40_000, 1)).toBe('failed')
 })
 
+test('one key that is surely refused takes an endpoint out, five that may be about requests do', () => {
+  const present = check(newHealth(0), 'ready')
+  const refused = { kind: 'key-refused', detail: '401' } as const
+  const sure = afterRequest(present, { ...refused, isCertain: true }, 0)
+  expect(state(sure, 0)).toBe('failed')
+  expect(sure).toMatchObject({ refusesKey: true, reason: '401' })
+  let unsure = present
+  for (let count = 0; count < 4; count++) {
+    unsure = afterRequest(unsure, { ...refused, isCertain: false }, 0)
+  }
+  expect(state(unsure, 0)).toBe('ready')
+  unsure = afterRequest(unsure, { ...refused, isCertain: false }, 0)
+  expect(state(unsure, 0)).toBe('failed')
+  expect(unsure.refusesKey).toBe(true)
+  expect(afterRequest(unsure, success, openMs).refusesKey).toBe(false)
+})
+
 test('five failures in a row open the breaker, and every second one does in twenty', () => {
   const present = check(newHealth(0), 'ready')
   expect(state(times(4, present, failure), 0)).toBe('ready')

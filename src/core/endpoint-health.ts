@@ -16,6 +16,8 @@ export type Evidence =
   | { readonly kind: 'unreachable'; readonly detail: string }
   /** It answered with 5xx, broke the connection, fell silent or sent nonsense. */
   | { readonly kind: 'failure'; readonly detail: string }
+  /** It does not let this gateway in. Certain where no other request would be let in either. */
+  | { readonly kind: 'key-refused'; readonly detail: string; readonly isCertain: boolean }
   /** It said 503. A failure, unless its check says that it is loading. */
   | { readonly kind: 'unavailable'; readonly detail: string }
 
@@ -36,6 +38,8 @@ export interface EndpointHealth {
   /** Bad checks in a row. */
   readonly badChecks: number
   readonly breaker: Breaker
+  /** Whether the breaker opened because the key of this gateway is refused there. */
+  readonly refusesKey: boolean
   /** How often the breaker has opened since the last success; each time it stays open longer. */
   readonly openings: number
   /** Failed requests in a row. */
@@ -77,6 +81,7 @@ export function newHealth(nowMs: number): EndpointHealth {
     presence: null,
     badChecks: 0,
     breaker: { kind: 'closed' },
+    refusesKey: false,
     openings: 0,
     failuresInARow: 0,
     recentBits: 0,
@@ -163,6 +168,12 @@ export function afterRequest(
     case 'unreachable':
       // Out at the first failed connection: nothing is gained by sending a second request there.
       return opened(countOutcome(health, 1), evidence.detail, nowMs)
+    case 'key-refused': {
+      const next = evidence.isCertain
+        ? opened(countOutcome(health, 1), evidence.detail, nowMs)
+        : afterFailure(health, evidence.detail, nowMs)
+      return { ...next, refusesKey: next.breaker.kind !== 'closed' }
+    }
     case 'unavailable':
       if (health.presence === 'loading') return health
       return afterFailure(health, evidence.detail, nowMs)
@@ -220,6 +231,7 @@ function closed(health: EndpointHealth, nowMs: number): EndpointHealth {
   return {
     ...health,
     breaker: { kind: 'closed' },
+    refusesKey: false,
     openings: 0,
     failuresInARow: 0,
     recentBits: 0,
@@ -235,6 +247,7 @@ function opened(health: EndpointHealth, reason: string, nowMs: number): Endpoint
   return {
     ...health,
     breaker: still ? health.breaker : { kind: 'open', untilMs: nowMs + pauseMs },
+    refusesKey: false,
     openings: still ? health.openings : health.openings + 1,
     reason,
   }

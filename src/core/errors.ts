@@ -141,6 +141,12 @@ export const errorCatalog = {
     message: 'The engine failed to answer.',
     hint: 'The attempts listed in the message say what happened on each endpoint.',
   },
+  engine_key_refused: {
+    status: 502,
+    retryable: false,
+    message: 'The engine does not accept the key that this gateway has for it, or wants one.',
+    hint: 'The key of the client is not at fault: the operator should set `apiKey` of the endpoint.',
+  },
   stream_interrupted: {
     status: 502,
     retryable: true,

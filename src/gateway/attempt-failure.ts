@@ -39,11 +39,28 @@ export interface Refusal {
   readonly evidence: Evidence | null
 }
 
+/** What the gateway shows an endpoint of itself. */
+export type Credentials = 'api-key' | 'url' | 'none'
+
+const keyWords: Readonly<Record<Credentials, string>> = {
+  'api-key': 'refuses the apiKey that is set for it',
+  url: 'refuses the user and password in its url',
+  none: 'wants a key: set its apiKey',
+}
+
+/**
+ * Of two failed attempts of one request the one that says more of why nobody answered: an endpoint
+ * that is asked with a wrong key could not have answered at all.
+ */
+export function tellingFailure(before: AttemptFailure | null, now: AttemptFailure): AttemptFailure {
+  return now.kind === 'key-refused' ? (before ?? now) : now
+}
+
 export function readRefusal(
   status: number,
   headers: IncomingHttpHeaders,
   body: Buffer,
-  nowMs: number,
+  { nowMs, credentials }: { readonly nowMs: number; readonly credentials: Credentials },
 ): Refusal {
   const text = body.toString('utf8')
   const message = errorMessageIn(text)
@@ -66,6 +83,13 @@ export function readRefusal(
   }
   if (status >= 500 || status === 408) {
     return refusal('server-error', 'server-error', { kind: 'failure', detail })
+  }
+  // The client's own key was checked here and goes no further: this is about the gateway's.
+  if (status === 401 || status === 403) {
+    const why = `it ${keyWords[credentials]} (${detail})`
+    const evidence: Evidence = { kind: 'key-refused', detail: why, isCertain: status === 401 }
+    const { failure, ...rest } = refusal('key-refused', 'key-refused', evidence)
+    return { ...rest, failure: { ...failure, detail: why } }
   }
   const isTooLarge = status === 413 || isContextOverflow(status, text)
   return refusal(isTooLarge ? 'too-large' : 'refused', 'client-error', { kind: 'success' })

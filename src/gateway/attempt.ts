@@ -263,7 +263,10 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     const { model } = this.#options
     const endpoint = this.#endpoint
     const body = endpoint.withoutItsKey(sent)
-    const refusal = readRefusal(this.#status, this.#headers, body, Date.now())
+    const refusal = readRefusal(this.#status, this.#headers, body, {
+      nowMs: Date.now(),
+      credentials: endpoint.credentials,
+    })
     if (refusal.failure.kind === 'rate-limited') {
       const restSeconds = Math.min(refusal.failure.retryAfterSeconds ?? 1, coolSecondsMax)
       endpoint.cool(model, this.#options.nowMs() + restSeconds * 1000)

@@ -65,6 +65,7 @@ const retryAfterSecondsMax = 3_600
 /** Retried here, so the client's library should not multiply it; OpenAI's clients heed this. */
 const alreadyRetried: ReadonlySet<ErrorCode> = new Set([
   'engine_failed',
+  'engine_key_refused',
   'engine_timeout',
   'queue_timeout',
 ])

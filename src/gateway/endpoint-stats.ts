@@ -11,6 +11,8 @@ export type Outcome =
   | 'timeout'
   | 'client-abort'
   | 'rate-limited'
+  /** The engine does not accept the key that this gateway has for it. */
+  | 'key-refused'
   /** The gateway itself stopped. */
   | 'shutdown'
 
@@ -22,6 +24,7 @@ export class EndpointStats {
   connectErrors = 0
   responseErrors = 0
   timeouts = 0
+  keyRefusals = 0
   clientAborts = 0
   /** Attempts that failed here and went on elsewhere, or here again. */
   retries = 0
@@ -53,6 +56,9 @@ export class EndpointStats {
         break
       case 'timeout':
         this.timeouts++
+        break
+      case 'key-refused':
+        this.keyRefusals++
         break
       case 'client-abort':
         this.clientAborts++

@@ -21,6 +21,7 @@ import {
 } from '#core/endpoint-health.ts'
 import { type EndpointId, endpointId, type ModelName, modelName } from '#core/ids.ts'
 import type { Task } from '#core/task.ts'
+import type { Credentials } from '#gateway/attempt-failure.ts'
 import { EndpointStats } from '#gateway/endpoint-stats.ts'
 import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import { basicAuthorization } from '#std/basic-authorization.ts'
@@ -150,6 +151,11 @@ export class Endpoint implements EndpointView {
     return this.#authorization
   }
 
+  get credentials(): Credentials {
+    if (this.config.apiKey !== undefined) return 'api-key'
+    return this.#authorization === null ? 'none' : 'url'
+  }
+
   /** Engines quote the key that they refuse; what leaves here does not. */
   withoutItsKey(body: Buffer): Buffer {
     const { apiKey } = this.config
@@ -172,6 +178,10 @@ export class Endpoint implements EndpointView {
     this.config = config
     this.#slowStartMs = slowStartMs
     this.#authorization = authorization(config)
+    // What was refused is not what is shown from now on.
+    if (this.health.refusesKey && before.apiKey !== config.apiKey) {
+      this.health = newHealth(this.#instant.ms)
+    }
     this.health = { ...this.health, draining: false }
     if (config.engine !== undefined) this.engine = config.engine
     if (before.url !== config.url) this.#reported = []

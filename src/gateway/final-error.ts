@@ -34,6 +34,8 @@ export function finalError(
       return new MotleyError('no_ready_endpoint', text, {
         retryAfterSeconds: retryAfterSeconds ?? nextCheckSeconds,
       })
+    case 'key-refused':
+      return new MotleyError('engine_key_refused', text)
     case 'reset':
     case 'server-error':
     case 'too-large':
@@ -60,9 +62,16 @@ function neverAttempted(
   if (none?.kind === 'too-long') {
     return new MotleyError('context_length_exceeded', constraintText(exchange))
   }
-  return new MotleyError('no_ready_endpoint', stateText(state, exchange), {
-    retryAfterSeconds: nextCheckSeconds,
-  })
+  const text = stateText(state, exchange)
+  return areShut(state, exchange)
+    ? new MotleyError('engine_key_refused', text)
+    : new MotleyError('no_ready_endpoint', text, { retryAfterSeconds: nextCheckSeconds })
+}
+
+/** Whether waiting is in vain, because each refuses the key of this gateway. */
+function areShut(state: GatewayState, { asked, route }: Exchange): boolean {
+  const endpoints = asked === null ? [] : state.fleet.serving(asked.model, route.task)
+  return endpoints.length > 0 && endpoints.every(({ health }) => health.refusesKey)
 }
 
 /** Every attempt by name, so that a person need not look for it in a log. */

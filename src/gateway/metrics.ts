@@ -160,6 +160,7 @@ export class GatewayMetrics {
         connect_error: stats.connectErrors,
         response_error: stats.responseErrors,
         timeout: stats.timeouts,
+        key_refused: stats.keyRefusals,
         client_abort: stats.clientAborts,
       })) {
         this.attempts.inc({ endpoint: id, outcome }, count)

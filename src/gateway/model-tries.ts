@@ -12,7 +12,7 @@ import { MotleyError } from '#core/errors.ts'
 import type { EndpointId, ModelName } from '#core/ids.ts'
 import type { AnswerRest } from '#gateway/answer-rest.ts'
 import { type AttemptEnd, attempt } from '#gateway/attempt.ts'
-import { type AttemptFailure, failureOf } from '#gateway/attempt-failure.ts'
+import { type AttemptFailure, failureOf, tellingFailure } from '#gateway/attempt-failure.ts'
 import { withBegunLimit } from '#gateway/begun-limit.ts'
 import { choosePlace, type Place as FoundPlace } from '#gateway/choose-place.ts'
 import { constraintFor } from '#gateway/constraint.ts'
@@ -207,7 +207,7 @@ class ModelTries {
       return null
     }
     const { failure } = end
-    this.#failure = failure
+    this.#failure = tellingFailure(this.#failure, failure)
     if (end.kind === 'broke-off') exchange.brokeOff = end.message
     const { maxAttempts } = state.config.gateway.retries
     const mayRepeat = failure.kind === 'refused' && exchange.attemptsBegun < maxAttempts

@@ -18,6 +18,12 @@ test.each([
   ['and after a reset', { othersLeft: 0, failure: 'reset' }, 'same-endpoint'],
   ['but none after a timeout', { othersLeft: 0, failure: 'timeout' }, 'give-up'],
   ['none when nothing listens', { othersLeft: 0, failure: 'unreachable' }, 'give-up'],
+  [
+    'none when the key of the gateway is refused',
+    { othersLeft: 0, failure: 'key-refused' },
+    'give-up',
+  ],
+  ['a refused key is no reason elsewhere', { failure: 'key-refused' }, 'elsewhere'],
   ['and no third', { othersLeft: 0, attempts: 2, triesHere: 2 }, 'give-up'],
   ['the last of several is not tried twice', { othersLeft: 0, endpointsTried: 2 }, 'give-up'],
   ['a wrong request stays wrong', { failure: 'refused' }, 'give-up'],

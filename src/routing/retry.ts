@@ -10,6 +10,8 @@ export type FailureKind =
   | 'server-error'
   | 'unavailable'
   | 'rate-limited'
+  /** The endpoint does not let the gateway in; another one may. */
+  | 'key-refused'
   /** The request does not fit this endpoint; one with larger limits may take it. */
   | 'too-large'
   /** The request is wrong, and would be everywhere. */

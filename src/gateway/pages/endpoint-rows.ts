@@ -37,6 +37,7 @@ export function endpointRows(state: GatewayState) {
         endpoint.stats.connectErrors +
         endpoint.stats.responseErrors +
         endpoint.stats.timeouts +
+        endpoint.stats.keyRefusals +
         endpoint.stats.statusClasses[4],
       clientAbortsTotal: endpoint.stats.clientAborts,
       retriesTotal: endpoint.stats.retries,

@@ -6,7 +6,7 @@
 import { MotleyError } from '#core/errors.ts'
 import type { ModelName } from '#core/ids.ts'
 import { AnswerSoFar } from '#gateway/answer-so-far.ts'
-import type { AttemptFailure } from '#gateway/attempt-failure.ts'
+import { type AttemptFailure, tellingFailure } from '#gateway/attempt-failure.ts'
 import type { Exchange, UnservedModel } from '#gateway/exchange.ts'
 import { finalError, notServed } from '#gateway/final-error.ts'
 import { firstReports } from '#gateway/first-reports.ts'
@@ -63,7 +63,7 @@ async function answer(state: GatewayState, exchange: Exchange): Promise<void> {
   for (const [index, model] of models.entries()) {
     const end = await tryModel(state, exchange, model, models.length - index - 1)
     if (end.kind !== 'failed') return
-    failure = end.failure ?? failure
+    if (end.failure !== null) failure = tellingFailure(failure, end.failure)
     none = end.none ?? none
     if (!end.mayFallBack) break
   }
