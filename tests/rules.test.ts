@@ -7,7 +7,7 @@ import { startRouteScript } from '#gateway/script/route-script.ts'
 import { systemClock } from '#std/clock.ts'
 import { afterTest } from './harness/after-test.ts'
 import { motley } from './harness/command.ts'
-import { endpointsOf, engine, type Fleet, fleet } from './harness/fleet.ts'
+import { endpointsOf, engine, type Fleet, fleet, post, question } from './harness/fleet.ts'
 
 async function ask(url: string, model: string, headers: Record<string, string> = {}) {
   const response = await fetch(`${url}/v1/chat/completions`, {
@@ -66,8 +66,9 @@ test('a 70B model goes to the only GPU with 40 GiB, and an 8B model to CUDA whil
 test('what no endpoint may take is refused with what each lacks, and why tells the rule', async () => {
   const { url } = await desk({ rules: [{ require: { minVram: '200GiB' } }] })
   const { status, body, id } = await ask(url, 'llama-3.1-8b')
-  expect(status).toBe(503)
-  expect(body.error).toMatchObject({ code: 'no_permitted_endpoint' })
+  expect(status).toBe(403)
+  expect(body.error).toMatchObject({ code: 'no_permitted_endpoint', type: 'permission_error' })
+  expect(body.error?.message).toContain(`\`motley why ${id}\``)
   expect(body.error?.message).toContain(
     'gaming has 24 GiB of memory, and 200 GiB are needed (rule 1)',
   )
@@ -150,8 +151,17 @@ test('a script that leaves nobody is an answer, and is named as the reason', asy
   const made = await desk({})
   await withScript(made, 'const route = () => []')
   const { status, body } = await ask(made.url, 'llama-3.1-8b')
-  expect(status).toBe(503)
+  expect(status).toBe(403)
   expect(body.error?.message).toContain('gaming was left out by routing.script')
+  const answers = await Promise.all(
+    ['/v1/messages', '/api/chat'].map((path) =>
+      post(`${made.url}${path}`, { ...question, model: 'llama-3.1-8b' }),
+    ),
+  )
+  expect(answers.map((answer) => answer.status)).toEqual([403, 403])
+  const [anthropic, ollama] = await Promise.all(answers.map((answer) => answer.json()))
+  expect(anthropic).toMatchObject({ type: 'error', error: { type: 'permission_error' } })
+  expect(ollama).toEqual({ error: expect.stringContaining('routing.script') })
 })
 
 test('a configuration with a script that is none is refused before anything listens', async () => {

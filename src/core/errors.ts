@@ -57,6 +57,12 @@ export const errorCatalog = {
     message: 'This API key may not use this model.',
     hint: 'Add the model to the models of the key in gateway.keys, or use another key.',
   },
+  no_permitted_endpoint: {
+    status: 403,
+    retryable: false,
+    message: 'routing.rules or routing.script lets no endpoint of this model take this request.',
+    hint: 'Waiting does not help: change the request, or have the operator change the policy.',
+  },
   origin_not_allowed: {
     status: 403,
     retryable: false,
@@ -158,12 +164,6 @@ export const errorCatalog = {
     retryable: true,
     message: 'No endpoint that serves this model is ready.',
     hint: 'Run `motley status` to see the state of each endpoint and why.',
-  },
-  no_permitted_endpoint: {
-    status: 503,
-    retryable: false,
-    message: 'The rules of this fleet let no endpoint of this model take this request.',
-    hint: 'Run `motley why` with the request id: it names the rule and what each endpoint lacks.',
   },
   cannot_wake: {
     status: 503,

@@ -21,13 +21,16 @@ function finalErrorOf(
   leftOut = 0,
 ) {
   const names = Object.keys(refusals).concat(Array(leftOut).fill('another'))
-  const endpoints = names.map((id) => ({ id, state: 'failed', reason: 'nothing listens there' }))
+  const health = { refusesKey: false }
+  const reason = 'nothing listens there'
+  const endpoints = names.map((id) => ({ id, state: 'failed', reason, health }))
   const state = { fleet: { serving: () => endpoints } } as unknown as GatewayState
   const candidates = Object.entries(refusals).map(([id, refusal]) => ({
     endpoint: endpointId(id),
     refusal,
   }))
   const exchange = {
+    id: 'req-1',
     asked: { model: modelName('m'), modelText: 'm' },
     route: { task: 'chat' },
     decisions: [
@@ -43,7 +46,8 @@ describe('what no endpoint may take', () => {
     expect(told('not-permitted', { a: forbidden, b: { kind: 'script' }, c: short })).toBe(
       'No endpoint may take this request for "m": a is not labelled privacy=house (rule 2); ' +
         'b was left out by routing.script; ' +
-        'c has a context of 2048 tokens, and about 9000 are needed.',
+        'c has a context of 2048 tokens, and about 9000 are needed. ' +
+        'Run `motley why req-1` for what was looked at.',
     )
   })
 
@@ -54,7 +58,7 @@ describe('what no endpoint may take', () => {
   })
 
   test('counts those that the record leaves out', () => {
-    expect(told('not-permitted', { a: forbidden }, 9)).toMatch(/\(rule 2\); and 9 more\.$/)
+    expect(told('not-permitted', { a: forbidden }, 9)).toMatch(/\(rule 2\); and 9 more\. Run/)
   })
 })
 

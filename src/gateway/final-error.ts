@@ -57,7 +57,8 @@ function neverAttempted(
     )
   }
   if (none?.kind === 'not-permitted') {
-    return new MotleyError('no_permitted_endpoint', constraintText(exchange))
+    const tellsMore = `Run \`motley why ${exchange.id}\` for what was looked at.`
+    return new MotleyError('no_permitted_endpoint', `${constraintText(exchange)} ${tellsMore}`)
   }
   if (none?.kind === 'too-long') {
     return new MotleyError('context_length_exceeded', constraintText(exchange))
