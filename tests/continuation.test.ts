@@ -315,6 +315,8 @@ test('an answer whose only machine dies waits until it is back, and goes on ther
   expect([broken, contentOf(events)]).toEqual([false, contentOf(whole.events)])
   const { out } = await motley(['why', id, '--url', url])
   expect(out).toMatch(/Attempt \d: \S+ on only: sent after .*, for the rest; ok/)
+  expect(out).toMatch(/\d m?s of it waiting until an endpoint was there/)
+  expect(out).not.toContain('waiting for room')
 })
 
 test('an answer of which nothing was said yet waits for its only machine as well', async () => {
@@ -330,15 +332,21 @@ test('an answer of which nothing was said yet waits for its only machine as well
 })
 
 test('an answer whose machine stays away ends with the error of that machine', async () => {
-  const { read } = await brokenOff({ returnMs: 200 })
+  const { read, id, url } = await brokenOff({ returnMs: 200 })
   const { events, broken } = await read
   expect([broken, errorOf(events)]).toEqual([true, 'stream_interrupted'])
   expect(JSON.parse(events.at(-1) as string).error.message).toContain('"only"')
+  const { out } = await motley(['why', id, '--url', url])
+  expect(out).toMatch(/: broke off after \d+ ms \(it had begun with 200\)/)
 })
 
 test('a client that leaves while its answer waits for a machine is forgotten', async () => {
-  const { gateway, read, abort } = await brokenOff()
+  const { gateway, read, abort, url } = await brokenOff()
   await untilTrue('it waits', () => gateway.vitals.queued === 1)
+  const page = (await (await fetch(`${url}/admin/v1/decisions`)).json()) as { running: unknown }
+  expect(page.running).toMatchObject([
+    { begunBy: 'only', stage: { kind: 'waiting', for: 'endpoint' } },
+  ])
   abort.abort()
   await read
   await untilTrue('nothing is left', () => gateway.vitals.inFlight + gateway.vitals.queued === 0)

@@ -1,12 +1,28 @@
-/** The words of `motley why` without a name: the newest requests, a line each. */
+/** The words of `motley why` without a name: what runs and the newest requests, a line each. */
 import { z } from 'zod'
+import { agoText } from '#cli/ago-text.ts'
 import { clockText } from '#cli/clock-text.ts'
+import { runningStage } from '#cli/running-stage.ts'
 import { type Column, tableLines } from '#cli/table.ts'
 import { printable } from '#std/printable.ts'
 import { roughDuration } from '#std/rough-number.ts'
 
 /** What is used of GET /admin/v1/decisions. */
 export const decisionList = z.object({
+  /** An earlier gateway tells only of those that are over. */
+  running: z
+    .array(
+      z.object({
+        requestId: z.string(),
+        arrivedAtMs: z.number(),
+        model: z.string(),
+        answeredModel: z.string().nullable(),
+        stage: runningStage,
+        begunBy: z.string().nullable(),
+        ttftMs: z.number().nullable(),
+      }),
+    )
+    .default([]),
   decisions: z.array(
     z.object({
       requestId: z.string(),
@@ -14,6 +30,7 @@ export const decisionList = z.object({
       model: z.string(),
       answeredModel: z.string().nullable(),
       endpoint: z.string().nullable(),
+      begunBy: z.string().nullable().default(null),
       /** An earlier gateway does not count them. */
       attempts: z.number().default(1),
       status: z.number(),
@@ -23,6 +40,7 @@ export const decisionList = z.object({
   ),
 })
 type Row = z.output<typeof decisionList>['decisions'][number]
+type RunningRow = z.output<typeof decisionList>['running'][number]
 
 /** What is cut where the line is full; an id that is cut cannot be asked about. */
 const columns: readonly (Column & { readonly widthMin?: number })[] = [
@@ -35,12 +53,15 @@ const columns: readonly (Column & { readonly widthMin?: number })[] = [
 ]
 
 export function decisionListText(
-  { decisions }: z.output<typeof decisionList>,
+  { running, decisions }: z.output<typeof decisionList>,
   width: number,
   nowMs: number,
 ): string {
-  if (decisions.length === 0) return 'No request has come yet.'
-  const rows = decisions.map((row) => cells(row, nowMs))
+  if (running.length + decisions.length === 0) return 'No request has come yet.'
+  const rows = [
+    ...running.map((row) => runningCells(row, nowMs)),
+    ...decisions.map((row) => cells(row, nowMs)),
+  ]
   return [
     ...tableLines(fitted(rows, width), rows),
     '',
@@ -49,21 +70,49 @@ export function decisionListText(
 }
 
 function cells(row: Row, nowMs: number): string[] {
-  const { answeredModel, model, endpoint, attempts, status, outcome, ttftMs } = row
-  const times = attempts > 1 ? `, attempt ${attempts}` : ''
+  const { endpoint, begunBy, attempts, status, outcome } = row
+  const came = `${statusAndOutcome(status, printable(outcome))}${ofAttempt(attempts)}`
+  return cellsOf(row, { endpoint: pathText(begunBy, endpoint), came }, nowMs)
+}
+
+function runningCells(row: RunningRow, nowMs: number): string[] {
+  const { stage, begunBy } = row
+  if (stage.kind === 'asking') {
+    const endpoint = pathText(begunBy, stage.endpoint)
+    return cellsOf(row, { endpoint, came: `running${ofAttempt(stage.attempt)}` }, nowMs)
+  }
+  const came = stage.kind === 'waiting' ? `waiting ${agoText(stage.forMs)}` : 'arriving'
+  return cellsOf(row, { endpoint: begunBy ?? '-', came }, nowMs)
+}
+
+function cellsOf(
+  { arrivedAtMs, answeredModel, model, ttftMs, requestId }: Omit<RunningRow, 'stage' | 'begunBy'>,
+  { endpoint, came }: { readonly endpoint: string; readonly came: string },
+  nowMs: number,
+): string[] {
   return [
-    clockText(row.arrivedAtMs, nowMs),
+    clockText(arrivedAtMs, nowMs),
     printable(answeredModel ?? model) || '-',
-    endpoint ?? '-',
-    `${statusAndOutcome(status, printable(outcome))}${times}`,
+    endpoint,
+    came,
     ttftMs === null ? '-' : roughDuration(ttftMs),
-    row.requestId,
+    requestId,
   ]
 }
 
 /** What an engine answered begins with the status that it answered with. */
 function statusAndOutcome(status: number, outcome: string): string {
   return `${outcome} `.startsWith(`${status} `) ? outcome : `${status} ${outcome}`
+}
+
+function ofAttempt(attempt: number): string {
+  return attempt > 1 ? `, attempt ${attempt}` : ''
+}
+
+/** `rtx → amd` where the second went on with what the first began. */
+function pathText(begunBy: string | null, endpoint: string | null): string {
+  if (begunBy === null || begunBy === endpoint) return endpoint ?? '-'
+  return `${begunBy} → ${endpoint ?? '-'}`
 }
 
 /** The widest of the columns that may be cut gives first, until the line fits or all are at their least. */

@@ -2,6 +2,7 @@
 
 import { agoText } from '#cli/ago-text.ts'
 import type { FleetStatus } from '#cli/fleet-status.ts'
+import { counted } from '#cli/plan-text.ts'
 import { durationText } from '#cli/quantity.ts'
 import { type Column, shorten, tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
@@ -33,7 +34,7 @@ const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
 export function statusText({ gateway, endpoints }: FleetStatus, width = terminalWidth): string {
   const ready = endpoints.filter(({ state }) => takesRequests(state)).length
   const head = [
-    `${ready} of ${endpoints.length} endpoints ready, ${gateway.inFlight - gateway.queued} requests running, ${gateway.queued} waiting`,
+    `${ready} of ${counted(endpoints.length, 'endpoint')} ready, ${counted(gateway.inFlight - gateway.queued, 'request')} running, ${gateway.queued} waiting`,
     `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds * 1_000)}, strategy ${gateway.strategy}`,
   ].join('\n')
   const script = scriptLines(gateway.routingScript, width)

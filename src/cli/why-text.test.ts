@@ -74,9 +74,11 @@ const record: RequestRecord = {
     },
   ],
   queueMs: 120.4,
+  awayMs: 0,
   ttftMs: 310.2,
   totalMs: 12_480,
   status: 200,
+  running: null,
 }
 
 test('a decision is told with every candidate, its numbers and why it was not chosen', async () => {
@@ -202,6 +204,46 @@ test('an endpoint that was chosen beside a better prediction was tried, and the 
     whyText({ ...record, decisions: [{ ...decision, candidates, explores }] })
   expect(textOf(true)).toContain(said)
   expect(textOf(false)).not.toContain(said)
+  const [, plain] = candidates
+  const forbidden = candidate('big', { refusal: { kind: 'rule', rule: 1, why: 'is not allowed' } })
+  const alone = { ...decision!, candidates: [forbidden, plain!], explores: true }
+  expect(whyText({ ...record, decisions: [alone] })).not.toContain(said)
+})
+
+test('a time without any endpoint is told apart from a time without room', () => {
+  const [head] = whyText({ ...record, queueMs: 5_300, awayMs: 5_151 }).split('\n')
+  expect(head).toContain('149 ms of it waiting for room')
+  expect(head).toContain('5151 ms of it waiting until an endpoint was there')
+})
+
+test('an answer that broke off is not headed as one that came whole', () => {
+  const refused = { code: 'stream_interrupted', message: 'The engine on "h100" stopped.' }
+  const text = whyText({ ...record, refused })
+  expect(text).toContain('broke off after 12.5 s (it had begun with 200)')
+  expect(text).toContain('Broken off (stream_interrupted): The engine on "h100" stopped.')
+})
+
+test.each([
+  [
+    { kind: 'asking', endpoint: 'h100', attempt: 2, isRest: true, sentAfterMs: 135 },
+    'running at h100, 12.5 s after it came, first token after 310 ms',
+    'Attempt 2: qwen2.5-7b on h100: sent after 135 ms, for the rest; not over.',
+  ],
+  [
+    { kind: 'waiting', for: 'room', forMs: 900 },
+    'waiting for room since 900 ms, 12.5 s after it came',
+    'Attempt 1: llama-3.1-8b on tried:',
+  ],
+  [
+    { kind: 'waiting', for: 'endpoint', forMs: 900 },
+    'waiting for an endpoint that is not there since 900 ms',
+    'Attempt 1: llama-3.1-8b on tried:',
+  ],
+])('a request that is $kind is told as far as it has come', (running, head, below) => {
+  const [first] = record.attempts
+  const told = requestRecord.parse({ ...record, attempts: [first], status: null, running })
+  expect(whyText(told)).toContain(head)
+  expect(whyText(told)).toContain(below)
 })
 
 test('a request whose body named no model is told without one', () => {

@@ -1,6 +1,7 @@
 /** The words of `motley why`: what came of a request, and what every decision looked at. */
 import { z } from 'zod'
 import { clockText } from '#cli/clock-text.ts'
+import { runningStage } from '#cli/running-stage.ts'
 import { tableLines } from '#cli/table.ts'
 import { paint } from '#cli/terminal.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -71,9 +72,13 @@ export const requestRecord = z.object({
     }),
   ),
   queueMs: z.number(),
+  /** How much of that nobody was there; an earlier gateway does not tell it apart. */
+  awayMs: z.number().default(0),
   ttftMs: z.number().nullable(),
   totalMs: z.number(),
-  status: z.number(),
+  /** Null while it runs. */
+  status: z.number().nullable(),
+  running: runningStage.nullable().default(null),
   /** An earlier gateway keeps no record of one that it never looked for a place for. */
   refused: z.object({ code: name, message: sentence }).nullish(),
 })
@@ -83,12 +88,12 @@ type RecordedDecision = RequestRecord['decisions'][number]
 type Candidate = RecordedDecision['candidates'][number]
 
 export function whyText(record: RequestRecord, nowMs: number): string {
-  const { requestId, answeredModel, queueMs, ttftMs, totalMs, status, arrivedAtMs } = record
+  const { requestId, answeredModel, ttftMs, arrivedAtMs } = record
   const model = record.model === '' ? 'no model that could be read' : record.model
   const facts = [
-    `${status} after ${milliseconds(totalMs)}`,
+    endText(record),
     ...(ttftMs === null ? [] : [`first token after ${milliseconds(ttftMs)}`]),
-    ...(queueMs < 1 ? [] : [`${milliseconds(queueMs)} of it waiting for room`]),
+    ...waitedText(record),
     ...(answeredModel === null || answeredModel === model ? [] : [`answered by ${answeredModel}`]),
   ]
   const arrived = arrivedAtMs === undefined ? '' : `, at ${clockText(arrivedAtMs, nowMs)}`
@@ -104,13 +109,43 @@ export function whyText(record: RequestRecord, nowMs: number): string {
   ].join('\n\n')
 }
 
+/** How it ended and when, or what it is at. */
+function endText({ status, totalMs, refused, running }: RequestRecord): string {
+  if (status === null) return `${runningText(running)}, ${milliseconds(totalMs)} after it came`
+  return refused != null && isBegun(status)
+    ? `broke off after ${milliseconds(totalMs)} (it had begun with ${status})`
+    : `${status} after ${milliseconds(totalMs)}`
+}
+
+/** Its client was told of what went wrong behind the beginning of an answer. */
+function isBegun(status: number | null): boolean {
+  return status !== null && status < 400
+}
+
+function runningText(stage: RequestRecord['running']): string {
+  if (stage?.kind === 'asking') return `running at ${stage.endpoint}`
+  if (stage?.kind === 'arriving') return 'not yet read whole'
+  if (stage?.kind !== 'waiting') return 'running'
+  const what = stage.for === 'endpoint' ? 'an endpoint that is not there' : 'room'
+  return `waiting for ${what} since ${milliseconds(stage.forMs)}`
+}
+
+/** Of its time so far, what no endpoint had it; what it waits now is said with that. */
+function waitedText({ queueMs, awayMs }: RequestRecord): string[] {
+  const roomMs = queueMs - awayMs
+  return [
+    ...(roomMs < 1 ? [] : [`${milliseconds(roomMs)} of it waiting for room`]),
+    ...(awayMs < 1 ? [] : [`${milliseconds(awayMs)} of it waiting until an endpoint was there`]),
+  ]
+}
+
 /** What its client was told: the reason itself where no endpoint was ever looked for. */
-function refusedText({ refused, decisions }: RequestRecord): string[] {
+function refusedText({ refused, decisions, status }: RequestRecord): string[] {
   if (refused == null) return []
   const words =
     refused.message === ''
       ? `Broken off (${refused.code}).`
-      : `Refused (${refused.code}): ${refused.message}`
+      : `${isBegun(status) ? 'Broken off' : 'Refused'} (${refused.code}): ${refused.message}`
   const told = wrapped(words, terminalWidth, '  ')
   const none = 'That was before any decision: no endpoint was looked for.'
   return [[...told, ...(decisions.length > 0 ? [] : [none])].join('\n')]
@@ -186,6 +221,14 @@ function besideEach(lines: readonly string[], words: readonly string[]): string[
 /** Narrower than this a column of words is no easier to read than a line that is too long. */
 const wordsWidthMin = 16
 
+/** Whether it could have gone to another than the chosen one: a lone one is no experiment. */
+function hadOthers(candidates: readonly Candidate[], leftOut: number): boolean {
+  return (
+    leftOut > 0 ||
+    candidates.some(({ verdict, refusal }) => verdict !== 'chosen' && refusal === null)
+  )
+}
+
 /** What the table below says. */
 function meaningOf(
   { scoreMeaning, candidates, leftOut = 0, explores }: RecordedDecision,
@@ -197,7 +240,7 @@ function meaningOf(
       ...(candidates.some(({ isGuess }) => isGuess)
         ? ['"~" is a first guess: too little was measured there yet.']
         : []),
-      ...(explores
+      ...(explores && hadOthers(candidates, leftOut)
         ? ['Chosen to learn how fast it is, as now and then one of unknown speed is.']
         : []),
     ]
@@ -222,22 +265,29 @@ function predictedText(ms: number | null | undefined, isGuess: boolean): string 
   return isGuess ? `~${roughDuration(Number(ms.toPrecision(2)))}` : roughDuration(ms)
 }
 
-function attemptsText({ attempts }: RequestRecord): string {
-  if (attempts.length === 0) return 'No endpoint was asked.'
-  return attempts
-    .map((attempt, index) => {
-      const { endpoint, model, outcome, sentAfterMs, durationMs, isRest } = attempt
-      const when =
-        sentAfterMs === undefined
-          ? `${outcome}, after ${milliseconds(durationMs)}`
-          : `sent after ${milliseconds(sentAfterMs)}${isRest ? ', for the rest' : ''}; ${outcome}, after ${milliseconds(sentAfterMs + durationMs)}`
-      const pace = paceText(attempt)
-      return [
-        `Attempt ${index + 1}: ${model} on ${endpoint}: ${when}.`,
-        ...(pace === null ? [] : [indented(pace)]),
-      ].join('\n')
-    })
-    .join('\n')
+function attemptsText(record: RequestRecord): string {
+  const { running, answeredModel, model } = record
+  const over = record.attempts.map((attempt, index) => attemptText(attempt, index))
+  if (running?.kind === 'asking') {
+    const { attempt, endpoint, sentAfterMs, isRest } = running
+    const sent = `sent after ${milliseconds(sentAfterMs)}${isRest ? ', for the rest' : ''}`
+    over.push(`Attempt ${attempt}: ${answeredModel ?? model} on ${endpoint}: ${sent}; not over.`)
+  }
+  if (over.length > 0) return over.join('\n')
+  return running === null ? 'No endpoint was asked.' : 'No endpoint was asked yet.'
+}
+
+function attemptText(attempt: RequestRecord['attempts'][number], index: number): string {
+  const { endpoint, model, outcome, sentAfterMs, durationMs, isRest } = attempt
+  const when =
+    sentAfterMs === undefined
+      ? `${outcome}, after ${milliseconds(durationMs)}`
+      : `sent after ${milliseconds(sentAfterMs)}${isRest ? ', for the rest' : ''}; ${outcome}, after ${milliseconds(sentAfterMs + durationMs)}`
+  const pace = paceText(attempt)
+  return [
+    `Attempt ${index + 1}: ${model} on ${endpoint}: ${when}.`,
+    ...(pace === null ? [] : [indented(pace)]),
+  ].join('\n')
 }
 
 /** What was predicted of an answer, and what came; null where nothing was predicted or came. */

@@ -20,7 +20,7 @@ import { connectionFailure } from '#gateway/connection-failure.ts'
 import { carriedAnAnswer, type Endpoint } from '#gateway/endpoint.ts'
 import type { Outcome } from '#gateway/endpoint-stats.ts'
 import { bodyFor, enginePath, requestHeaders } from '#gateway/engine-request.ts'
-import type { Exchange, UnderWay } from '#gateway/exchange.ts'
+import type { Exchange, UnderWay, WaitsFor } from '#gateway/exchange.ts'
 import type { AnswerRelay } from '#gateway/relay.ts'
 import { relayFor } from '#gateway/relays/index.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
@@ -84,6 +84,14 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
     this.#watchdog = new Watchdog(options.deadlines, options.nowMs, (what, limitMs) =>
       this.#expired(what, limitMs),
     )
+  }
+
+  get sinceMs(): number {
+    return this.#startedMs
+  }
+
+  get waitsFor(): WaitsFor {
+    return { kind: 'answer', endpoint: this.#endpoint.id }
   }
 
   start(): void {

@@ -64,7 +64,10 @@ export function choosePlace(
       { retryAfterSeconds: 1 },
     )
   }
-  return waitForPlace(state, exchange, wanted, asking)
+  // One that rests, after a 429 or from what it could not do, is there all the same.
+  const nobodyIsThere =
+    waitsFor === 'down' && !serving.some(({ state: at }) => at === 'ready' || at === 'busy')
+  return waitForPlace(state, exchange, wanted, { asking, nobodyIsThere })
 }
 
 function placeOf(state: GatewayState, exchange: Exchange, answer: DeskAnswer): Place {
@@ -99,7 +102,7 @@ function waitForPlace(
   state: GatewayState,
   exchange: Exchange,
   { model, totalAtMs }: PlaceWanted,
-  asking: Asking,
+  { asking, nobodyIsThere }: { readonly asking: Asking; readonly nobodyIsThere: boolean },
 ): Promise<Place> {
   const startedMs = state.nowMs()
   const timeoutMs = Math.max(
@@ -110,7 +113,9 @@ function waitForPlace(
     const over = (): void => {
       clearTimeout(timer)
       exchange.underWay = null
-      exchange.queueMs += state.nowMs() - startedMs
+      const waitedMs = state.nowMs() - startedMs
+      exchange.queueMs += waitedMs
+      if (nobodyIsThere) exchange.awayMs += waitedMs
     }
     asking.onAnswer = (answer) => {
       over()
@@ -128,6 +133,8 @@ function waitForPlace(
       reject(waitedInVain(state, exchange, model))
     }, timeoutMs)
     exchange.underWay = {
+      sinceMs: startedMs,
+      waitsFor: { kind: nobodyIsThere ? 'endpoint' : 'room' },
       clientGone() {
         over()
         state.desk.leave(asking)

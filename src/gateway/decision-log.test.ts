@@ -23,6 +23,7 @@ function record(id: string, decided: boolean, startedMs = 0): RequestRecord {
     scriptFailures: [],
     attempts: [],
     queueMs: 0,
+    awayMs: 0,
     ttftMs: null,
     totalMs: 1,
     status: decided ? 200 : 401,

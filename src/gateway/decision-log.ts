@@ -20,6 +20,8 @@ export interface RequestRecord {
   readonly scriptFailures: readonly ScriptFailure[]
   readonly attempts: readonly AttemptRecord[]
   readonly queueMs: number
+  /** How much of that nobody was there who could have had room. */
+  readonly awayMs: number
   readonly ttftMs: number | null
   readonly totalMs: number
   readonly status: number

@@ -86,11 +86,20 @@ export interface AskedFor {
   readonly askUsage: Splice | null
 }
 
+/** `endpoint`: for one that is away, or not there yet. */
+export type WaitsFor =
+  | { readonly kind: 'answer'; readonly endpoint: EndpointId }
+  | { readonly kind: 'room' }
+  | { readonly kind: 'endpoint' }
+
 /**
  * What a request waits for right now: room, or an endpoint's answer. The object that waits, not a
  * closure over it: measured, closures here keep whole requests alive until a full collection.
  */
 export interface UnderWay {
+  /** Since when it waits for that. */
+  readonly sinceMs: number
+  readonly waitsFor: WaitsFor
   clientGone(): void
   /** The gateway stops. */
   shutDown(): void
@@ -114,6 +123,8 @@ export class Exchange {
   scriptFailures = noFailures
   unserved = allServed
   queueMs = 0
+  /** How much of that nobody was there who could have had room. */
+  awayMs = 0
   /** The endpoint that answered, and for which model. */
   answeredBy: EndpointId | null = null
   answeredModel: ModelName | null = null

@@ -47,8 +47,8 @@ export function refusalWords(refusal: Refusal): RefusalWords {
       }
     case 'untried':
       return {
-        clause: 'has one request first, as nothing is known of it',
-        cell: 'is tried with one at first',
+        clause: 'takes one request at a time until its speed is known',
+        cell: 'speed not known yet: takes one at a time',
       }
     case 'silent':
       return { clause: 'owes answers, and nothing comes', cell: 'owes answers' }

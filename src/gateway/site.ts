@@ -10,6 +10,7 @@ import { decisionPage, decisionRow } from '#gateway/pages/decisions.ts'
 import { endpointRows } from '#gateway/pages/endpoint-rows.ts'
 import { healthPage, isReady } from '#gateway/pages/health.ts'
 import { modelList, modelPage, ollamaTags } from '#gateway/pages/models.ts'
+import { runningPage, runningRows } from '#gateway/pages/running.ts'
 import { statsCsv } from '#gateway/pages/stats-csv.ts'
 import { statsHtml } from '#gateway/pages/stats-html.ts'
 import { presentedKey } from '#gateway/stages/authenticate.ts'
@@ -76,8 +77,9 @@ const pages: Readonly<Record<string, Page>> = {
   '/admin/v1/decisions': {
     access: 'admin',
     answer: (state, _key, query) => {
-      const decisions = state.decisions.newest(limitOf(query)).map(decisionRow)
-      return json(200, { decisions })
+      const limit = limitOf(query)
+      const decisions = state.decisions.newest(limit).map(decisionRow)
+      return json(200, { running: runningRows(state, limit), decisions })
     },
   },
   '/': { access: 'open', answer: (state) => json(200, home(state)) },
@@ -107,6 +109,8 @@ function pageAt(path: string): Page | null {
       access: 'admin',
       answer: (state) => {
         const id = decoded(path.slice(decisionsPath.length))
+        const running = runningPage(state, id)
+        if (running !== null) return json(200, running)
         const record = state.decisions.get(id)
         if (record === null) {
           throw new MotleyError(

@@ -45,6 +45,8 @@ export function untilThere(
       tryNow()
     }, lookMs)
     exchange.underWay = {
+      sinceMs: state.nowMs(),
+      waitsFor: { kind: 'endpoint' },
       clientGone: () => end('client-gone'),
       shutDown() {
         over()

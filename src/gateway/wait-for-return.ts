@@ -43,7 +43,9 @@ export async function waitForReturn(
     isThere: () =>
       serving().some((endpoint) => isWellSince(endpoint, startedMs) && mayGoOn(endpoint)),
   })
-  exchange.queueMs += state.nowMs() - startedMs
+  const waitedMs = state.nowMs() - startedMs
+  exchange.queueMs += waitedMs
+  exchange.awayMs += waitedMs
   return waited === 'there'
 }
 

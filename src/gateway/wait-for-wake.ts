@@ -75,7 +75,9 @@ function wake(state: GatewayState, exchange: Exchange, model: ModelName): Promis
       clearTimeout(timer)
       leave()
       exchange.underWay = null
-      exchange.queueMs += state.nowMs() - startedMs
+      const waitedMs = state.nowMs() - startedMs
+      exchange.queueMs += waitedMs
+      exchange.awayMs += waitedMs
     }
     const refuse = (error: MotleyError): void => {
       over()
@@ -114,6 +116,8 @@ function wake(state: GatewayState, exchange: Exchange, model: ModelName): Promis
       else refuse(error)
     }
     exchange.underWay = {
+      sinceMs: startedMs,
+      waitsFor: { kind: 'endpoint' },
       clientGone() {
         over()
         resolve()

@@ -25,9 +25,15 @@ export function addWhyCommand(program: Command): void {
       'Say why a request went where it went, or why a deployment or replica is where it is.',
     )
     .argument('[what]', 'the x-request-id of an answer, a deployment or a replica')
-    .option('--limit <count>', 'without a name: how many requests, the newest first (default 20)')
+    .option(
+      '--limit <count>',
+      'without a name: how many of those that run, and of the others (default 20)',
+    )
     .option('--json', 'print the decision record')
-    .addHelpText('after', '\nWithout a name it lists the newest requests.')
+    .addHelpText(
+      'after',
+      '\nWithout a name it lists the requests that run, and then the newest of the others.',
+    )
     .action(async (what: string | undefined, { json = false, limit, ...gateway }: WhyOptions) => {
       if (what === undefined) return tellOfNewest(limit, gateway, json)
       if (limit !== undefined) {

@@ -1,5 +1,6 @@
 /** The decision records as JSON: one whole, and the newest in a line each. */
 import type { RequestRecord } from '#gateway/decision-log.ts'
+import type { AttemptRecord } from '#gateway/exchange.ts'
 import { refusalWords } from '#gateway/refusal-words.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
 import type { Refusal } from '#routing/filter.ts'
@@ -14,6 +15,8 @@ export interface DecisionRow {
   readonly answeredModel: string | null
   /** Where it was tried last; null where it was nowhere. */
   readonly endpoint: string | null
+  /** Where its answer began, if that broke off and the last was asked for the rest. */
+  readonly begunBy: string | null
   /** How often it was tried, the rest of an answer that broke off included. */
   readonly attempts: number
   readonly status: number
@@ -29,6 +32,7 @@ export function decisionRow(record: RequestRecord): DecisionRow {
   return {
     ...{ requestId, arrivedAtMs, model, answeredModel },
     endpoint: last?.endpoint ?? null,
+    begunBy: last?.isRest === true ? begunBy(record.attempts) : null,
     attempts: record.attempts.length,
     status,
     outcome: record.refused?.code ?? last?.outcome ?? 'the client left',
@@ -36,8 +40,17 @@ export function decisionRow(record: RequestRecord): DecisionRow {
   }
 }
 
+/** Where an answer began that others were asked to go on with. */
+export function begunBy(attempts: readonly AttemptRecord[]): string | null {
+  return attempts.findLast(({ isRest }) => !isRest)?.endpoint ?? null
+}
+
 /** Inside, times are of a clock that starts with the gateway; here, all count from the arrival. */
-export function decisionPage({ startedMs, decisions, ...record }: RequestRecord) {
+export function decisionPage<Known extends Pick<RequestRecord, 'startedMs' | 'decisions'>>({
+  startedMs,
+  decisions,
+  ...record
+}: Known) {
   return { ...record, decisions: decisions.map((decision) => sinceArrival(decision, startedMs)) }
 }
 

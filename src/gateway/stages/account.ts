@@ -4,6 +4,7 @@ import { isInWords } from '#core/task.ts'
 import { clientGone } from '#gateway/access-line.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
+import { requestSoFar } from '#gateway/request-so-far.ts'
 
 export function account(state: GatewayState, exchange: Exchange): void {
   const totalMs = state.nowMs() - exchange.startedMs
@@ -23,24 +24,8 @@ export function account(state: GatewayState, exchange: Exchange): void {
     const text = exchange.body?.text ?? null
     if (text !== null) state.promptSizes.learn(answeredModel, text, usage.promptTokens)
   }
-  const { errorCode, errorMessage } = exchange
-  if (exchange.decisions.length > 0 || errorCode !== null) {
-    state.decisions.add({
-      requestId: exchange.id,
-      arrivedAtMs: Math.round(Date.now() - totalMs),
-      startedMs: exchange.startedMs,
-      model: asked?.modelText ?? '',
-      answeredModel: exchange.answeredModel,
-      decisions: exchange.decisions,
-      unserved: exchange.unserved,
-      scriptFailures: exchange.scriptFailures,
-      attempts: exchange.attempts,
-      queueMs: exchange.queueMs,
-      ttftMs: exchange.ttftMs,
-      totalMs,
-      status,
-      refused: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
-    })
+  if (exchange.decisions.length > 0 || exchange.errorCode !== null) {
+    state.decisions.add({ ...requestSoFar(exchange, totalMs), status })
   }
   if (!state.accessLog.wanted) return
   state.accessLog.write({
