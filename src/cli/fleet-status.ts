@@ -17,6 +17,16 @@ export const fleetStatus = z.object({
       })
       .nullable()
       .default(null),
+    /** That the file was changed and is not used; a gateway of before says nothing of it. */
+    configuration: z
+      .object({
+        source: z.string(),
+        problem: z.string(),
+        moreProblems: z.number(),
+        agoMs: z.number(),
+      })
+      .nullable()
+      .default(null),
   }),
   endpoints: z.array(
     z.object({

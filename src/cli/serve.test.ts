@@ -186,12 +186,52 @@ test('a changed file is taken as a whole, a wrong one not at all', async () => {
   )
   await says(motley, /fleet.yaml:2: routing.strategy: found "x".*\nconfiguration not changed/)
   expect(motley.output).not.toContain('third added')
+  expect(await configurationOf(motley)).toMatchObject({
+    ...{ source: 'fleet.yaml', moreProblems: 0 },
+    problem: expect.stringMatching(/^line 2: routing.strategy: found "x"/),
+  })
+  const stats = await (await fetch(`${urlOf(motley)}/stats`)).text()
+  expect(stats).toMatch(/fleet\.yaml was changed .* ago and is not used: line 2: routing\.strategy/)
 
   rmSync(file)
-  motley.process.kill('SIGHUP')
   await says(motley, /fleet.yaml: cannot be read: there is no such file\nconfiguration not changed/)
+  expect(await configurationOf(motley)).toMatchObject({
+    problem: 'cannot be read: there is no such file',
+  })
   const endpoints = await fetch(`${urlOf(motley)}/admin/v1/endpoints`)
   expect(JSON.stringify(await endpoints.json())).toContain('"second"')
+
+  writeFileSync(file, 'endpoints: [{ url: "http://127.0.0.1:9", name: fourth }]')
+  await says(motley, 'endpoint fourth added')
+  expect(await configurationOf(motley)).toBeNull()
+})
+
+async function configurationOf(motley: Running): Promise<unknown> {
+  const page = await (await fetch(`${urlOf(motley)}/admin/v1/endpoints`)).json()
+  return (page as { readonly gateway: { readonly configuration: unknown } }).gateway.configuration
+}
+
+test('a script that can no longer be read is told, and the one before is asked', async () => {
+  const script = join(folder, 'routing.js')
+  const sound = 'function route(request, endpoints) { return endpoints }'
+  writeFileSync(script, sound)
+  writeFileSync(
+    join(folder, 'scripted.yaml'),
+    'endpoints: [{ url: "http://127.0.0.1:9", name: rtx }]\nrouting: { script: routing.js }',
+  )
+  const motley = start(['gateway', '-c', 'scripted.yaml'])
+  await says(motley, 'Endpoints: rtx')
+  writeFileSync(script, 'function route( {')
+  await says(motley, /SyntaxError.*\nconfiguration not changed/)
+  expect(await configurationOf(motley)).toMatchObject({
+    ...{ source: 'scripted.yaml' },
+    problem: expect.stringMatching(/^line 2: routing\.script: .*routing\.js: .*SyntaxError/),
+  })
+  rmSync(script)
+  await says(motley, /routing\.js: there is no such file\nconfiguration not changed/)
+  writeFileSync(script, sound)
+  await says(motley, 'configuration read again from scripted.yaml')
+  expect(await configurationOf(motley)).toBeNull()
 })
 
 /** The engine's process, among the tools by which its agent looks at the machine. */

@@ -189,6 +189,7 @@ async function reloadConfig(
   update: EndpointWatcher['update'],
 ): Promise<{ readonly config: MotleyConfig; readonly script: RouteScript | null } | null> {
   const file = findConfigFile(request)
+  const source = file ?? 'the configuration'
   let read: MotleyConfig
   let script: RouteScript | null
   try {
@@ -196,16 +197,22 @@ async function reloadConfig(
     script = await openRoutingScript(read, request)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
+    const [problem, ...more] = error.problems
+    const line = problem?.line == null ? '' : `line ${problem.line}: `
+    const first = problem === undefined ? error.message : `${line}${problem.text}`
+    gateway.noteConfig({ source, first, more: more.length })
     logLine(`${error.message}\nconfiguration not changed: everything stays as it was`)
     return null
   }
   const config = withOwn(read)
   const outcome = gateway.reload(config)
   if (!outcome.applied) {
+    gateway.noteConfig({ source, first: outcome.reason, more: 0 })
     logLine(`configuration not changed: ${outcome.reason}; everything stays as it was`)
     await script?.close()
     return null
   }
+  gateway.noteConfig(null)
   update(config.endpoints)
   tellRemarks(read, file)
   logLine(`configuration read again${file === null ? '' : ` from ${file}`}`)

@@ -33,6 +33,7 @@ const gateway = {
   inFlight: 5,
   queued: 2,
   routingScript: null,
+  configuration: null,
 }
 
 test('a mixed fleet fits 80 columns, with the reason below each endpoint that is not ready', async () => {
@@ -135,4 +136,19 @@ test('a script that never failed is not told of', () => {
   const routingScript = { failures: 0, isLeftOut: false, lastFailure: null }
   const gatewayWithOne = { ...gateway, routingScript }
   expect(statusText({ gateway: gatewayWithOne, endpoints: [] })).not.toContain('script')
+})
+
+test('a file that was changed and is not used is told above the table', () => {
+  const problem = 'line 2: routing.strategy: found "x"; allowed: fastest, round-robin'
+  const configuration = { source: 'motley.yaml', problem, moreProblems: 2, agoMs: 180_000 }
+  const text = statusText({ gateway: { ...gateway, configuration }, endpoints: [endpoint({})] })
+  const told = text.split('\n').slice(2, 4).join(' ').replaceAll(/\s+/g, ' ')
+  expect(told).toContain(`! motley.yaml was changed 3 min ago and is not used: ${problem}`)
+  expect(text).toContain('(and 2 more)')
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+})
+
+test('one request that runs is one request', () => {
+  const text = statusText({ gateway: { ...gateway, inFlight: 3 }, endpoints: [endpoint({})] })
+  expect(text).toContain('1 of 1 endpoints ready, 1 request running, 2 waiting')
 })

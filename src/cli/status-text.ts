@@ -34,10 +34,13 @@ const colours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
 export function statusText({ gateway, endpoints }: FleetStatus, width = terminalWidth): string {
   const ready = endpoints.filter(({ state }) => takesRequests(state)).length
   const head = [
-    `${ready} of ${counted(endpoints.length, 'endpoint')} ready, ${counted(gateway.inFlight - gateway.queued, 'request')} running, ${gateway.queued} waiting`,
+    `${ready} of ${endpoints.length} endpoints ready, ${counted(gateway.inFlight - gateway.queued, 'request')} running, ${gateway.queued} waiting`,
     `Motley ${gateway.version}, up ${durationText(gateway.uptimeSeconds * 1_000)}, strategy ${gateway.strategy}`,
   ].join('\n')
-  const script = scriptLines(gateway.routingScript, width)
+  const script = [
+    ...configurationLines(gateway.configuration, width),
+    ...scriptLines(gateway.routingScript, width),
+  ]
   if (endpoints.length === 0) {
     return `${[head, ...script].join('\n')}\nNo endpoints: add some to motley.yaml, or run a model: motley replica start.`
   }
@@ -61,6 +64,20 @@ export function statusText({ gateway, endpoints }: FleetStatus, width = terminal
   )
   const below = alarms.length === 0 ? [] : ['', ...alarms]
   return [head, ...script, '', paint('bold', titles), ...body, ...below].join('\n')
+}
+
+/** Whoever saved the file sees in no answer that it is not used. */
+function configurationLines(
+  trouble: FleetStatus['gateway']['configuration'],
+  width: number,
+): string[] {
+  if (trouble === null) return []
+  const { source, problem, moreProblems, agoMs } = trouble
+  const more = moreProblems === 0 ? '' : ` (and ${moreProblems} more)`
+  const text = `! ${source} was changed ${agoText(agoMs)} ago and is not used: ${problem}${more}. All stays as it was read before.`
+  return wrapped(text, width, '  ').map((line, at) =>
+    at === 0 ? line.replace(`! ${source}`, paint('red', `! ${source}`)) : line,
+  )
 }
 
 /** A script that fails leaves requests to the rules, which nobody sees in their answers. */

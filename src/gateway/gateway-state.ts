@@ -21,6 +21,20 @@ import type { EndpointReport } from '#protocol/endpoint-report.ts'
 import { ChurnSet } from '#std/churn.ts'
 import { RetryBudget } from '#std/retry-budget.ts'
 
+/** Why a configuration that was changed is not used. */
+export interface ConfigProblems {
+  /** Its file, as the operator names it. */
+  readonly source: string
+  readonly first: string
+  /** How many are left unsaid. */
+  readonly more: number
+}
+
+export interface ConfigTrouble extends ConfigProblems {
+  /** Since when it is another than the one in use. */
+  readonly sinceMs: number
+}
+
 export class GatewayState {
   config: MotleyConfig
   budget: RetryBudget
@@ -49,6 +63,8 @@ export class GatewayState {
   /** The user's `routing.script`; null when there is none. */
   #script: RouteScript | null = null
   readonly #scriptFailures = new ScriptFailureLog()
+  /** Of a configuration that was read again and is not used; null while the one in use is the newest. */
+  #configTrouble: ConfigTrouble | null = null
   draining = false
   /** API requests that are not over. */
   readonly running = new ChurnSet<Exchange>()
@@ -152,6 +168,16 @@ export class GatewayState {
   /** What the script that is asked now has failed at; null while nothing. */
   get scriptTrouble(): ScriptTrouble | null {
     return this.#scriptFailures.trouble
+  }
+
+  get configTrouble(): ConfigTrouble | null {
+    return this.#configTrouble
+  }
+
+  /** Null once it is used as it is. */
+  noteConfig(problems: ConfigProblems | null): void {
+    const sinceMs = this.#configTrouble?.sinceMs ?? this.nowMs()
+    this.#configTrouble = problems === null ? null : { ...problems, sinceMs }
   }
 
   useScript(script: RouteScript | null): void {

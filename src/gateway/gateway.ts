@@ -9,7 +9,7 @@ import { routesByPath } from '#gateway/api-table.ts'
 import { asMotleyError, sendError } from '#gateway/client-error.ts'
 import { allowedOrigin, corsHeaders, trustedHost } from '#gateway/cors.ts'
 import { DecisionLog } from '#gateway/decision-log.ts'
-import { GatewayState } from '#gateway/gateway-state.ts'
+import { type ConfigProblems, GatewayState } from '#gateway/gateway-state.ts'
 import { GatewayMetrics } from '#gateway/metrics.ts'
 import { serveApi } from '#gateway/pipeline.ts'
 import type { ReplicaAlarms } from '#gateway/replica-alarms.ts'
@@ -47,6 +47,8 @@ export interface Gateway {
   report(report: EndpointReport): void
   /** Takes a new configuration whole, or says why it cannot and changes nothing. */
   reload(config: MotleyConfig): ReloadOutcome
+  /** That what was read again is not used, for whoever asks how it is; null once it is. */
+  noteConfig(problems: ConfigProblems | null): void
   /** Asks this script from now on, or none; whoever gave it closes it, and the one before. */
   useScript(script: RouteScript | null): void
   /**
@@ -138,6 +140,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       return { applied: true, notes }
     },
     demand: () => state.demand.demand(state.running, state.nowMs()),
+    noteConfig: (problems) => state.noteConfig(problems),
     useScript(script) {
       state.useScript(script)
     },

@@ -15,6 +15,7 @@ export function endpointRows(state: GatewayState) {
       inFlight: state.running.size,
       queued: state.waiting,
       routingScript: scriptRow(state, nowMs),
+      configuration: configurationRow(state, nowMs),
     },
     endpoints: [...state.fleet.endpoints, ...state.fleet.leaving].map((endpoint) => ({
       name: endpoint.id,
@@ -49,6 +50,13 @@ export function endpointRows(state: GatewayState) {
       alarms: alarms.get(endpoint.id) ?? [],
     })),
   }
+}
+
+/** Null while what is used is what was read last. */
+function configurationRow({ configTrouble }: GatewayState, nowMs: number) {
+  if (configTrouble === null) return null
+  const { source, first, more, sinceMs } = configTrouble
+  return { source, problem: first, moreProblems: more, agoMs: Math.round(nowMs - sinceMs) }
 }
 
 /** Null without a `routing.script`. */

@@ -80,6 +80,7 @@ export function statsHtml(state: GatewayState): string {
 body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5rem; color: light-dark(#1c2430, #dfe5ee); background: light-dark(#fafbfc, #12161c) }
 h1 { font-size: 1.25rem; margin: 0 0 .25rem }
 p { margin: 0 0 1rem; color: light-dark(#556070, #98a3b3) }
+p.trouble { color: inherit; border-left: 4px solid #d1403f; padding-left: .6rem }
 .scroll { overflow-x: auto; border: 1px solid light-dark(#d8dee6, #2c3540); border-radius: 6px }
 table { border-collapse: collapse; white-space: nowrap; min-width: 100% }
 th, td { padding: .4rem .6rem; text-align: left; border-bottom: 1px solid light-dark(#e6eaef, #242c36); vertical-align: top }
@@ -99,7 +100,7 @@ a { color: inherit }
 <body>
 <h1>Motley ${escapeHtml(state.version)}</h1>
 <p>up ${uptime} &middot; ${escapeHtml(state.config.routing.strategy)} &middot; ${state.running.size} in flight &middot; ${state.waiting} queued${state.draining ? ' &middot; draining' : ''} &middot; <a href="/stats;csv">all columns as CSV</a></p>
-<div class="scroll"><table>
+${troubles(state)}<div class="scroll"><table>
 <thead><tr>${head}</tr></thead>
 <tbody>
 ${body === '' ? empty : body}
@@ -108,6 +109,26 @@ ${body === '' ? empty : body}
 </body>
 </html>
 `
+}
+
+/** What operators would see in no answer: a line each. */
+function troubles({ configTrouble, script, scriptTrouble, nowMs }: GatewayState): string {
+  const ago = (atMs: number) => `${duration((nowMs() - atMs) / 1000)} ago`
+  const lines: string[] = []
+  if (configTrouble !== null) {
+    const { source, first, more, sinceMs } = configTrouble
+    lines.push(
+      `${source} was changed ${ago(sinceMs)} and is not used: ${first}${more === 0 ? '' : ` (and ${more} more)`}`,
+    )
+  }
+  if (script !== null && scriptTrouble !== null) {
+    const { failures, why, atMs } = scriptTrouble
+    const state = script.isLeftOut ? 'is left out, it failed' : 'failed'
+    lines.push(
+      `routing.script ${state} ${failures} times, last ${ago(atMs)}, and rules alone decided: ${why}`,
+    )
+  }
+  return lines.map((line) => `<p class="trouble">${escapeHtml(line)}</p>\n`).join('')
 }
 
 function escapeHtml(text: string): string {
