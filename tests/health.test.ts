@@ -220,6 +220,37 @@ test('line 33: a drain ends with the last answer, though its client keeps the co
   expect(performance.now() - endedMs).toBeLessThan(500)
 })
 
+test('line 33: a gateway that is about to stop says so and still answers', async () => {
+  const one = await engine()
+  const { url, rows, gateway } = await fleet({
+    endpoints: endpointsOf({ one }),
+    gateway: { lameDuckMs: 60_000 },
+  })
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200)
+  void gateway.drain()
+  const ready = await fetch(`${url}/health/ready`)
+  expect(ready.status).toBe(503)
+  expect(await ready.json()).toEqual({ status: 'draining' })
+  expect((await fetch(`${url}/health/live`)).status).toBe(200)
+  const answer = await chat(url)
+  expect(answer.status).toBe(200)
+  // The next request of this client finds another gateway, while there is time for it.
+  expect(answer.headers.get('connection')).toBe('close')
+  expect(await rows()).toMatchObject([{ name: 'one', state: 'ready' }])
+  await gateway.close()
+  await expect(chat(url)).rejects.toThrow()
+})
+
+test('line 33: and takes nothing new once that time is over', async () => {
+  const one = await engine()
+  const { url, gateway } = await fleet({
+    endpoints: endpointsOf({ one }),
+    gateway: { lameDuckMs: 1 },
+  })
+  await gateway.drain()
+  await expect(chat(url)).rejects.toThrow()
+})
+
 test('line 33: an endpoint removed by a reload finishes what it has and gets nothing new', async () => {
   const old = await engine({ speed: 1, decodeTokensPerSecond: 100 })
   const next = await engine()

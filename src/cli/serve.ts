@@ -237,7 +237,7 @@ function untilSignal(
     const stop = () => {
       if (firstAtMs === null) {
         firstAtMs = performance.now()
-        logLine(stoppingText(gateway.vitals.inFlight, config.gateway.drainMs))
+        logLine(stoppingText(gateway.vitals.inFlight, config.gateway))
         onStopping?.()
         gateway.drain().then(resolveStopped, resolveStopped)
       } else if (performance.now() - firstAtMs > sameWishMs) {
@@ -255,7 +255,10 @@ function untilSignal(
   })
 }
 
-function stoppingText(running: number, drainMs: number): string {
+function stoppingText(running: number, { lameDuckMs, drainMs }: MotleyConfig['gateway']): string {
+  if (lameDuckMs > 0) {
+    return `stopping: not ready, and still answering for ${lameDuckMs / 1000} s; once more stops at once`
+  }
   if (running === 0) return 'stopping'
   const answers = running === 1 ? '1 running answer has' : `${running} running answers have`
   return `stopping: ${answers} ${drainMs / 1000} s; once more stops at once`

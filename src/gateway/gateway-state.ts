@@ -65,6 +65,8 @@ export class GatewayState {
   readonly #scriptFailures = new ScriptFailureLog()
   /** Of a configuration that was read again and is not used; null while the one in use is the newest. */
   #configTrouble: ConfigTrouble | null = null
+  /** It is about to drain: who asks whether it is ready is told no, and requests are still taken. */
+  stopping = false
   draining = false
   /** API requests that are not over. */
   readonly running = new ChurnSet<Exchange>()

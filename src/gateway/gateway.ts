@@ -52,7 +52,7 @@ export interface Gateway {
   /** Asks this script from now on, or none; whoever gave it closes it, and the one before. */
   useScript(script: RouteScript | null): void
   /**
-   * Takes no new requests and lets running ones finish, for `gateway.drainMs` at most; what runs
+   * Is not ready any more and still takes requests for `gateway.lameDuckMs`. Then takes no new ones and lets running ones finish, for `gateway.drainMs` at most; what runs
    * then gets an error event. Resolves when nothing runs any more.
    */
   drain(): Promise<void>
@@ -110,6 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await state.fleet.close()
     throw error
   }
+  let lameDuck: Timeout | null = null
   return {
     url: listener.url,
     report: (report) => state.report(report),
@@ -145,6 +146,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       state.useScript(script)
     },
     async drain() {
+      state.stopping = true
+      const { lameDuckMs } = state.config.gateway
+      if (lameDuckMs > 0) {
+        lameDuck = timeout(lameDuckMs)
+        await lameDuck.passed
+      }
       state.draining = true
       const closed = listener.stopAccepting()
       const limit = timeout(state.config.gateway.drainMs)
@@ -156,6 +163,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       grace.cancel()
     },
     async close() {
+      lameDuck?.cancel()
       state.endAll()
       const closed = listener.stopAccepting()
       listener.destroy()
@@ -200,7 +208,7 @@ async function handle(
       const asked = request.headers['access-control-request-headers']
       for (const [name, value] of corsHeaders(origin, asked)) response.setHeader(name, value)
     }
-    if (state.draining) response.setHeader('connection', 'close')
+    if (state.stopping) response.setHeader('connection', 'close')
     const route = routesByPath.get(path)
     if (route !== undefined && request.method === 'POST') {
       await serveApi(state, route, request, response)
@@ -254,7 +262,13 @@ function answerOptions(response: ServerResponse, isApi: boolean): void {
   response.end()
 }
 
-function timeout(afterMs: number): { readonly passed: Promise<void>; cancel(): void } {
+interface Timeout {
+  /** Stays pending once it is cancelled. */
+  readonly passed: Promise<void>
+  cancel(): void
+}
+
+function timeout(afterMs: number): Timeout {
   let cancel = (): void => {}
   const passed = new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, afterMs)

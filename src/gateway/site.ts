@@ -41,7 +41,7 @@ const pages: Readonly<Record<string, Page>> = {
     answer: (state) =>
       isReady(state)
         ? json(200, { status: 'ready' })
-        : json(503, { status: state.draining ? 'draining' : 'not ready' }),
+        : json(503, { status: state.stopping ? 'draining' : 'not ready' }),
   },
   '/v1/models': { access: 'key', answer: (state, key) => json(200, modelList(state, key)) },
   '/models': { access: 'key', answer: (state, key) => json(200, modelList(state, key)) },

@@ -161,9 +161,12 @@ export const gatewayConfig = z.strictObject({
     .min(1)
     .default(60_000)
     .describe('A reader that takes nothing for this long is cut off, so that its slot returns.'),
-  drainMs: milliseconds
-    .default(30_000)
-    .describe('How long running answers may go on after SIGTERM.'),
+  lameDuckMs: milliseconds
+    .default(0)
+    .describe(
+      'How long after SIGTERM requests are still taken while /health/ready is 503, so that a load balancer looks elsewhere first; 0: not at all.',
+    ),
+  drainMs: milliseconds.default(30_000).describe('How long running answers may go on after that.'),
   pingMs: milliseconds
     .default(0)
     .describe('Send `: ping` to a streaming client that has waited this long; 0 sends none.'),

@@ -11,7 +11,7 @@ export function endpointRows(state: GatewayState) {
       version: state.version,
       uptimeSeconds: Math.round((nowMs - state.startedMs) / 1000),
       strategy: state.config.routing.strategy,
-      draining: state.draining,
+      draining: state.stopping,
       inFlight: state.running.size,
       queued: state.waiting,
       routingScript: scriptRow(state, nowMs),

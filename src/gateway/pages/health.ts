@@ -43,10 +43,10 @@ export function healthPage(state: GatewayState): HealthPage {
   }
 }
 
-/** Whether this gateway should be sent requests: it takes them, and somebody can answer. */
+/** Whether this gateway should be sent requests: it goes on to take them, and somebody can answer. */
 export function isReady(state: GatewayState): boolean {
   state.tick()
-  return !state.draining && state.fleet.endpoints.some(isHealthy)
+  return !state.stopping && state.fleet.endpoints.some(isHealthy)
 }
 
 function isHealthy(endpoint: Endpoint): boolean {

@@ -99,7 +99,7 @@ a { color: inherit }
 </head>
 <body>
 <h1>Motley ${escapeHtml(state.version)}</h1>
-<p>up ${uptime} &middot; ${escapeHtml(state.config.routing.strategy)} &middot; ${state.running.size} in flight &middot; ${state.waiting} queued${state.draining ? ' &middot; draining' : ''} &middot; <a href="/stats;csv">all columns as CSV</a></p>
+<p>up ${uptime} &middot; ${escapeHtml(state.config.routing.strategy)} &middot; ${state.running.size} in flight &middot; ${state.waiting} queued${state.stopping ? ' &middot; draining' : ''} &middot; <a href="/stats;csv">all columns as CSV</a></p>
 ${troubles(state)}<div class="scroll"><table>
 <thead><tr>${head}</tr></thead>
 <tbody>
