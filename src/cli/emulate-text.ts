@@ -6,10 +6,14 @@ import { faultConditions, faultKinds } from '#emulator/fault.ts'
 
 /** Whose speed there is, and all that can go wrong. */
 export function listsText(): string {
-  const devices = `Devices: ${Object.keys(emulatedDevices).join(', ')}`
+  const devices = Object.entries(Object.groupBy(Object.entries(emulatedDevices), weightsOf))
   const faults = faultKinds.map(({ example, what }) => [example, what])
   return [
-    ...wrapped(devices, terminalWidth, '  '),
+    'Devices, each as fast as it was with these weights:',
+    ...devices.flatMap(([weights, those = []]) => {
+      const names = those.map(([name]) => name).join(', ')
+      return wrapped(`  ${weights}: ${names}`, terminalWidth, '    ')
+    }),
     '',
     ...wrapped(
       'Faults, as cut:40@first=3; events of a stream are counted from the first word of the answer:',
@@ -27,6 +31,8 @@ export function listsText(): string {
     'They can be changed while it runs: POST /emulator/faults, a JSON list of them.',
   ].join('\n')
 }
+
+const weightsOf = ([, { model }]: readonly [string, { readonly model: string }]): string => model
 
 /** All but the longest fit into it. */
 const faultWidth = 20

@@ -21,7 +21,7 @@ const leftOut: RetoldFrame = { kind: 'told', frames: [] }
 const differs: RetoldFrame = { kind: 'differs' }
 
 /** For whoever looks at the stream: readers of events must skip it. */
-const mark = ': another endpoint goes on with this answer\n\n'
+const mark = ': the answer broke off here, and goes on\n\n'
 
 export class AnswerRest {
   /** What makes the request one for the rest. */

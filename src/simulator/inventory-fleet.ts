@@ -80,7 +80,8 @@ function speedOf(
     }
   }
   if (kind === null) return null
-  if (Object.hasOwn(deviceModels, kind)) return { device: kind, basis: 'by name, with an 8B model' }
+  const known = Object.entries(deviceModels).find(([name]) => name === kind)
+  if (known !== undefined) return { device: kind, basis: `by name, with ${known[1].model}` }
   const published = references.speeds.filter((one) => one.kind === kind).toSorted(nearest8B)[0]
   if (published === undefined) return null
   const { promptTokensPerSecond, decodeTokensPerSecond, activeParameters } = published
