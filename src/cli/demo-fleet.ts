@@ -130,11 +130,12 @@ export async function startDemoFleet(
   }
 }
 
-/** As an operator would write it: by how fast the device reads a prompt. */
+/** As an operator would write it, who knows both how fast it reads and how fast it writes. */
 function weightOf(device: string): number {
   const known = emulatedDevices[device]
-  const rate = known === undefined ? 0 : singleStreamRates(known).prefillTokensPerSecond
-  return Math.max(1, Math.round(rate / 10_000))
+  if (known === undefined) return 1
+  const { prefillTokensPerSecond, decodeTokensPerSecond } = singleStreamRates(known)
+  return Math.max(1, Math.round(Math.sqrt(prefillTokensPerSecond * decodeTokensPerSecond) / 100))
 }
 
 async function startEngine(
