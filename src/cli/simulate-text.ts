@@ -52,7 +52,7 @@ function weightLines({ rows }: Comparison): string[] {
 function boundText({ boundPerSecond }: Comparison): string {
   return boundPerSecond === null
     ? 'how many requests/s a policy could serve in time at most was not found'
-    : `no policy can serve more than ${rateText(boundPerSecond)} requests/s in time`
+    : `no policy can serve more than ${rateText(boundPerSecond)} requests/s in time for long`
 }
 
 function loadLines(rows: Comparison['rows'], words: ComparisonWords): string[] {

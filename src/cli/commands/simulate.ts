@@ -110,7 +110,7 @@ function addReplay(simulate: Command): void {
     .argument('<access-log>', "the gateway's access log (gateway.accessLog), JSON lines")
     .option('--fleet <file>', 'a fleet file (default: who answered in the log)')
     .option('--policies <names>', 'those to compare (default: fastest and three more)')
-    .option('--times <numbers>', 'how many times as many requests', '1')
+    .option('--times <numbers>', 'how many times as many requests a second, up to 5', '1')
     .option('--slo <targets>', 'what counts as in time', 'ttft=2s,tpot=100ms')
     .option('--seed <number>', 'for policies that draw lots', '1')
     .option('--json', 'print JSON')

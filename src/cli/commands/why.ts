@@ -32,7 +32,7 @@ export function addWhyCommand(program: Command): void {
     .option('--json', 'print the decision record')
     .addHelpText(
       'after',
-      '\nWithout a name it lists the requests that run, and then the newest of the others.',
+      '\nWithout a name it lists what runs now, and then the newest of what is over.',
     )
     .action(async (what: string | undefined, { json = false, limit, ...gateway }: WhyOptions) => {
       if (what === undefined) return tellOfNewest(limit, gateway, json)
