@@ -137,6 +137,8 @@ export class Exchange {
   soFar: AnswerSoFar | null = null
   /** Why its answer broke off in the middle, in a sentence; null where it did not. */
   brokeOff: string | null = null
+  /** Until when it waits for a machine that comes back; null where it did not since more was said. */
+  returnByMs: number | null = null
   /** Events relayed; near the number of tokens, for streams that report no usage. */
   events = 0
   bytesOut = 0

@@ -24,11 +24,11 @@ import type { GatewayState } from '#gateway/gateway-state.ts'
 import { modelConfig } from '#gateway/model-config.ts'
 import { withPatience } from '#gateway/patience.ts'
 import type { SentRequest } from '#gateway/sent-request.ts'
-import { waitForReturn } from '#gateway/wait-for-return.ts'
+import { type AwaitedModel, mayWaitForReturn } from '#gateway/wait-for-return.ts'
 import type { Deadlines } from '#gateway/watchdog.ts'
 import type { Constraint } from '#routing/constraint.ts'
 import type { WhyNone } from '#routing/decision.ts'
-import { planRetry, type RetryPlan } from '#routing/retry.ts'
+import { type FailureKind, planRetry, type RetryPlan } from '#routing/retry.ts'
 
 /** Why a model could not answer. */
 export type ModelEnd =
@@ -41,6 +41,8 @@ export type ModelEnd =
       readonly none: WhyNone | null
       /** Whether a fallback model may be tried. */
       readonly mayFallBack: boolean
+      /** Whose return it would wait for with half an answer; null where no return helps. */
+      readonly awaited: AwaitedModel | null
     }
 
 /** An endpoint that counts the request in already. */
@@ -110,38 +112,15 @@ class ModelTries {
       const found = asked instanceof Promise ? await asked : asked
       if (found.kind === 'gone') return found
       if (found.kind === 'none') {
-        const end = this.#failed({ mayFallBack: true, none: found.because })
-        if (!this.#mayWait() || !(await this.#comesBack())) return end
-        continue
+        return this.#failed({ mayFallBack: true, none: found.because })
       }
       const place = this.#placeOf(found.sent, constraint)
       if (place === null) continue
       const came = await this.#attempt(place)
       this.#state.leftFrom(place.sent.endpoint)
       const end = this.#settle(place, came)
-      if (end === null) continue
-      if (end.kind !== 'failed' || !this.#mayWait() || !(await this.#comesBack())) return end
+      if (end !== null) return end
     }
-  }
-
-  /** Whether a machine that comes back would be asked for it: its client has heard of the answer. */
-  #mayWait(): boolean {
-    const { response, attemptsBegun } = this.#exchange
-    const failure = this.#failure?.kind
-    if (!response.headersSent || this.#modelsLeft > 0) return false
-    if (failure === 'refused' || failure === 'too-large' || failure === 'out-of-time') return false
-    return attemptsBegun < this.#state.config.gateway.retries.maxAttempts
-  }
-
-  async #comesBack(): Promise<boolean> {
-    const isBack = await waitForReturn(this.#state, this.#exchange, {
-      model: this.#model,
-      constraint: this.#constraint,
-      totalAtMs: this.#deadlines.totalAtMs,
-    })
-    // Who failed it before is who came back.
-    if (isBack) this.#avoided = []
-    return isBack
   }
 
   #choosePlace(constraint: Constraint | null): Promise<FoundPlace> | FoundPlace {
@@ -208,7 +187,10 @@ class ModelTries {
     }
     const { failure } = end
     this.#failure = tellingFailure(this.#failure, failure)
-    if (end.kind === 'broke-off') exchange.brokeOff = end.message
+    if (end.kind === 'broke-off') {
+      exchange.brokeOff = end.message
+      exchange.returnByMs = null
+    }
     const { maxAttempts } = state.config.gateway.retries
     const mayRepeat = failure.kind === 'refused' && exchange.attemptsBegun < maxAttempts
     // It would not go on with what another began; it may still say the same from the beginning.
@@ -229,7 +211,7 @@ class ModelTries {
     if (plan === 'next-model') return this.#failed({ mayFallBack: true })
     if (plan === 'same-endpoint') {
       // Where that is worth waiting for, a check says first whether it is worth one of the attempts.
-      if (this.#mayWait()) return this.#failed({ mayFallBack: false })
+      if (mayWaitForReturn(state, exchange)) return this.#failed({ mayFallBack: true })
       this.#avoided = []
     }
     return null
@@ -237,7 +219,11 @@ class ModelTries {
 
   #failed(so: { readonly mayFallBack: boolean; readonly none?: WhyNone }): ModelEnd {
     const { mayFallBack, none = null } = so
-    return { kind: 'failed', failure: this.#failure, none, mayFallBack }
+    const failure = this.#failure
+    const isHopeless = failure !== null && hopeless.has(failure.kind)
+    const { totalAtMs } = this.#deadlines
+    const awaited = { model: this.#model, constraint: this.#constraint, totalAtMs }
+    return { kind: 'failed', failure, none, mayFallBack, awaited: isHopeless ? null : awaited }
   }
 
   /** Earlier ones where somebody else could begin the stream in place of one that does not begin. */
@@ -281,6 +267,11 @@ class ModelTries {
     })
   }
 }
+
+/** What a machine that comes back would answer alike. */
+const hopeless: ReadonlySet<FailureKind> = new Set([
+  ...['refused', 'key-refused', 'too-large', 'out-of-time'] as const,
+])
 
 /** What came before says more than that the time is over. */
 function outOfTime(failure: AttemptFailure | null): AttemptFailure {

@@ -17,9 +17,12 @@ export function untilThere(
     readonly model: ModelName
     readonly isThere: () => boolean
     readonly timeoutMs: number
+    /** False waits for a report first, where whoever asks knows that it is not there. */
+    readonly looksAtOnce?: boolean
   },
 ): Promise<Waited> {
-  if (so.isThere()) return Promise.resolve('there')
+  if (exchange.clientGone) return Promise.resolve('client-gone')
+  if (so.looksAtOnce !== false && so.isThere()) return Promise.resolve('there')
   const { maxRequests } = state.config.gateway.queue
   return new Promise((resolve, reject) => {
     const over = (): void => {

@@ -15,6 +15,7 @@ import { mayUse } from '#gateway/key-ring.ts'
 import { modelConfig } from '#gateway/model-config.ts'
 import { tryModel } from '#gateway/model-tries.ts'
 import { passRefusal } from '#gateway/pass-refusal.ts'
+import { type AwaitedModel, waitForReturn } from '#gateway/wait-for-return.ts'
 import { isAwake, waitForWake } from '#gateway/wait-for-wake.ts'
 import type { WhyNone } from '#routing/decision.ts'
 
@@ -58,19 +59,45 @@ async function answer(state: GatewayState, exchange: Exchange): Promise<void> {
   }
   if (models.length === 0 && !exchange.clientGone) throw notServed(state, exchange)
   if (models.length < asked.length) exchange.unserved = unservedOf(asked, models)
-  let failure: AttemptFailure | null = null
-  let none: WhyNone | null = null
-  for (const [index, model] of models.entries()) {
-    const end = await tryModel(state, exchange, model, models.length - index - 1)
-    if (end.kind !== 'failed') return
-    if (end.failure !== null) failure = tellingFailure(failure, end.failure)
-    none = end.none ?? none
-    if (!end.mayFallBack) break
+  let end = await tryModels(state, exchange, models, null)
+  while (end !== null && (await waitForReturn(state, exchange, end.awaited))) {
+    end = await tryModels(state, exchange, models, end.failure)
   }
-  if (exchange.clientGone) return
+  if (end === null || exchange.clientGone) return
+  const { failure, none } = end
   if (exchange.brokeOff !== null) throw finalError(state, exchange, failure, none)
   if (failure?.kind === 'refused' || failure?.kind === 'too-large') passRefusal(exchange, failure)
   else throw finalError(state, exchange, failure, none)
+}
+
+/** Why none of some models could answer. */
+interface NoAnswer {
+  /** The last attempt's; null when there was none. */
+  readonly failure: AttemptFailure | null
+  readonly none: WhyNone | null
+  /** Those of which somebody may come back. */
+  readonly awaited: readonly AwaitedModel[]
+}
+
+/** One after the other; null where one has answered, or the client has left. */
+async function tryModels(
+  state: GatewayState,
+  exchange: Exchange,
+  models: readonly ModelName[],
+  failureBefore: AttemptFailure | null,
+): Promise<NoAnswer | null> {
+  let failure = failureBefore
+  let none: WhyNone | null = null
+  const awaited: AwaitedModel[] = []
+  for (const [index, model] of models.entries()) {
+    const end = await tryModel(state, exchange, model, models.length - index - 1)
+    if (end.kind !== 'failed') return null
+    if (end.failure !== null) failure = tellingFailure(failure, end.failure)
+    none = end.none ?? none
+    if (end.awaited !== null) awaited.push(end.awaited)
+    if (!end.mayFallBack) break
+  }
+  return { failure, none, awaited }
 }
 
 /** What a name with a tag means depends on what there is, and that was not known when it came. */
