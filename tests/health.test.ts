@@ -60,7 +60,8 @@ test('line 28: an engine too busy for its health page stays while its streams fl
     speed: 1,
     decodeTokensPerSecond: 50,
   })
-  const { url, until } = await fleet({ endpoints: endpointsOf({ busy }) })
+  const health = { intervalMs: 100, timeoutMs: 200 }
+  const { url, until } = await fleet({ endpoints: endpointsOf({ busy }, { health }) })
   const response = await chat(url, { stream: true, max_tokens: 150 })
   const [row] = await until('it is not ready', ([first]) => first?.state !== 'ready')
   expect(row).toMatchObject({ state: 'busy', reason: 'slow to answer its health check' })

@@ -114,6 +114,7 @@ function fetchOnce(
       if (over) return
       over = true
       clearTimeout(timer)
+      clearImmediate(hearing)
       signal.removeEventListener('abort', onAbort)
       settle()
     }
@@ -122,9 +123,13 @@ function fetchOnce(
       finish(() => reject(signal.reason))
       hangUp()
     }
+    let hearing: NodeJS.Immediate | undefined
     const timer = setTimeout(() => {
-      finish(() => resolve(timeoutOutcome(connection !== null, request.timeoutMs)))
-      hangUp()
+      // A process that stood still finds its timers before what came meanwhile: that is heard first.
+      hearing = setImmediate(() => {
+        finish(() => resolve(timeoutOutcome(connection !== null, request.timeoutMs)))
+        hangUp()
+      })
     }, timeoutMs)
     signal.addEventListener('abort', onAbort)
 

@@ -1,7 +1,8 @@
 /**
  * Deadlines of one attempt, phase by phase, on a single timer. Noting progress only writes down a
  * time, so a stream of ten thousand chunks costs no timer a chunk; the timer looks at what was
- * noted when it goes off, and sleeps again for what is left.
+ * noted when it goes off, and sleeps again for what is left. A process that stood still finds its
+ * timers before what came meanwhile: that is heard first, and then judged.
  */
 export type Phase = 'connect' | 'first-byte' | 'between-chunks' | 'write-stall'
 
@@ -21,6 +22,8 @@ export class Watchdog {
   #phase: Phase = 'connect'
   #sinceMs: number
   #timer: NodeJS.Timeout | null = null
+  /** That what has come is heard. */
+  #hearing: NodeJS.Immediate | null = null
   #firesAtMs = Number.POSITIVE_INFINITY
 
   constructor(
@@ -48,8 +51,7 @@ export class Watchdog {
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
+    this.#clear()
     this.#firesAtMs = Number.NEGATIVE_INFINITY
   }
 
@@ -71,14 +73,27 @@ export class Watchdog {
   }
 
   #arm(nowMs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#clear()
     const dueMs = this.#dueMs()
     this.#firesAtMs = dueMs
-    this.#timer = setTimeout(() => this.#look(), Math.max(0, Math.ceil(dueMs - nowMs)))
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null
+        this.#hearing = setImmediate(() => this.#look())
+      },
+      Math.max(0, Math.ceil(dueMs - nowMs)),
+    )
+  }
+
+  #clear(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    if (this.#hearing !== null) clearImmediate(this.#hearing)
+    this.#timer = null
+    this.#hearing = null
   }
 
   #look(): void {
-    this.#timer = null
+    this.#hearing = null
     const nowMs = this.#nowMs()
     if (nowMs < this.#dueMs()) {
       this.#arm(nowMs)

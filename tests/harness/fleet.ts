@@ -134,7 +134,10 @@ async function readPage(url: string, key: string): Promise<string> {
   return body
 }
 
-/** Endpoint entries for emulators, checked often so that tests need not wait. */
+/**
+ * Endpoint entries for emulators, checked often so that tests need not wait. On a machine with other
+ * work to do a check may take long: what ends one that hangs is given by the test that has one.
+ */
 export function endpointsOf(
   emulators: Readonly<Record<string, { readonly url: string }>>,
   more: Record<string, unknown> = {},
@@ -142,7 +145,7 @@ export function endpointsOf(
   return Object.entries(emulators).map(([name, { url }]) => ({
     name,
     url,
-    health: { intervalMs: 100, timeoutMs: 200 },
+    health: { intervalMs: 100, timeoutMs: 5_000 },
     ...more,
   }))
 }
