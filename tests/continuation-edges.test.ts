@@ -152,6 +152,31 @@ test('messages that are no JSON of ours end in an error too', async () => {
 })
 
 test.each([
+  ['a whole event without its blank line', says('one', ' my').trimEnd(), 'Hello my world'],
+  ['one that lacks half of it', says('one', ' my').slice(0, -1), 'Hello my world'],
+  ['half of one', says('one', ' my').slice(0, -20), 'Hello world'],
+  ['a name of one', 'event: delta\n', 'Hello world'],
+  ['an empty field', 'data:', 'Hello world'],
+  ['half a field', 'dat', 'Hello world'],
+  ['half an end', 'data: [DON', 'Hello world'],
+  ['half a comment', ': pi', 'Hello world'],
+])('where an engine ended with %s, what follows is no part of it', async (_what, end, said) => {
+  const one = await scriptedEngine(({ response }) => answerStream(response, hello + end))
+  const two = await scriptedEngine(({ response }) => answerStream(response, world))
+  const [a, b] = endpointsOf({ one, two }, { engine: 'vllm' })
+  const { url } = await fleet({
+    endpoints: [{ ...a, weight: 1_000 }, b],
+    routing: { strategy: 'least-connections' },
+  })
+  const { events, broken, text } = await streamed(url)
+  expect([broken, contentOf(events)]).toEqual([false, said])
+  // Who reads by the letter hears no event that was never said.
+  expect(text.split('\n').filter((line) => line !== '' && !/^(data: [[{]|: )/.test(line))).toEqual(
+    [],
+  )
+})
+
+test.each([
   ['an echo', { echo: true }],
   ['an answer to nothing', { messages: [] }],
 ])('%s is not gone on with', async (_what, body) => {

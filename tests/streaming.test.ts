@@ -11,6 +11,7 @@ import {
   question,
   readEvents,
 } from './harness/fleet.ts'
+import { rawChat } from './harness/raw-http.ts'
 import {
   answerStream,
   chatEvent,
@@ -69,7 +70,7 @@ test('line 9: a last event without its blank line still counts', async () => {
   const { url } = await fleet({ endpoints: endpointsOf({ short }) })
   const { text, broken } = await readEvents(await chat(url, { stream: true }))
   expect(broken).toBe(false)
-  expect(text.endsWith('data: [DONE]')).toBe(true)
+  expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
 })
 
 test('line 10: characters cut between two pieces come out byte for byte', async () => {
@@ -199,6 +200,28 @@ test('line 13: a reader that stops slows its own engine, and is cut off in the e
   aborter.abort()
 })
 
+test('line 13: a reader that stops is cut off also where its answer has ended in an error', async () => {
+  const chatty = await scriptedEngine(({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const chunk = chatEvent('x'.repeat(16_000))
+    const write = (): void => {
+      while (!response.destroyed && response.write(chunk));
+      response.once('drain', write)
+    }
+    write()
+  })
+  const { url, gateway } = await fleet({
+    endpoints: endpointsOf({ chatty }),
+    gateway: { writeStallMs: 600, timeouts: { totalMs: 500 } },
+  })
+  const socket = await rawChat(url, { stream: true })
+  socket.pause()
+  await untilTrue('the answer has begun', () => gateway.vitals.inFlight === 1)
+  await untilTrue('its time is over', () => gateway.vitals.inFlight === 0)
+  expect(gateway.vitals.openConnections).toBe(1)
+  await untilTrue('the reader is cut off', () => gateway.vitals.openConnections === 0)
+})
+
 test('line 13: a reader that stands still holds up no other stream', async () => {
   let standing = false
   const shared = await scriptedEngine(({ response, number }) => {
@@ -226,6 +249,26 @@ test('line 13: a reader that stands still holds up no other stream', async () =>
   }
   expect(gateway.vitals.inFlight).toBe(1)
   aborter.abort()
+})
+
+test('a gateway that stood still hears what came meanwhile before it takes an engine for silent', async () => {
+  const limitMs = 100
+  const one = await scriptedEngine(({ response }) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(chatEvent('Hello'))
+    setTimeout(() => {
+      response.end(chatEvent(' world') + finishEvent() + doneEvent)
+      const untilMs = performance.now() + 2 * limitMs
+      while (performance.now() < untilMs);
+    }, limitMs / 4)
+  })
+  const { url } = await fleet({
+    endpoints: endpointsOf({ one }),
+    gateway: { timeouts: { betweenChunksMs: limitMs } },
+  })
+  const { events, broken } = await readEvents(await chat(url, { stream: true }))
+  expect([broken, contentOf(events)]).toEqual([false, 'Hello world'])
+  expect(one.received).toHaveLength(1)
 })
 
 test('line 14: pings keep a waiting client, between events only, and by option only', async () => {

@@ -48,6 +48,8 @@ export class AnswerSoFar {
   #isRepeatable: boolean | null = null
   /** Those that would not go on with what another engine had begun. */
   readonly #unwilling: Endpoint[] = []
+  /** Those that began another answer. */
+  readonly #others: Endpoint[] = []
 
   /** `formFields` of a request hold an answer to a form, at one engine or another. */
   constructor(
@@ -103,6 +105,11 @@ export class AnswerSoFar {
     return true
   }
 
+  /** What it says is of another answer: it goes on with this one no more. */
+  differsAt(endpoint: Endpoint): void {
+    this.#others.push(endpoint)
+  }
+
   #restBy({ how, mayRepeat }: RestWay): AnswerRest {
     const continuation = this.#continuation
     const said: SaidSoFar = { text: this.#text, thoughts: this.#thoughts, tokens: this.tokens }
@@ -139,7 +146,7 @@ export class AnswerSoFar {
   }
 
   #wayAt(endpoint: Endpoint): Way | null {
-    if (!this.canGoOn) return null
+    if (!this.canGoOn || this.#others.includes(endpoint)) return null
     if (this.#unwilling.includes(endpoint)) return again
     const rest = this.tokens === 0 ? null : this.#restWayAt(endpoint)
     if (rest !== null) return rest

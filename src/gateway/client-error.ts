@@ -19,20 +19,11 @@ export function sendError(
   error: MotleyError,
   headers: readonly string[] = [],
 ): void {
-  const { status, hint } = errorCatalog[error.code]
-  const wire: WireError = {
-    status,
-    code: error.code,
-    message: `${error.message} ${hint}`,
-    param: error.param,
-  }
   if (response.headersSent) {
-    // The status line is out, so the error is an event of the stream, and the connection breaks.
-    const frame = api?.stream?.errorFrame(wire)
-    if (frame !== undefined) response.write(frame)
     response.socket?.destroySoon()
     return
   }
+  const wire = wireError(error)
   const body = Buffer.from(
     JSON.stringify(
       api === null
@@ -41,7 +32,7 @@ export function sendError(
     ),
   )
   const retryAfter = error.retryAfterSeconds
-  response.writeHead(status, [
+  response.writeHead(wire.status, [
     'content-type',
     'application/json',
     'content-length',
@@ -52,11 +43,37 @@ export function sendError(
           'retry-after',
           String(Math.min(retryAfterSecondsMax, Math.max(1, Math.ceil(retryAfter)))),
         ]),
-    ...(status === 401 ? ['www-authenticate', 'Bearer, Basic realm="motley"'] : []),
+    ...(wire.status === 401 ? ['www-authenticate', 'Bearer, Basic realm="motley"'] : []),
     ...(alreadyRetried.has(error.code) ? ['x-should-retry', 'false'] : []),
     ...headers,
   ])
   response.end(body)
+}
+
+/** The same where the status line is out: as an event of the stream, where the API has such. */
+export function sendErrorEvent(
+  response: ServerResponse,
+  api: Api,
+  error: MotleyError,
+  writeStallMs: number,
+): void {
+  breakOff(response, api.stream?.errorFrame(wireError(error)) ?? '', writeStallMs)
+}
+
+/**
+ * Ends an answer that is not whole. A clean end would look like a whole one: the connection ends
+ * without it, once the client has read what is on its way, or takes nothing for so long.
+ */
+export function breakOff(response: ServerResponse, lastFrame: string, writeStallMs: number): void {
+  if (lastFrame !== '') response.write(lastFrame)
+  response.setTimeout(writeStallMs)
+  response.socket?.destroySoon()
+}
+
+function wireError(error: MotleyError): WireError {
+  const { status, hint } = errorCatalog[error.code]
+  const message = `${error.message} ${hint}`
+  return { status, code: error.code, message, param: error.param }
 }
 
 /** An hour: by then everything may be different, whatever an engine said. */

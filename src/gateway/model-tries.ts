@@ -270,7 +270,7 @@ class ModelTries {
 
 /** What a machine that comes back would answer alike. */
 const hopeless: ReadonlySet<FailureKind> = new Set([
-  ...['refused', 'key-refused', 'too-large', 'out-of-time'] as const,
+  ...(['refused', 'key-refused', 'too-large', 'out-of-time'] as const),
 ])
 
 /** What came before says more than that the time is over. */

@@ -10,7 +10,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MotleyError } from '#core/errors.ts'
 import type { ApiRoute } from '#gateway/api-table.ts'
-import { asMotleyError, sendError } from '#gateway/client-error.ts'
+import { asMotleyError, sendError, sendErrorEvent } from '#gateway/client-error.ts'
 import { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import type { Admission } from '#gateway/key-ring.ts'
@@ -65,6 +65,10 @@ function tell(state: GatewayState, exchange: Exchange, error: unknown): void {
   exchange.errorCode = told.code
   exchange.errorMessage = told.message
   if (told.code === 'internal_error') state.reportBug(exchange.id, told.cause)
+  if (response.headersSent) {
+    sendErrorEvent(response, route.api, told, state.config.gateway.writeStallMs)
+    return
+  }
   const attempts = exchange.attemptsBegun
   sendError(response, route.api, told, [
     'x-request-id',

@@ -70,4 +70,7 @@ test('the rest is told line by line, with the counts of both', () => {
   expect(rest?.retell(lineOf({ content: '' }, counts), nothing)).toEqual([
     lineOf({ content: '' }, { prompt_eval_count: 10, eval_count: 8, done: true }),
   ])
+  const other = '{"error":"no memory"}'
+  expect(rest?.retell(`${other}\n`, nothing)).toEqual([`${other}\n`])
+  expect(rest?.retell(other, nothing)).toEqual([`${other}\n`])
 })

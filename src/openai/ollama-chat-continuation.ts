@@ -43,7 +43,7 @@ class ToldLines implements ToldAnswer {
       retell(data, { text, thoughts }) {
         const line = jsonObject(data)
         const message = asObject(line?.['message'])
-        if (message === null) return [data]
+        if (message === null) return [`${data.trimEnd()}\n`]
         const { role, thinking, ...others } = message
         const thought = isSaid(thinking) ? { thinking: thoughts } : {}
         const words = { ...others, content: text, ...thought }

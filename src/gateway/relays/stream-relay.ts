@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { errorCatalog } from '#core/errors.ts'
+import { breakOff } from '#gateway/client-error.ts'
 import { emptyComment, noteFiller } from '#gateway/half-close.ts'
 import { forwardedAnswerHeaders } from '#gateway/headers.ts'
 import type { AnswerRelay, RelayOptions } from '#gateway/relay.ts'
@@ -12,7 +13,8 @@ import { errorMessageIn, isRefusal } from '#openai/engine-error.ts'
 import type { StreamShape } from '#openai/stream-shape.ts'
 import type { Usage } from '#openai/usage.ts'
 import { frameData } from '#std/frame-data.ts'
-import { FrameSplitter } from '#std/frame-splitter.ts'
+import { FrameSplitter, type Framing } from '#std/frame-splitter.ts'
+import { jsonObject } from '#std/json-object.ts'
 import { spliceBytes } from '#std/splice-bytes.ts'
 
 const streamHeaders = ['cache-control', 'no-cache', 'x-accel-buffering', 'no']
@@ -82,17 +84,16 @@ export class StreamRelay implements AnswerRelay {
   }
 
   end(): string | null {
-    const rest = this.#splitter.takeRest()
-    if (rest !== null) {
-      // The last event may lack its blank line; half of one is no event.
-      const wrong = this.#take(rest)
+    const last = this.#lastFrame()
+    if (last !== null) {
+      const wrong = this.#take(last)
       if (wrong !== null) return wrong
       this.#flush()
     }
     const ending = this.#ending()
     this.engineFailed = ending === 'error'
     if (ending === 'open') return 'it ended its answer without saying that it was done'
-    if (ending !== 'error' && this.#options.rest?.isBehind === true) return differs
+    if (ending !== 'error' && this.#options.rest?.isBehind === true) return this.#differs()
     this.#writeEndMarker(ending)
     return null
   }
@@ -133,11 +134,9 @@ export class StreamRelay implements AnswerRelay {
   interrupt(code: 'stream_interrupted' | 'draining', message: string): void {
     const { exchange } = this.#options
     exchange.errorCode = code
-    const { response } = exchange
     const { status } = errorCatalog[code]
-    response.write(this.#shape.errorFrame({ status, code, message, param: null }))
-    // A clean end would look like a whole answer: the connection ends without one.
-    response.socket?.destroySoon()
+    const frame = this.#shape.errorFrame({ status, code, message, param: null })
+    breakOff(exchange.response, frame, this.#options.writeStallMs)
   }
 
   usage(): Usage | null {
@@ -158,6 +157,21 @@ export class StreamRelay implements AnswerRelay {
 
   release(): void {
     this.#writer.release()
+  }
+
+  /**
+   * The last event may lack its blank line, which it gets here: others may follow it. Half of one is
+   * no event.
+   */
+  #lastFrame(): Buffer | null {
+    const frame = this.#splitter.takeRest()
+    // The second half of the line end before it ends nothing itself.
+    if (frame === null || frame.equals(lineEnd)) return frame
+    const data = this.#dataOf(frame)
+    if (data === null) return null
+    if (this.#shape.meaning(data) !== 'end' && jsonObject(data) === null) return null
+    const isOneLine = this.#shape.framing === 'ndjson' || frame.at(-1) === lineFeed
+    return Buffer.concat([frame, lineEnd, ...(isOneLine ? [] : [lineEnd])])
   }
 
   #take(frame: Buffer): string | null {
@@ -191,9 +205,15 @@ export class StreamRelay implements AnswerRelay {
       return null
     }
     const retold = rest.retell(named)
-    if (retold.kind === 'differs') return differs
+    if (retold.kind === 'differs') return this.#differs()
     for (const told of retold.frames) this.#tell(told)
     return null
+  }
+
+  #differs(): string {
+    const { soFar, endpoint } = this.#options
+    soFar?.differsAt(endpoint)
+    return 'it began another answer'
   }
 
   #tell(frame: Buffer): void {
@@ -258,12 +278,12 @@ export class StreamRelay implements AnswerRelay {
   }
 }
 
-const differs = 'it began another answer'
-
 /** How the last frames end an answer: with its end marker, without, as a failure, or not at all. */
 type Ending = 'end' | 'whole' | 'error' | 'open'
 
 const colon = 0x3a
+const lineFeed = 0x0a
+const lineEnd = Buffer.from([lineFeed])
 const openBrace = 0x7b
 const closeBrace = 0x7d
 
@@ -271,7 +291,7 @@ const closeBrace = 0x7d
  * Whether an event that begins like JSON does not end like it, seen from two bytes. Most events
  * are cleared by that, and only the others are parsed.
  */
-function looksBroken(frame: Buffer, framing: 'sse' | 'ndjson'): boolean {
+function looksBroken(frame: Buffer, framing: Framing): boolean {
   let end = frame.length - 1
   while (end >= 0 && (frame[end] as number) <= 0x20) end--
   if (frame[end] === closeBrace) return false
