@@ -126,6 +126,35 @@ test('line 31: health tells live from ready, and asking costs the engine no toke
   expect(one.stats().started).toBe(0)
 })
 
+test('line 31: where there are keys, which models are where is told to operators alone', async () => {
+  const one = await engine()
+  const { url } = await fleet(
+    {
+      gateway: {
+        keys: [
+          { name: 'app', key: 'app-key-123' },
+          { name: 'ops', key: 'ops-key-123', admin: true },
+        ],
+      },
+      endpoints: endpointsOf({ one }),
+    },
+    { adminKey: 'ops-key-123' },
+  )
+  const counts = { healthy_count: 1, unhealthy_count: 0 }
+  for (const headers of [{}, { 'x-api-key': 'app-key-123' }, { 'x-api-key': 'nobodys' }]) {
+    const answer = await fetch(`${url}/health`, { headers })
+    expect([answer.status, await answer.json()]).toEqual([200, counts])
+  }
+  const told = await fetch(`${url}/health`, { headers: { authorization: 'Bearer ops-key-123' } })
+  expect(await told.json()).toEqual({
+    healthy_endpoints: [
+      { model: question.model, api_base: one.url, endpoint: 'one', state: 'ready' },
+    ],
+    unhealthy_endpoints: [],
+    ...counts,
+  })
+})
+
 /** A fleet of two in which `sick`, which is always preferred, has failed until its breaker opened. */
 async function oneThatFailed(routing: Record<string, unknown> = {}) {
   const sick = await engine({ faults: ['lying-health'] })

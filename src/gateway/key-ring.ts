@@ -70,10 +70,17 @@ export class KeyRing {
   authenticate(presented: string | null): ApiKey | null {
     if (!this.required) return null
     if (presented === null) throw new MotleyError('invalid_api_key', 'No API key was sent.')
+    const found = this.find(presented)
+    if (found === null) throw new MotleyError('invalid_api_key', 'This API key is not known here.')
+    return found
+  }
+
+  /** Whose key it is; null where it is nobody's. */
+  find(presented: string | null): ApiKey | null {
+    if (presented === null) return null
     const digest = createHash('sha256').update(presented).digest()
     let found: ApiKey | null = null
     for (const key of this.#keys) if (timingSafeEqual(key.digest, digest)) found = key
-    if (found === null) throw new MotleyError('invalid_api_key', 'This API key is not known here.')
     return found
   }
 

@@ -18,6 +18,7 @@ import { presentedKey } from '#gateway/stages/authenticate.ts'
 interface Page {
   /** `open` to all, `key` for whoever may use the API, `admin` for operators. */
   readonly access: 'open' | 'key' | 'admin'
+  /** `key` is null where there are none, and where an open page is asked without a known one. */
   answer(state: GatewayState, key: ApiKey | null, query: URLSearchParams): Answer | Promise<Answer>
 }
 
@@ -34,7 +35,7 @@ const json = (status: number, body: unknown): Answer => ({
 })
 
 const pages: Readonly<Record<string, Page>> = {
-  '/health': { access: 'open', answer: (state) => healthAnswer(state) },
+  '/health': { access: 'open', answer: (state, key) => healthAnswer(state, key) },
   '/health/live': { access: 'open', answer: () => json(200, { status: 'alive' }) },
   '/health/ready': {
     access: 'open',
@@ -159,7 +160,8 @@ export async function servePage(
     return true
   }
   const presented = presentedKey(request.headers)
-  const key = page.access === 'open' ? null : state.keys.authenticate(presented)
+  const isOpen = page.access === 'open'
+  const key = isOpen ? state.keys.find(presented) : state.keys.authenticate(presented)
   if (page.access === 'admin' && key !== null && !key.admin) {
     throw new MotleyError(
       'admin_only',
@@ -197,9 +199,15 @@ function limitOf(query: URLSearchParams): number {
   )
 }
 
-function healthAnswer(state: GatewayState): Answer {
+/** Which models there are and where is for operators, as soon as anybody else may come. */
+function healthAnswer(state: GatewayState, key: ApiKey | null): Answer {
   const page = healthPage(state)
-  return json(page.healthy_count > 0 ? 200 : 503, page)
+  const { healthy_count, unhealthy_count } = page
+  const isForOperators = !state.keys.required || key?.admin === true
+  return json(
+    healthy_count > 0 ? 200 : 503,
+    isForOperators ? page : { healthy_count, unhealthy_count },
+  )
 }
 
 /** A name in a path; one that is not well-formed stands for itself, and is then not found. */
