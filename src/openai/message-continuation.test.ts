@@ -93,7 +93,7 @@ test('the rest is asked for behind what was thought and said, within what is lef
 })
 
 const ended = end({ input_tokens: 12, output_tokens: 5 })
-const endedForBoth = end({ input_tokens: 10, output_tokens: 8 })
+const endedForBoth = end({ input_tokens: 7, output_tokens: 8 })
 
 test('the words of the rest go on in the block that broke off, and the tokens are those of both', () => {
   const told = [start, begin(0, 'thinking'), thoughts(0, 'Hm'), close(0)]
@@ -101,6 +101,22 @@ test('the words of the rest go on in the block that broke off, and the tokens ar
   expect(retold([...told, begin(1, 'text'), words(1, 'Once ')], rest)).toEqual([
     ...[words(1, 'upon'), close(1), endedForBoth, stop],
   ])
+})
+
+test.each([
+  [{ input_tokens: 9, output_tokens: 0 }, { input_tokens: 9 }],
+  [
+    { input_tokens: 0, cache_read_input_tokens: 9 },
+    { input_tokens: 0, cache_read_input_tokens: 9 },
+  ],
+  [{ input_tokens: 0 }, { input_tokens: 10, cache_read_input_tokens: 4 }],
+  [undefined, { input_tokens: 10, cache_read_input_tokens: 4 }],
+])('a message that began with %j ends with the same prompt', (usage, prompt) => {
+  const begun = { type: 'message_start', message: usage === undefined ? {} : { usage } }
+  const told = [begun, begin(0, 'text'), words(0, 'Once'), close(0)]
+  const restUsage = { input_tokens: 12, cache_read_input_tokens: 4, output_tokens: 5 }
+  const [delta] = retold(told, [start, end(restUsage)])
+  expect(delta?.['usage']).toMatchObject({ ...prompt, output_tokens: 8 })
 })
 
 test('a block that broke off is ended where the rest says nothing more', () => {

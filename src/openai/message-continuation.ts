@@ -67,6 +67,7 @@ class ToldMessage implements ToldAnswer {
   /** Blocks that were begun and not ended, by number. */
   readonly #open = new Map<number, unknown>()
   #blocks = 0
+  #promptUsage: Fields = {}
 
   note(data: string): void {
     const event = jsonObject(data) ?? {}
@@ -74,6 +75,7 @@ class ToldMessage implements ToldAnswer {
     switch (event['type']) {
       case 'message_start':
         this.#isBegun = true
+        this.#promptUsage = promptUsageIn(event)
         break
       case 'content_block_start':
         this.#open.set(index, asObject(event['content_block'])?.['type'])
@@ -87,8 +89,25 @@ class ToldMessage implements ToldAnswer {
 
   follow(before: TokensBefore): Follower | null {
     if (!this.#isBegun) return null
-    return new MessageFollower(new Map(this.#open), this.#blocks, before)
+    return new MessageFollower({
+      open: new Map(this.#open),
+      next: this.#blocks,
+      promptUsage: this.#promptUsage,
+      before,
+    })
   }
+}
+
+/** What the beginning of a message says of its prompt; nothing where all of it is 0. */
+function promptUsageIn(event: Fields): Fields {
+  const usage = asObject(asObject(event['message'])?.['usage']) ?? {}
+  const said = ['input_tokens', 'cache_creation_input_tokens', 'cache_read_input_tokens'].flatMap(
+    (name) => {
+      const tokens = count(usage[name])
+      return tokens === null ? [] : [[name, tokens] as const]
+    },
+  )
+  return said.some(([, tokens]) => tokens > 0) ? Object.fromEntries(said) : {}
 }
 
 class MessageFollower implements Follower {
@@ -96,14 +115,22 @@ class MessageFollower implements Follower {
   readonly #open: Map<number, unknown>
   /** The number that the next block gets. */
   #next: number
+  /** Of the prompt, as the client was told it when the message began. */
+  readonly #promptUsage: Fields
   readonly #before: TokensBefore
   /** The number in the message of each block that the rest has begun and not ended. */
   readonly #numbers = new Map<unknown, number>()
 
-  constructor(open: Map<number, unknown>, next: number, before: TokensBefore) {
-    this.#open = open
-    this.#next = next
-    this.#before = before
+  constructor(so: {
+    readonly open: Map<number, unknown>
+    readonly next: number
+    readonly promptUsage: Fields
+    readonly before: TokensBefore
+  }) {
+    this.#open = so.open
+    this.#next = so.next
+    this.#promptUsage = so.promptUsage
+    this.#before = so.before
   }
 
   retell(data: string, words: Words): readonly string[] {
@@ -185,10 +212,13 @@ class MessageFollower implements Follower {
     if (usage === null) return {}
     const { said, inPrompt } = this.#before
     const prompt = count(usage['input_tokens'])
+    // The prompt of the rest has more around what was said than can be told from it.
+    const asBegun = Object.entries(this.#promptUsage).filter(([name]) => name in usage)
     return {
       usage: {
         ...usage,
         ...(prompt === null ? {} : { input_tokens: Math.max(0, prompt - inPrompt) }),
+        ...Object.fromEntries(asBegun),
         output_tokens: (count(usage['output_tokens']) ?? 0) + said,
       },
     }
