@@ -42,6 +42,19 @@ test('status says where it has its address from when nobody answers there', asyn
   })
 })
 
+test('plan and why-not say how to do without a gateway where none answers', async () => {
+  const folder = folderWith('deployments: { chat: { model: llama-3.1-8b } }')
+  const nobody = ['--url', 'http://127.0.0.1:1']
+  const [plan, whyNot] = await Promise.all([
+    motley(['plan', 'motley.yaml', ...nobody], folder),
+    motley(['why-not', 'chat', 'rtx', '--file', 'motley.yaml', ...nobody], folder),
+  ])
+  for (const { code, err } of [plan, whyNot]) {
+    expect(code).toBe(3)
+    expect(err).toContain('--inventory FILE takes what "motley nodes --json > FILE" wrote')
+  }
+})
+
 const keys = [
   { name: 'app', key: 'key-of-app' },
   { name: 'ops', key: 'key-of-ops', admin: true },

@@ -17,9 +17,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** An option is no place to jump to, so its line starts as that of any other wrong usage. */
+/** What has no line is no place to jump to, so it is said as any other wrong usage. */
 export function problemText({ source, line, text }: ConfigProblem): string {
-  const program = source.startsWith('--') ? 'motley: ' : ''
+  const program = line === null ? 'motley: ' : ''
   return `${program}${source}${line === null ? '' : `:${line}`}: ${text}`
 }
 

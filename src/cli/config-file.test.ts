@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -25,6 +25,13 @@ function problems(text: string, given: Given = {}): string[] {
   }
   return []
 }
+
+test('a page of prose is told as no YAML in four short lines', () => {
+  const said = problems(readFileSync('README.md', 'utf8'))
+  expect(said).toHaveLength(4)
+  expect(said.at(-1)).toMatch(/and \d+ more like these: is this YAML at all\?$/)
+  expect(said.filter((line) => line.length > 80)).toEqual([])
+})
 
 describe('a wrong file is told by line, key, what was found and what is allowed', () => {
   test.each<{ what: string; text: string; said: string[]; given?: Given }>([
@@ -92,6 +99,16 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       what: 'a value that holds a colon, which is no matter of blanks',
       text: 'gateway:\n  listen: a: b',
       said: ['motley.yaml:2: not valid YAML: Nested mappings are not allowed in compact mappings'],
+    },
+    {
+      what: 'a text that is no YAML at all',
+      text: `# Motley\n\n${'A word: `another one: and more of them`\n\n'.repeat(20)}`,
+      said: [
+        'motley.yaml:3: not valid YAML: Nested mappings are not allowed in compact mappings',
+        'motley.yaml:3: not valid YAML: Plain value cannot start with reserved character `',
+        'motley.yaml:5: not valid YAML: Nested mappings are not allowed in compact mappings',
+        'motley.yaml:5: and 37 more like these: is this YAML at all?',
+      ],
     },
     {
       what: 'a port without its host',
@@ -284,7 +301,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       text: 'gateway: { drainMs: 1 }',
       given: { env: { MOTLEY_GATEWAY_DRAIN_MS: 'soon' } },
       said: [
-        'MOTLEY_GATEWAY_DRAIN_MS: gateway.drainMs: found "soon", allowed: a whole number from 0 to 2147483647',
+        'motley: MOTLEY_GATEWAY_DRAIN_MS: gateway.drainMs: found "soon", allowed: a whole number from 0 to 2147483647',
       ],
     },
     {
@@ -292,7 +309,7 @@ describe('a wrong file is told by line, key, what was found and what is allowed'
       text: '',
       given: { env: { MOTLEY_GATEWAY_DRIAN_MS: '3' } },
       said: [
-        'MOTLEY_GATEWAY_DRIAN_MS: no setting has this name; did you mean "MOTLEY_GATEWAY_DRAIN_MS"?',
+        'motley: MOTLEY_GATEWAY_DRIAN_MS: no setting has this name; did you mean "MOTLEY_GATEWAY_DRAIN_MS"?',
       ],
     },
     {
@@ -427,7 +444,7 @@ describe('which file', () => {
 
   test('a file that is named must be there', () => {
     expect(() => readConfig({ path: 'none.yaml', env: {}, cwd })).toThrow(
-      'none.yaml: cannot be read: there is no such file',
+      'motley: none.yaml: cannot be read: there is no such file; check its name and the folder',
     )
     expect(() => readConfig({ path: '.', env: {}, cwd })).toThrow('it is a folder')
   })

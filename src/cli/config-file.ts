@@ -173,7 +173,7 @@ function readText(file: string, named: string): string {
     const { code, message } = error as NodeJS.ErrnoException
     const why =
       code === 'ENOENT'
-        ? 'there is no such file'
+        ? 'there is no such file; check its name and the folder you are in'
         : code === 'EACCES'
           ? 'this user may not read it'
           : code === 'EISDIR'

@@ -37,6 +37,9 @@ export interface YamlDocument {
 const maxNodes = 500_000
 const maxDepth = 32
 
+/** What is wrong first makes most of the rest; of a file that is no YAML each line would be wrong. */
+const syntaxErrorsTold = 3
+
 export function readYaml({ text, source, env, convert }: YamlOptions): YamlDocument {
   const table = new VariableTable()
   const lineCounter = new LineCounter()
@@ -59,7 +62,13 @@ export function readYaml({ text, source, env, convert }: YamlOptions): YamlDocum
   const indentation = indentationProblem(errors, text.split('\n'), lineAt)
   if (indentation !== null) report(indentation.line, indentation.text)
   // One wrong blank makes the parser stumble several times over the same lines.
-  else for (const error of errors) report(lineAt(error.pos[0]), syntaxText(error))
+  else {
+    const [told, more] = [errors.slice(0, syntaxErrorsTold), errors.slice(syntaxErrorsTold)]
+    for (const error of told) report(lineAt(error.pos[0]), syntaxText(error))
+    if (more[0] !== undefined) {
+      report(lineAt(more[0].pos[0]), `and ${more.length} more like these: is this YAML at all?`)
+    }
+  }
 
   let nodes = 0
   const visit = (node: unknown, path: ConfigPath, depth: number): unknown => {
@@ -152,8 +161,9 @@ function syntaxText(error: YAMLError): string {
     case 'DUPLICATE_KEY':
       return 'this key stands twice in the same map; keep one of them'
     default: {
-      const [first] = error.message.split('\n')
-      return `not valid YAML: ${first}`
+      const [first = ''] = error.message.split('\n')
+      const short = first.replace(' in YAML stream', '').replace(/"(.{16}).{2,}"$/, '"$1…"')
+      return `not valid YAML: ${short}`
     }
   }
 }

@@ -65,7 +65,8 @@ export function decisionListText(
   return [
     ...tableLines(fitted(rows, width), rows),
     '',
-    'FIRST: to its first token, from TIME on. "motley why REQUEST" says more of one.',
+    'FIRST: to its first token, from TIME on, with what it waited here; TTFT of',
+    '  "motley status" is from when it was sent. "motley why REQUEST" says more.',
   ].join('\n')
 }
 

@@ -9,12 +9,13 @@ export async function modelToAsk(
   gateway: { url: string | undefined },
   signal: AbortSignal,
 ): Promise<string> {
-  const names = await servedNames(gateway, signal).catch((error: unknown) => {
+  const models = await servedModels(gateway, signal).catch((error: unknown) => {
     // A server that cannot list its models may answer all the same; nobody at all will not.
     const isAnswer = error instanceof CommandFailure && !(error instanceof NoAnswerFailure)
-    if (wanted !== undefined && isAnswer && !signal.aborted) return [] as readonly string[]
+    if (wanted !== undefined && isAnswer && !signal.aborted) return [] as readonly ServedModel[]
     throw error
   })
+  const names = models.map(({ id }) => id)
   if (wanted !== undefined && (names.length === 0 || names.includes(wanted))) return wanted
   if (wanted !== undefined) {
     const meant = closest(wanted, names)
@@ -24,23 +25,36 @@ export async function modelToAsk(
       `--model "${wanted}" is not served there: there is ${names.slice(0, 10).join(', ')}${hint}`,
     )
   }
-  const [only] = names
-  if (only !== undefined && names.length === 1) return only
+  const [first] = models
+  if (first === undefined) {
+    throw new CommandFailure('no', 'no model is served there: "motley status" says why')
+  }
+  const meant = new Set(models.map(modelBehind))
+  if (meant.size === 1) return (models.find(({ id }) => meant.has(id)) ?? first).id
   throw new CommandFailure(
     'wrong',
-    names.length === 0
-      ? 'no model is served there: "motley status" says why'
-      : `say which model with --model: ${names.slice(0, 10).join(', ')}`,
+    `say which model with --model: ${names.slice(0, 10).join(', ')}`,
   )
 }
 
+/** One of GET /v1/models; other servers than Motley know no aliases. */
+interface ServedModel {
+  readonly id: string
+  readonly motley?: { readonly alias_of?: string }
+}
+
+/** An alias is no second model. */
+function modelBehind({ id, motley }: ServedModel): string {
+  return motley?.alias_of ?? id
+}
+
 /** @throws {CommandFailure} where nobody tells. */
-async function servedNames(
+async function servedModels(
   gateway: { url: string | undefined },
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<readonly ServedModel[]> {
   const list = (await askGateway('/v1/models', gateway, 'any key', { signal })) as {
-    readonly data?: readonly { readonly id: string }[]
+    readonly data?: readonly ServedModel[]
   } | null
-  return (list?.data ?? []).map(({ id }) => id)
+  return list?.data ?? []
 }

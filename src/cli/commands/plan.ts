@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { askController } from '#cli/admin-client.ts'
 import { agrees } from '#cli/agrees.ts'
 import { CommandFailure } from '#cli/command-failure.ts'
-import { withGatewayOptions } from '#cli/gateway-client.ts'
+import { NoAnswerFailure, withGatewayOptions } from '#cli/gateway-client.ts'
 import { fitLocally, planLocally, searchLocally } from '#cli/local-planner.ts'
 import {
   askPlacement,
@@ -50,7 +50,7 @@ export function addPlanCommand(program: Command): void {
     .option('--json', 'print the plan with every candidate and its numbers')
     .addHelpText('after', '\nNothing is changed. Exits with 1 when something has no place.')
     .action(async (file: string | undefined, { n1, json, ...options }: PlanFlags) => {
-      const { input, unsupposed, problems } = await placementQuestion(file, options)
+      const { input, unsupposed, problems } = await askedOf(file, options)
       const plan = planLocally(input)
       const supposed = options.whatIf ?? []
       if (n1) {
@@ -78,6 +78,18 @@ export function addPlanCommand(program: Command): void {
       }
       if (plan.unplaced.length > 0) process.exitCode = 1
     })
+}
+
+/** @throws {CommandFailure} that says how to ask without a controller. */
+async function askedOf(file: string | undefined, options: QuestionOptions): Promise<Question> {
+  try {
+    return await placementQuestion(file, options)
+  } catch (error) {
+    if (!(error instanceof NoAnswerFailure)) throw error
+    const without =
+      'or plan without one: --inventory FILE takes what "motley nodes --json > FILE" wrote where one runs'
+    throw new NoAnswerFailure('unreachable', `${error.message}, ${without}`, { cause: error })
+  }
 }
 
 const withoutFile = [
@@ -177,7 +189,7 @@ export function addWhyNotCommand(program: Command): void {
     .addHelpText('after', '\nExits with 1 when it cannot be there.')
     .action(
       async (deployment: string, node: string, { file, all, json, ...options }: WhyNotFlags) => {
-        const question = await placementQuestion(file, options)
+        const question = await askedOf(file, options)
         const { input } = question
         const of = namesIn(question, deployment, node)
         const answer = whyNot(input, planLocally(input), fitLocally, of)

@@ -24,8 +24,10 @@ export function addStatusCommand(program: Command): void {
       'after',
       `
 LOAD  requests there now / the most at a time, where there is a limit
-WT    its weight; "0.6/3" is 0.6 now of 3, while it ramps up after a recovery
-TTFT  mean time to the first token of streamed answers, "-" before the first
+WT    its weight; "0.6/3" is 0.6 now of 3, while it ramps up after a start or
+      after a recovery
+TTFT  mean time to the first token of streamed answers, from when they were
+      sent there ("motley why" counts from their arrival here); "-" before any
 REQS  requests sent there, retries included; ERRS  those that failed there
 
 Ends with 1 when no endpoint is ready.`,
