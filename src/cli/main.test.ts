@@ -68,7 +68,7 @@ test.each<{ args: string[]; code: number; out?: string; err?: string }>([
   {
     args: ['gateway', '-c', 'none.yaml'],
     code: 2,
-    err: 'none.yaml: cannot be read: there is no such file\n',
+    err: 'motley: none.yaml: cannot be read: there is no such file; check its name and the folder you are in\n',
   },
   {
     args: ['up', '--listen', '127.0.0.1:0', '--model', 'none.gguf'],
