@@ -30,7 +30,7 @@ const embeds = kind('embedding', 'embedding', 'ollama-embed', 'score', 'tokenize
 const writes = kind(
   'text',
   ...(['chat', 'completion', 'responses', 'messages', 'ollama-chat', 'ollama-generate'] as const),
-  ...(['embedding', 'ollama-embed', 'rerank', 'score', 'tokenize'] as const),
+  ...(['count-tokens', 'embedding', 'ollama-embed', 'rerank', 'score', 'tokenize'] as const),
 )
 
 /** Formats of one kind of engine, whatever their headers say. */

@@ -4,6 +4,8 @@ export const tasks = [
   'completion',
   'responses',
   'messages',
+  // The tokens of a message before it is asked for.
+  'count-tokens',
   'embedding',
   'rerank',
   'score',

@@ -50,6 +50,7 @@ const facts = {
     'completion',
     'responses',
     'messages',
+    'count-tokens',
     'embedding',
     'rerank',
     'score',

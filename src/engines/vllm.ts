@@ -47,6 +47,7 @@ const facts = {
     'completion',
     'responses',
     'messages',
+    'count-tokens',
     'embedding',
     'rerank',
     'score',

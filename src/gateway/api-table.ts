@@ -5,6 +5,7 @@ import { chatCompletions } from '#openai/chat-completions.ts'
 import { completions } from '#openai/completions.ts'
 import { embeddings } from '#openai/embeddings.ts'
 import { images } from '#openai/images.ts'
+import { messageTokens } from '#openai/message-tokens.ts'
 import { messages } from '#openai/messages.ts'
 import { ollamaChat, ollamaEmbed, ollamaGenerate } from '#openai/ollama-api.ts'
 import { rerank } from '#openai/rerank.ts'
@@ -25,6 +26,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   { api: completions, task: 'completion' },
   { api: responses, task: 'responses' },
   { api: messages, task: 'messages' },
+  { api: messageTokens, task: 'count-tokens' },
   { api: embeddings, task: 'embedding' },
   { api: rerank, task: 'rerank' },
   { api: score, task: 'score' },
@@ -41,3 +43,10 @@ export const apiRoutes: readonly ApiRoute[] = [
 export const routesByPath: ReadonlyMap<string, ApiRoute> = new Map(
   apiRoutes.flatMap((route) => route.api.paths.map((path) => [path, route] as const)),
 )
+
+/** Whose errors a client understands that asks at this path; null where it belongs to no API. */
+export function apiOfPath(path: string): Api | null {
+  const own = routesByPath.get(path)?.api ?? null
+  // What of Anthropic's API is not served here is still asked for by its clients.
+  return own ?? (path.startsWith('/v1/messages/') ? messages : null)
+}

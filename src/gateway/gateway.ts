@@ -5,7 +5,7 @@ import { MotleyError } from '#core/errors.ts'
 import type { EndpointId } from '#core/ids.ts'
 import { openAccessLog } from '#gateway/access-log.ts'
 import { type AdminPages, serveAdmin } from '#gateway/admin-pages.ts'
-import { routesByPath } from '#gateway/api-table.ts'
+import { apiOfPath, routesByPath } from '#gateway/api-table.ts'
 import { asMotleyError, sendError } from '#gateway/client-error.ts'
 import { allowedOrigin, corsHeaders, trustedHost } from '#gateway/cors.ts'
 import { DecisionLog } from '#gateway/decision-log.ts'
@@ -192,11 +192,11 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const path = pathOf(request.url ?? '/')
   try {
     if (request.headers.host === undefined && request.httpVersionMinor > 0) {
       throw new MotleyError('malformed_http', 'The request has no Host header.')
     }
-    const path = pathOf(request.url ?? '/')
     const { origin } = request.headers
     if (origin !== undefined) {
       if (!allowedOrigin(origin, state.config.gateway, request.headers.host)) {
@@ -241,7 +241,7 @@ async function handle(
   } catch (error) {
     const told = asMotleyError(error)
     if (told.code === 'internal_error') state.reportBug(request.url ?? '', told.cause)
-    sendError(response, null, told, [
+    sendError(response, apiOfPath(path), told, [
       ...(told.code === 'method_not_allowed' ? ['allow', 'POST, OPTIONS'] : []),
       ...(request.complete ? [] : ['connection', 'close']),
     ])
