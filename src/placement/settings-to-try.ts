@@ -22,7 +22,7 @@ export const contextWorth = 8_192
 export const contextTokensMin = 2_048
 
 /** Where headers do not say how long a context the model was trained for. */
-const contextOfUnknown = 4_096
+export const contextOfUnknown = 4_096
 
 const contextSteps = [
   131_072, 98_304, 65_536, 49_152, 32_768, 24_576, 16_384, 12_288, 8_192,

@@ -10,6 +10,7 @@ import { preferredNodes } from '#placement/planner/ranks/preferred-nodes.ts'
 import { quality } from '#placement/planner/ranks/quality.ts'
 import type { NodeRank, Rank, RankQuestion } from '#placement/planner/ranks/rank.ts'
 import { settings } from '#placement/planner/ranks/settings.ts'
+import { shortContext } from '#placement/planner/ranks/short-context.ts'
 import { variantOrder } from '#placement/planner/ranks/variant-order.ts'
 
 export const ranks: readonly Rank[] = [
@@ -18,6 +19,7 @@ export const ranks: readonly Rank[] = [
   deviceClass,
   variantOrder,
   quality,
+  shortContext,
   kvCacheNumbers,
   engineOrder,
   notes,

@@ -9,6 +9,7 @@ import { oversize } from '#placement/planner/ranks/oversize.ts'
 import { preferredNodes } from '#placement/planner/ranks/preferred-nodes.ts'
 import { quality } from '#placement/planner/ranks/quality.ts'
 import type { RankQuestion } from '#placement/planner/ranks/rank.ts'
+import { shortContext } from '#placement/planner/ranks/short-context.ts'
 import {
   cpu,
   deployment,
@@ -47,6 +48,22 @@ function question(wanted: Deployment, device: PlacementDevice): RankQuestion {
     fit,
   }
 }
+
+test('each halving of a context that is too short for a conversation costs alike', () => {
+  const secondsWith = (wanted: Deployment, contextTokens: number): number => {
+    const asked = question(wanted, nvidia(24))
+    const setting = { ...asked.fit.setting, contextTokens }
+    return shortContext.seconds({ ...asked, fit: { ...asked.fit, setting } })
+  }
+  const chat = deployment('chat', 8)
+  const [half, quarter] = [secondsWith(chat, 4_096), secondsWith(chat, 2_048)]
+  expect(half).toBeGreaterThan(0)
+  expect(quarter).toBeCloseTo(2 * half)
+  expect(secondsWith(chat, 8_192)).toBe(0)
+  expect(secondsWith(chat, 131_072)).toBe(0)
+  // What it asks for itself is enough for it.
+  expect(secondsWith(deployment('chat', 8, { contextTokens: 2_048 }), 2_048)).toBe(0)
+})
 
 test('a faster device answers sooner, and costs less', () => {
   const chat = deployment('chat', 8)
