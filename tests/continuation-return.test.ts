@@ -1,6 +1,7 @@
 /** An answer that broke off waits for a machine that comes back, and for nothing else. */
 import { expect, test } from 'vitest'
 import type { EmulatorOptions } from '#emulator/options.ts'
+import { motley } from './harness/command.ts'
 import {
   type ConfigText,
   chat,
@@ -56,13 +57,17 @@ test('an answer whose machine rests after a 429 waits as long as it may, and the
     endpoints: endpointsOf({ only }, { engine: 'vllm' }),
     gateway: { retries: { returnMs: 1_000 } },
   })
-  const read = chat(url, { stream: true }).then(readEvents)
+  const response = await chat(url, { stream: true })
+  const read = readEvents(response)
   await untilTrue('it was refused', () => only.received.length === 2)
   await untilTrue('it waits', () => gateway.vitals.queued === 1)
   expect((await fetch(`${url}/health/live`)).status).toBe(200)
   const { events, broken } = await read
   expect([broken, errorOf(events).code]).toEqual([true, 'stream_interrupted'])
   expect(only.received).toHaveLength(2)
+  const { out } = await motley(['why', response.headers.get('x-request-id') ?? '', '--url', url])
+  expect(out).toMatch(/only +refused .*asked to be left alone/)
+  expect(out).toContain('of it waiting for room')
 })
 
 test('where a fallback cannot go on, the answer waits for its own machine', async () => {

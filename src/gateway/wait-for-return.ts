@@ -3,13 +3,16 @@
  * heard nothing yet is told by a status, and asks again; who has half a stream does not.
  */
 import type { ModelName } from '#core/ids.ts'
+import { withBegunLimit } from '#gateway/begun-limit.ts'
 import type { Endpoint } from '#gateway/endpoint.ts'
 import type { Exchange } from '#gateway/exchange.ts'
 import type { GatewayState } from '#gateway/gateway-state.ts'
 import { untilThere } from '#gateway/until-there.ts'
 import type { Constraint } from '#routing/constraint.ts'
+import type { CandidateRecord, DecisionRecord } from '#routing/decision.ts'
 import type { Refusal } from '#routing/filter.ts'
 import { firstRefusal, isLasting } from '#routing/route.ts'
+import { waitingRecord } from '#routing/waiting-record.ts'
 
 /** A model that could not go on with the answer now. */
 export interface AwaitedModel {
@@ -66,10 +69,30 @@ export async function waitForReturn(
     looksAtOnce: false,
     isThere: () => hopeful.some(isBack),
   })
-  const waitedMs = state.nowMs() - sinceMs
+  const waitedMs = state.tick() - sinceMs
   exchange.queueMs += waitedMs
-  exchange.awayMs += waitedMs
-  return waited === 'there'
+  const isThere = waited === 'there'
+  const records = isThere ? [] : hopeful.map((awaited) => recordNow(state, exchange, awaited))
+  exchange.decisions.push(...records)
+  // One that rests after a 429, or has no weight, was there all the same.
+  if (!records.some(({ candidates }) => candidates.some(isAtWork))) exchange.awayMs += waitedMs
+  return isThere
+}
+
+/** What stood against each in the end. */
+function recordNow(state: GatewayState, exchange: Exchange, awaited: AwaitedModel): DecisionRecord {
+  const { model } = awaited
+  const constraint = withBegunLimit(state, exchange, model, awaited.constraint)
+  return waitingRecord(
+    { model, excluded: [], constraint },
+    servingNow(state, exchange, awaited),
+    state.config.routing.strategy,
+    state.nowMs(),
+  )
+}
+
+function isAtWork({ state }: CandidateRecord): boolean {
+  return state === 'ready' || state === 'busy'
 }
 
 function servingNow(

@@ -60,6 +60,9 @@ export interface DispatchRequest {
   readonly constraint: Constraint | null
 }
 
+/** What filters ask of it. */
+export type FilteredRequest = Pick<DispatchRequest, 'model' | 'excluded' | 'constraint'>
+
 /** Room of an engine; null where it is not known. */
 export interface EndpointLimits {
   /** Sequences it computes at a time. */

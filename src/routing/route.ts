@@ -10,7 +10,7 @@ import {
   explainedMax,
   type WhyNone,
 } from '#routing/decision.ts'
-import type { DispatchRequest } from '#routing/dispatcher.ts'
+import type { FilteredRequest } from '#routing/dispatcher.ts'
 import type { Refusal, RouteRequest } from '#routing/filter.ts'
 import { available } from '#routing/filters/available.ts'
 import { hasRoom } from '#routing/filters/has-room.ts'
@@ -83,7 +83,7 @@ function pickAmong<Endpoint extends EndpointView>(
 }
 
 /** The question that filters are asked about a request. */
-export function routeRequest(request: DispatchRequest, nowMs: number): RouteRequest {
+export function routeRequest(request: FilteredRequest, nowMs: number): RouteRequest {
   const { model, excluded, constraint } = request
   return { model, nowMs, tried: excluded, turnNow: 0, constraint }
 }

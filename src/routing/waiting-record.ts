@@ -1,7 +1,7 @@
 /** Of a request that has no place yet: what it waits for, and the record that says so. */
 import type { EndpointView } from '#core/endpoint.ts'
 import type { DecisionRecord } from '#routing/decision.ts'
-import type { DispatchRequest } from '#routing/dispatcher.ts'
+import type { DispatchRequest, FilteredRequest } from '#routing/dispatcher.ts'
 import { firstRefusal, recordOf, routeRequest } from '#routing/route.ts'
 
 /**
@@ -27,7 +27,7 @@ export function waitingFor(
 
 /** What stands against each endpoint while a request has no place, as the filters see it. */
 export function waitingRecord(
-  request: DispatchRequest,
+  request: FilteredRequest,
   endpoints: readonly EndpointView[],
   strategy: string,
   nowMs: number,
