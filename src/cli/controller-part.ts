@@ -134,7 +134,10 @@ export async function startControllerPart(
       const running = controller.replicas().filter(({ reported }) => reported !== null).length
       if (running > 0) {
         const what = running === 1 ? '1 replica runs' : `${running} replicas run`
-        log(`${what} on, to be found again at the next start ("motley drain" ends them first)`)
+        const end = running === 1 ? 'it' : 'them'
+        log(
+          `${what} on, to be found again at the next start: to end ${end}, start again and type "motley drain NODE"`,
+        )
       }
       await (await agent)?.close()
       const closed = controller.close()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { demoText } from '#cli/demo-fleet.ts'
+import { demoText, startedText } from '#cli/demo-fleet.ts'
 
 const engines = [{ name: 'h100', engine: 'vllm', device: 'h100-sxm', models: ['a'] }]
 const children = new Map([['h100', { port: 40_123, pid: 4_711 }]])
@@ -17,4 +17,10 @@ test('beside another gateway they name it, and do as they are printed', () => {
   expect(commands).toHaveLength(5)
   for (const command of commands) expect(command.endsWith(flag)).toBe(true)
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+})
+
+test('a start says whether there was anything to do', () => {
+  expect(startedText({ isUp: false, wasBroken: false })).toBe('starts')
+  expect(startedText({ isUp: true, wasBroken: true })).toBe('is mended')
+  expect(startedText({ isUp: true, wasBroken: false })).toContain('runs already')
 })

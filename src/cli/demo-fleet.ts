@@ -75,6 +75,8 @@ export async function startDemoFleet(
     }),
   )
 
+  /** Those that were made to fail and run on. */
+  const broken = new Set<string>()
   let urlFlag = ''
   const answer = async ({ action, endpoint }: DemoRequest): Promise<DemoReply> => {
     const child = children.get(endpoint)
@@ -88,7 +90,7 @@ export async function startDemoFleet(
       else await setFaults(child.url, [])
       return {
         done: true,
-        text: `${endpoint} ${pid === null ? 'starts' : 'does nothing wrong now'}`,
+        text: `${endpoint} ${startedText({ isUp: pid !== null, wasBroken: broken.delete(endpoint) })}`,
       }
     }
     if (pid === null) {
@@ -105,6 +107,7 @@ export async function startDemoFleet(
       }
     }
     await setFaults(child.url, [breakFault])
+    broken.add(endpoint)
     return {
       done: true,
       text: `${endpoint} fails every request and calls itself healthy, until "motley demo start ${endpoint}${urlFlag}"`,
@@ -162,6 +165,12 @@ async function startEngine(
       { cause: error },
     )
   }
+}
+
+/** What `motley demo start` has done with an engine. */
+export function startedText(so: { readonly isUp: boolean; readonly wasBroken: boolean }): string {
+  if (!so.isUp) return 'starts'
+  return so.wasBroken ? 'is mended' : 'runs already, and nothing was broken there'
 }
 
 async function setFaults(url: string, faults: readonly string[]): Promise<void> {

@@ -4,6 +4,7 @@ import { agoText } from '#cli/ago-text.ts'
 import { lastEnd, lastEndText } from '#cli/last-end-text.ts'
 import { bytesText, memoryCell } from '#cli/quantity.ts'
 import { sharedMachines } from '#cli/shared-machines.ts'
+import { shortEngine } from '#cli/status-text.ts'
 import { tableLines } from '#cli/table.ts'
 import { unheardState, unheardText } from '#cli/unheard-text.ts'
 import { terminalWidth } from '#cli/width.ts'
@@ -195,7 +196,7 @@ export function replicasText({ replicas }: z.infer<typeof replicasAnswer>): stri
       shortId(replica.spec.id),
       replica.nodeName,
       stateText(replica),
-      replica.reported?.engine ?? '-',
+      shortEngine(replica.reported?.engine) ?? '-',
       replica.reported?.backend ?? '-',
     ]),
   )

@@ -71,7 +71,7 @@ test('commands that are shown ask the gateway that shows them', async () => {
 
 test('with keys the question carries one', () => {
   const config = motleyConfig.parse({ gateway: { keys: [{ name: 'a', key: 'long-enough' }] } })
-  expect(readyText({ ...facts, config })).toContain('-H "authorization: Bearer $KEY"')
+  expect(readyText({ ...facts, config })).toContain('-H "authorization: Bearer $MOTLEY_KEY"')
 })
 
 test('without endpoints there is no question, and the reason is the file', () => {

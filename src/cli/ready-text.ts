@@ -35,7 +35,7 @@ ${hasEndpoints ? `\nTry it:\n\n${tryText(url, config, models[0])}\n` : ''}`
 /** A question; where no model is known yet, the list of those that may be asked. */
 function tryText(url: string, { gateway }: MotleyConfig, model: string | undefined): string {
   const parts = [
-    ...(gateway.keys.length === 0 ? [] : ['-H "authorization: Bearer $KEY"']),
+    ...(gateway.keys.length === 0 ? [] : ['-H "authorization: Bearer $MOTLEY_KEY"']),
     ...(model === undefined
       ? []
       : [

@@ -41,3 +41,13 @@ test('on a terminal one line is drawn over itself, and gone at the end', () => {
   progress.end()
   expect(written).toEqual(['\r\u001b[K50 % simulated, about 1 s left', '\r\u001b[K'])
 })
+
+test('from the first moments of a run nobody is told how long it takes', () => {
+  const { written, clock, progress } = watched(true)
+  progress.begin([1_000])
+  clock.nowMs = 1_000
+  progress.progress(0.0003)
+  clock.nowMs = 2_000
+  progress.progress(0.08)
+  expect(written).toEqual(['\r\u001b[K0 % simulated', '\r\u001b[K8 % simulated, about 23 s left'])
+})

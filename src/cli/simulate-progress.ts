@@ -13,6 +13,9 @@ const requestsPerSecond = 8_000
 
 /** As `motley load` does. */
 const lineMs = 10_000
+
+/** Of less, what is left says more of how a run begins than of how long it takes. */
+const toldFromRatio = 0.02
 const redrawMs = 200
 
 export interface SimulateProgress extends CompareWatch {
@@ -43,7 +46,8 @@ export function simulateProgress(stream: ProgressStream, nowMs: () => number): S
       if (now - toldMs < (stream.isTTY ? redrawMs : lineMs)) return
       toldMs = now
       const leftMs = ((now - beganMs) * (1 - doneRatio)) / doneRatio
-      const text = `${Math.floor(doneRatio * 100)} % simulated, about ${durationText(leftMs)} left`
+      const left = doneRatio < toldFromRatio ? '' : `, about ${durationText(leftMs)} left`
+      const text = `${Math.floor(doneRatio * 100)} % simulated${left}`
       stream.write(stream.isTTY ? `\r\u001b[K${text}` : `${text}\n`)
       drawn = stream.isTTY === true
     },

@@ -124,7 +124,7 @@ function row(endpoint: EndpointStatus): string[] {
   return [
     name,
     state,
-    engine?.replace('motley-', '') ?? '?',
+    shortEngine(engine) ?? '?',
     maxInFlight === null ? String(inFlight) : `${inFlight}/${maxInFlight}`,
     // One that takes nothing does not ramp up either, however long it has been away.
     effectiveWeight === weight || !takesRequests(state)
@@ -134,6 +134,11 @@ function row(endpoint: EndpointStatus): string[] {
     count(endpoint.requestsTotal),
     count(endpoint.errorsTotal),
   ]
+}
+
+/** As tables say it, where letters are few; its own name is that of `--json`. */
+export function shortEngine(engine: string | null | undefined): string | null {
+  return engine?.replace('motley-', '') ?? null
 }
 
 export function takesRequests(state: string): boolean {

@@ -20,6 +20,8 @@ test('an endpoint is as fast as its answers were', () => {
   expect(ms.get(1)).toBeCloseTo(10, 0)
   expect(ms.get(128)).toBeCloseTo(256, -1)
   expect(basis).toMatch(/^3 answers of the log; half of their times are within [\d.]+ % of what it/)
+  const [percent] = /[\d.]+(?= %)/.exec(basis ?? '') ?? []
+  expect(Number(percent)).toBeGreaterThanOrEqual(0.1)
 })
 
 test('where nothing was streamed, the split into prompt and answer is said to be less sure', () => {

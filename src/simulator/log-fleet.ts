@@ -109,7 +109,9 @@ function basisOf(answers: readonly LoggedAnswer[], learnt: LearntSpeed): string 
     ...(most > 1 ? [`up to ${most} at a time`] : []),
     ...(seldomFewerThan > 2 ? [`seldom fewer than ${seldomFewerThan}`] : []),
   ]
-  const error = `half of their times are within ${Number((100 * errorRatio).toPrecision(2))} %`
+  // No clock of a log is as exact as what a handful of answers may agree by chance.
+  const percent = Math.max(0.1, Number((100 * errorRatio).toPrecision(2)))
+  const error = `half of their times are within ${percent} %`
   const whole = counting.every(({ firstTokenAtMs }) => firstTokenAtMs === null)
     ? '; none was streamed, so how it parts into prompt and answer is less sure'
     : ''

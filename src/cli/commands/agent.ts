@@ -138,7 +138,7 @@ async function runAgent(flags: AgentFlags): Promise<void> {
     const stopped = new Promise<void>((resolve) => onStopSignals(resolve))
     await Promise.race([stopped, refused.promise])
     const running = runsEngines
-      ? '; its engines run on, and it finds them again ("motley drain" ends them first)'
+      ? '; its engines run on, and it finds them again: to end them, start it again and type "motley drain NODE"'
       : ''
     logLine(`the agent ends${running}`)
     await agent.close()

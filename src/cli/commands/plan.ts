@@ -186,7 +186,10 @@ export function addWhyNotCommand(program: Command): void {
     .option('--inventory <file>', inventoryHelp)
     .option('--all', 'tell what is against other devices and engines there too')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExits with 1 when it cannot be there.')
+    .addHelpText(
+      'after',
+      '\nExits with 1 when it cannot be there. What the terms of a\nscore are, as "oversize": docs/reference/plan.md.',
+    )
     .action(
       async (deployment: string, node: string, { file, all, json, ...options }: WhyNotFlags) => {
         const question = await askedOf(file, options)

@@ -99,7 +99,8 @@ ${listed('Policies: ', policyNames)}
 Weights are what each endpoint can sustain: "round-robin" goes by them, and
 "even-round-robin" is the plain one. Behind a policy, ":0.8" limits each
 endpoint to 0.8 of what it can sustain.
-The first minute is not counted, of a --duration below 240s its first quarter.`,
+The first minute is not counted, of a --duration below 240s its first quarter.
+What each policy does: docs/reference/policies.md.`,
     )
     .action(compareCommand)
 }
