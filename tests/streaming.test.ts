@@ -186,9 +186,10 @@ test('line 13: a reader that stops slows its own engine, and is cut off in the e
     }
     write()
   })
+  const log = accessLogFile()
   const { url, gateway } = await fleet({
     endpoints: endpointsOf({ chatty }),
-    gateway: { writeStallMs: 400 },
+    gateway: { writeStallMs: 400, accessLog: log.path },
   })
   const aborter = new AbortController()
   const response = await chat(url, { stream: true }, { signal: aborter.signal })
@@ -198,6 +199,11 @@ test('line 13: a reader that stops slows its own engine, and is cut off in the e
   await untilTrue('the reader is cut off', () => gateway.vitals.inFlight === 0)
   expect(writtenBytes).toBeLessThan(64 * 1024 * 1024)
   aborter.abort()
+  await gateway.close()
+  expect(await log.first()).toMatchObject({
+    status: 499,
+    attempts: ['chatty: the client read nothing for 400 ms'],
+  })
 })
 
 test('line 13: a reader that stops is cut off also where its answer has ended in an error', async () => {

@@ -284,8 +284,11 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
 
   #expired(what: Phase | 'total', limitMs: number): void {
     if (what === 'write-stall') {
-      this.clientGone()
-      this.#options.exchange.response.destroy()
+      const { exchange } = this.#options
+      // Cut off, it is as gone as one that left, and its answer as little whole.
+      exchange.clientGone = true
+      this.#clientLeft(`the client read nothing for ${limitMs} ms`)
+      exchange.response.destroy()
       return
     }
     const detail =
@@ -351,9 +354,13 @@ class Attempt implements Dispatcher.DispatchHandler, UnderWay {
   }
 
   clientGone(): void {
+    this.#clientLeft('the client left')
+  }
+
+  #clientLeft(words: string): void {
     if (this.#over) return
     if (this.#relay !== null) tallyTokens(this.#options, this.#relay, false)
-    this.#close('client-abort', null, 'the client left')
+    this.#close('client-abort', null, words)
     this.#abort()
     this.#resolve({ kind: 'client-gone' })
   }
