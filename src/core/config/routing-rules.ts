@@ -65,7 +65,9 @@ export const routingRule = z
         models: orNull(z.array(modelText).min(1)).describe(
           'Model names; * stands for any letters.',
         ),
-        tasks: orNull(z.array(z.enum(tasks)).min(1)).describe('What is asked for, as chat.'),
+        tasks: orNull(z.array(z.enum(tasks)).min(1)).describe(
+          'What is asked for, as chat; messages are count-tokens too.',
+        ),
         keys: orNull(z.array(nameText).min(1)).describe('Names of gateway.keys.'),
         promptTokens: orNull(numberRange).describe('About how long the prompt is, as ">8000".'),
       })

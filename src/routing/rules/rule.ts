@@ -64,10 +64,15 @@ export function holds({ when }: Rule, request: RuleRequest): boolean {
   return (
     isIn(when.modelSize, request.parameterCount) &&
     (when.models?.some((pattern) => fitsPattern(pattern, request.model)) ?? true) &&
-    (when.tasks?.includes(request.task) ?? true) &&
+    (when.tasks === null || isOf(when.tasks, request.task)) &&
     (when.keys === null || (request.key !== null && when.keys.includes(request.key))) &&
     isIn(when.promptTokens, request.promptTokens)
   )
+}
+
+/** The tokens of a message are counted of the same text: where that may not go, they are not counted. */
+function isOf(tasks: readonly Task[], task: Task): boolean {
+  return tasks.includes(task) || (task === 'count-tokens' && tasks.includes('messages'))
 }
 
 /** What an endpoint lacks, in a clause; null when it has all of it. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { EndpointFacts } from '#core/endpoint-facts.ts'
+import type { Task } from '#core/task.ts'
 import { rulesFor } from '#routing/rules/apply-rules.ts'
 import {
   lacks,
@@ -150,4 +151,12 @@ test('long prompts of one task can have a rule of their own', () => {
   expect(isHeld({ promptTokens: 8_001 })).toBe(true)
   expect(isHeld({ promptTokens: 8_000 })).toBe(false)
   expect(isHeld({ promptTokens: 9_000, task: 'embedding' })).toBe(false)
+})
+
+test('a rule for messages keeps their text from being counted elsewhere', () => {
+  const holding = (...tasks: Task[]) => [rule({ when: { tasks } })]
+  const isHeld = (rules: Rule[], task: Task) => rulesFor(rules, request({ task })) !== null
+  expect(isHeld(holding('messages'), 'count-tokens')).toBe(true)
+  expect(isHeld(holding('chat'), 'count-tokens')).toBe(false)
+  expect(isHeld(holding('count-tokens'), 'messages')).toBe(false)
 })
