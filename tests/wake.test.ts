@@ -91,6 +91,14 @@ test('a model that sleeps is listed, and known to be asked for', async () => {
   expect(listed.data).toMatchObject([{ id: model, motley: { ready: false } }])
 })
 
+test('a gateway whose models all sleep is ready for the request that wakes one', async () => {
+  const { gateway, say } = await sleepingGateway()
+  const ready = async () => (await fetch(`${gateway.url}/health/ready`)).status
+  expect(await ready()).toBe(200)
+  say({ ...asleep, state: 'no-place', because: 'nothing has room for it' })
+  expect(await ready()).toBe(503)
+})
+
 test('whoever asks while it wakes is demand, and waits', async () => {
   const { gateway, arrive } = await sleepingGateway()
   const answer = chat(gateway.url)

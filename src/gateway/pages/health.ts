@@ -43,10 +43,20 @@ export function healthPage(state: GatewayState): HealthPage {
   }
 }
 
-/** Whether this gateway should be sent requests: it goes on to take them, and somebody can answer. */
+/**
+ * Whether this gateway should be sent requests: it goes on to take them, and somebody can answer, were
+ * it a model that only a request wakes.
+ */
 export function isReady(state: GatewayState): boolean {
   state.tick()
-  return !state.stopping && state.fleet.endpoints.some(isHealthy)
+  return !state.stopping && (state.fleet.endpoints.some(isHealthy) || hasSleeper(state))
+}
+
+function hasSleeper({ sleepers }: GatewayState): boolean {
+  return sleepers.models().some((model) => {
+    const sleeping = sleepers.find(model)
+    return sleeping !== null && sleeping.state !== 'no-place'
+  })
 }
 
 function isHealthy(endpoint: Endpoint): boolean {
