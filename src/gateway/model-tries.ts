@@ -111,9 +111,7 @@ class ModelTries {
       // Mostly there is a place at once, and awaiting what is there already takes time too.
       const found = asked instanceof Promise ? await asked : asked
       if (found.kind === 'gone') return found
-      if (found.kind === 'none') {
-        return this.#failed({ mayFallBack: true, none: found.because })
-      }
+      if (found.kind === 'none') return this.#failed({ mayFallBack: true, none: found.because })
       const place = this.#placeOf(found.sent, constraint)
       if (place === null) continue
       const came = await this.#attempt(place)
@@ -269,8 +267,11 @@ class ModelTries {
 }
 
 /** What a machine that comes back would answer alike. */
-const hopeless: ReadonlySet<FailureKind> = new Set([
-  ...(['refused', 'key-refused', 'too-large', 'out-of-time'] as const),
+const hopeless: ReadonlySet<FailureKind> = new Set<FailureKind>([
+  'refused',
+  'key-refused',
+  'too-large',
+  'out-of-time',
 ])
 
 /** What came before says more than that the time is over. */
