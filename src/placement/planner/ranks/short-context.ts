@@ -9,7 +9,7 @@ const secondsEachHalving = 2
 
 /** A place with room for the weights and for little else. What a deployment asks for itself is enough. */
 export const shortContext: Rank = {
-  name: 'short context',
+  name: 'context',
   seconds({ deployment, variantIndex, fit }) {
     const { contextTokens } = fit.setting
     if (deployment.contextTokens !== null || contextTokens === 0) return 0
