@@ -209,7 +209,7 @@ test('line 24: a prompt too long for one endpoint goes to one with a longer cont
   expect(response.headers.get('x-motley-endpoint')).toBe('good')
 })
 
-test.each(['429:30s', '429-date'])(
+test.each(['429:30s', '429-date:30s'])(
   'line 24: %s rests that model there and nothing else',
   async (fault) => {
     const bad = await engine({ models: ['a', 'b'], faults: [`${fault}@model=a`] })
