@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -25,13 +25,6 @@ function problems(text: string, given: Given = {}): string[] {
   }
   return []
 }
-
-test('a page of prose is told as no YAML in four short lines', () => {
-  const said = problems(readFileSync('README.md', 'utf8'))
-  expect(said).toHaveLength(4)
-  expect(said.at(-1)).toMatch(/and \d+ more like these: is this YAML at all\?$/)
-  expect(said.filter((line) => line.length > 80)).toEqual([])
-})
 
 describe('a wrong file is told by line, key, what was found and what is allowed', () => {
   test.each<{ what: string; text: string; said: string[]; given?: Given }>([

@@ -115,9 +115,9 @@ export const llamaServer: Engine = {
   },
   continuation: {
     kind: 'assistant-prefill',
-    // An assistant's message at the end is gone on with without being asked, but only where it is
-    // asked by vLLM's words does a stream of a chat not begin with that message again. What came
-    // before May 2026 knows the words not, and does not do so.
+    // It goes on with an assistant's message at the end without being asked. Only where it is asked,
+    // in vLLM's words, does a stream of a chat not begin with that message again. Releases before
+    // May 2026 do not know the words, and do not begin with it either.
     fields: { continue_final_message: true, add_generation_prompt: false },
     tasks: ['chat', 'messages'],
     // Before May 2026 a begun answer of a model that thinks is refused.

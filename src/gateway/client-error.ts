@@ -12,7 +12,10 @@ export function asMotleyError(error: unknown): MotleyError {
     : new MotleyError('internal_error', null, { cause: error })
 }
 
-/** `api` is null for paths that are no API: they get OpenAI's shape too. */
+/**
+ * `api` is null for paths that are no API: they get OpenAI's shape too. Where the status line is out
+ * already, which only a bug can bring about here, the connection breaks.
+ */
 export function sendError(
   response: ServerResponse,
   api: Api | null,

@@ -52,8 +52,9 @@ export interface Gateway {
   /** Asks this script from now on, or none; whoever gave it closes it, and the one before. */
   useScript(script: RouteScript | null): void
   /**
-   * Is not ready any more and still takes requests for `gateway.lameDuckMs`. Then takes no new ones and lets running ones finish, for `gateway.drainMs` at most; what runs
-   * then gets an error event. Resolves when nothing runs any more.
+   * Is not ready any more and still takes requests for `gateway.lameDuckMs`. Then takes no new ones
+   * and lets running ones finish, for `gateway.drainMs` at most; what runs then gets an error event.
+   * Resolves when nothing runs any more.
    */
   drain(): Promise<void>
   /** Breaks what is still open. */
